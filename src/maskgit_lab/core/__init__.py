@@ -1,0 +1,1 @@
+"""Masking, schedules, decoding and losses: torch alone, no global random state."""

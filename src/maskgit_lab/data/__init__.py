@@ -1,0 +1,1 @@
+"""Image sets, hole masks, the token cache and the data module."""

@@ -1,0 +1,1 @@
+"""Feature extractors, metrics, reference fills and figures."""

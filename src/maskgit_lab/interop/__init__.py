@@ -1,0 +1,1 @@
+"""Loading checkpoints that other code wrote."""

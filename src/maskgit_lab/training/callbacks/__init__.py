@@ -1,0 +1,1 @@
+"""Lightning callbacks: scores, pictures, results."""
