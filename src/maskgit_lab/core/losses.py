@@ -1,0 +1,39 @@
+"""The training loss of masked visual token modeling."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class MaskedLoss:
+    """Cross entropy and accuracy over hidden positions."""
+
+    loss: Tensor  # scalar, nats per hidden token
+    accuracy: Tensor  # scalar in [0, 1], share of hidden tokens predicted exactly
+    num_hidden: Tensor  # scalar int64
+
+
+def masked_cross_entropy(logits: Tensor, tokens: Tensor, mask: Tensor, *, label_smoothing: float = 0.0) -> MaskedLoss:
+    """Return the cross entropy on the hidden positions only, in float32 whatever the network's precision.
+
+    Args:
+        logits: (B, N, V) float; V may include the mask token.
+        tokens: (B, N) int64, the true tokens.
+        mask: (B, N) bool, True = hidden.
+        label_smoothing: in [0, 1).
+
+    Returns:
+        The mean over all hidden positions of the batch; 0 for an empty mask.
+    """
+    hidden_logits, target = logits[mask].float(), tokens[mask]  # (M, V), (M,)
+    num_hidden = mask.sum()
+    loss = F.cross_entropy(hidden_logits, target, label_smoothing=label_smoothing, reduction="sum")
+    correct = (hidden_logits.argmax(-1) == target).sum()
+    return MaskedLoss(
+        loss=loss / num_hidden.clamp(min=1),
+        accuracy=correct / num_hidden.clamp(min=1),
+        num_hidden=num_hidden.to(torch.int64),
+    )

@@ -1,0 +1,90 @@
+"""Fill the holes of pictures: encode, hide, decode along the schedule, turn tokens into pixels, put the known pixels back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskgit_lab.core.decoding import DecodeTrace, decode
+from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.schedules import MaskSchedule
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+
+HOLE_GREY = 128  # what the pixels of a hole are set to before encoding (lab protocol)
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """How holes are filled."""
+
+    schedule: MaskSchedule
+    num_steps: int = 7
+    sweet_spot: int | None = None  # stop after this many steps; None = all
+    choice_temperature: float = 4.5
+    mask_dilation: int = 0  # cells by which the hidden region grows beyond the touched cells
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Filled pictures."""
+
+    decoded: Tensor  # (B, H, W, 3) uint8: the tokenizer's whole output
+    composited: Tensor  # (B, H, W, 3) uint8: the same with the known pixels put back exactly
+    tokens: Tensor  # (B, N) int64
+    mask: Tensor  # (B, N) bool: tokens that were hidden
+    trace: DecodeTrace
+
+
+def to_uint8(pictures: Tensor) -> Tensor:
+    """Turn float pictures in [0, 1] (B, 3, H, W) into uint8 (B, H, W, 3)."""
+    return (pictures * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def composite(filled: Tensor, images: Tensor, holes: Tensor) -> Tensor:
+    """Take the hole from `filled` and everything else from `images`, both uint8 (B, H, W, 3); holes (B, H, W) bool."""
+    return torch.where(holes[..., None], filled, images)
+
+
+def fill_holes(
+    model: MaskedTokenModel,
+    tokenizer: FrozenTokenizer,
+    images: Tensor,
+    holes: Tensor,
+    *,
+    settings: DecodeSettings,
+    generators: Sequence[torch.Generator],
+    autocast: torch.dtype | None = None,
+) -> Fill:
+    """Fill the holes of a batch of pictures.
+
+    Args:
+        model: in evaluation mode, on the tokenizer's device.
+        images: (B, H, W, 3) uint8; pixels under the holes are overwritten with grey before anything reads them.
+        holes: (B, H, W) bool, True = to be filled.
+        settings: schedule and steps.
+        generators: one per image, so that a fill does not depend on its batch.
+        autocast: precision of the network's matrix products, None = as the weights are.
+    """
+    device = tokenizer.device
+    images, holes = images.to(device), holes.to(device)
+    masked = images.masked_fill(holes[..., None], HOLE_GREY)
+    mask = token_mask(holes, grid=tokenizer.grid, dilation=settings.mask_dilation)
+    with torch.no_grad(), torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+        context = model.read_context(masked, holes)
+        trace = decode(
+            lambda tokens: model(tokens, context),
+            tokenizer.encode(masked),
+            mask,
+            schedule=settings.schedule,
+            num_steps=settings.num_steps,
+            sweet_spot=settings.sweet_spot,
+            choice_temperature=settings.choice_temperature,
+            mask_token_id=model.transformer.mask_token_id,
+            generator=generators,
+        )
+    decoded = to_uint8(tokenizer.decode(trace.tokens))
+    return Fill(
+        decoded=decoded, composited=composite(decoded, images, holes), tokens=trace.tokens, mask=mask, trace=trace
+    )

@@ -1,0 +1,126 @@
+"""The frozen VQGAN as the rest of the code sees it: pictures to tokens, tokens to pictures.
+
+It is a plain object, not a module: a registered submodule would travel into checkpoints, EMA copies, the optimiser and DDP.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from maskgit_lab.models.patch_vqgan import PatchVQGAN
+from maskgit_lab.models.vqgan import VQGAN
+
+FILE_FORMAT = "maskgit_lab.tokenizer/1"
+ARCHITECTURES: dict[str, type[VQGAN] | type[PatchVQGAN]] = {"VQGAN": VQGAN, "PatchVQGAN": PatchVQGAN}
+
+
+class FrozenTokenizer:
+    """Encode and decode with fixed weights, in float32, without gradients.
+
+    Args:
+        model: the VQGAN; it is put in evaluation mode and its parameters are frozen in place.
+        mean: per channel, of pixel values in [0, 1].
+        std: per channel.
+    """
+
+    def __init__(self, model: VQGAN | PatchVQGAN, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.mean = tuple(float(m) for m in mean)
+        self.std = tuple(float(s) for s in std)
+        self.num_image_tokens: int = model.num_image_tokens
+        self.num_codebook_vectors: int = model.num_codebook_vectors
+        self.resolution: int = model.img_resolution
+        self.grid: int = model.latent_resolution
+        self.sha256 = _weights_hash(model.state_dict(), self.mean, self.std)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # frozen: one copy serves every module that refers to it
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the weights in place."""
+        self.model.to(device)
+        return self
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the tokens (B, N) int64 of pictures: uint8 (B, H, W, 3) or float in [0, 1] (B, 3, H, W)."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            return self.model.encode(self._normalised(images))
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Return pictures (B, 3, H, W) float32 in [0, 1] of tokens (B, N)."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            pictures = self.model.decode(tokens.to(self.device)).float()
+        mean, std = self._statistics(pictures)
+        return (pictures * std + mean).clamp(0, 1)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the encoder's output before quantisation, (B, C, h, w), of pictures as in `encode`."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            return self.model.features(self._normalised(images))
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        images = images.to(self.device)
+        if images.dtype == torch.uint8:
+            images = images.permute(0, 3, 1, 2).float() / 255
+        expected = (3, self.resolution, self.resolution)
+        if tuple(images.shape[1:]) != expected:
+            raise ValueError(
+                f"the tokenizer takes {expected} pictures, got {tuple(images.shape[1:])}: set data.resolution"
+            )
+        mean, std = self._statistics(images)
+        return (images.float() - mean) / std
+
+    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        mean = torch.tensor(self.mean, device=like.device).view(1, 3, 1, 1)
+        return mean, torch.tensor(self.std, device=like.device).view(1, 3, 1, 1)
+
+    def save(self, path: Path) -> None:
+        """Write weights, architecture and normalisation to one file that loads with `weights_only=True`."""
+        content = {
+            "format": FILE_FORMAT,
+            "architecture": type(self.model).__name__,
+            "arguments": self.model.arguments,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "state_dict": {key: value.cpu() for key, value in self.model.state_dict().items()},
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        torch.save(content, partial)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file that `save` wrote.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+            ValueError: when it is another kind of file.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"no tokenizer at {path}: train one (python -m maskgit_lab.train_tokenizer)")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
+            raise ValueError(
+                f"{path} is not a tokenizer of this package; tokenizer.lab_checkpoint takes a lab VQGAN.pt"
+            )
+        model = ARCHITECTURES[content["architecture"]](**content["arguments"])
+        model.load_state_dict(content["state_dict"])
+        return cls(model, mean=content["mean"], std=content["std"])
+
+
+def _weights_hash(state: dict[str, Tensor], mean: Sequence[float], std: Sequence[float]) -> str:
+    digest = hashlib.sha256(repr((tuple(mean), tuple(std))).encode())
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,159 @@
+"""Decoding against the plain loops of the protocol, and the properties every policy must hold."""
+
+import pytest
+import torch
+
+from maskgit_lab.core.decoding import decode
+from maskgit_lab.core.randomness import generator, image_generators
+from maskgit_lab.core.schedules import Arccos, Cosine, Linear, Square
+from tests.core.oracle import decode_one
+
+N, V = 24, 11
+EMBEDDING = torch.randn(V + 1, 16, generator=torch.Generator().manual_seed(0))
+MIXING = torch.randn(N, N, generator=torch.Generator().manual_seed(1)) / N**0.5
+READOUT = torch.randn(16, V + 1, generator=torch.Generator().manual_seed(2))
+
+
+def predict(tokens):
+    """Predict from all visible tokens, so that an early choice changes later ones."""
+    return (torch.tanh(MIXING @ EMBEDDING[tokens]) @ READOUT) * 1.5
+
+
+def example(batch=5, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(V, (batch, N), generator=g)
+    share = torch.linspace(0, 1, batch)[:, None]  # from no hole to a hole everywhere
+    return tokens, torch.rand(batch, N, generator=g) < share
+
+
+SETTINGS = {"num_steps": 7, "mask_token_id": V}
+
+
+@pytest.mark.parametrize("schedule", [Linear(), Cosine(), Square(), Arccos()], ids=repr)
+@pytest.mark.parametrize("sweet_spot", [3, 7])
+def test_batch_equals_the_plain_loop_in_tokens_masks_and_order(schedule, sweet_spot):
+    tokens, mask = example()
+    trace = decode(
+        predict, tokens, mask, schedule=schedule, sweet_spot=sweet_spot,
+        generator=image_generators(0, "decode", range(5)), **SETTINGS,
+    )  # fmt: skip
+    for row, same in enumerate(image_generators(0, "decode", range(5))):
+        steps, masks, _ = decode_one(
+            predict, tokens[row], mask[row], schedule=schedule, num_steps=7, mask_token_id=V, sweet_spot=sweet_spot,
+            temperature=4.5, uniform=torch.rand(sweet_spot, N, generator=same),
+        )  # fmt: skip
+        assert torch.equal(trace.step_tokens[:, row], steps)
+        assert torch.equal(trace.step_masks[:, row], masks)
+        assert torch.equal(trace.tokens[row], steps[-1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("num_steps", [1, 4, 40])
+def test_known_tokens_never_change(dtype, num_steps):
+    tokens, mask = example(seed=4)
+    trace = decode(
+        lambda t: predict(t).to(dtype), tokens, mask, schedule=Cosine(), num_steps=num_steps, mask_token_id=V,
+        generator=generator(0, "decode"),
+    )  # fmt: skip
+    assert torch.equal(trace.tokens[~mask], tokens[~mask])
+    assert bool((trace.step_tokens == tokens)[:, ~mask].all())
+
+
+def test_an_empty_hole_returns_the_input():
+    tokens, mask = example()
+    trace = decode(predict, tokens, torch.zeros_like(mask), schedule=Cosine(), generator=generator(0, "d"), **SETTINGS)
+    assert torch.equal(trace.tokens, tokens)
+    assert not bool(trace.step_masks.any())
+
+
+def test_the_mask_token_is_never_predicted_even_when_it_is_the_most_likely():
+    tokens, mask = example()
+
+    def loves_the_mask_token(t):
+        return predict(t) + 1e4 * torch.nn.functional.one_hot(torch.tensor(V), V + 1)
+
+    trace = decode(loves_the_mask_token, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
+    assert int(trace.step_tokens.max()) < V
+
+
+def test_values_under_the_mask_do_not_matter():
+    tokens, mask = example(seed=2)
+    other = torch.where(mask, (tokens + 3) % V, tokens)
+    first, second = (
+        decode(predict, t, mask, schedule=Square(), generator=generator(0, "d"), **SETTINGS) for t in (tokens, other)
+    )
+    assert torch.equal(first.step_tokens, second.step_tokens)
+
+
+def test_hidden_count_follows_each_images_own_hole():
+    tokens, mask = example()
+    trace = decode(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
+    n0 = mask.sum(1).tolist()
+    for step in range(7):
+        assert trace.step_masks[step].sum(1).tolist() == [n * (6 - step) // 7 for n in n0]
+
+
+def test_a_revealed_token_stays_as_it_was_revealed():
+    tokens, mask = example(seed=6)
+    trace = decode(predict, tokens, mask, schedule=Cosine(), generator=generator(0, "d"), **SETTINGS)
+    for step in range(6):
+        seen = ~trace.step_masks[step]
+        assert torch.equal(trace.step_tokens[step][seen], trace.step_tokens[-1][seen])
+        assert not bool((trace.step_masks[step + 1] & seen).any())
+
+
+def test_every_sweet_spot_lies_on_one_trajectory():
+    tokens, mask = example(seed=8)
+    whole = decode(predict, tokens, mask, schedule=Square(), generator=image_generators(1, "d", range(5)), **SETTINGS)
+    for sweet_spot in range(1, 8):
+        part = decode(
+            predict, tokens, mask, schedule=Square(), sweet_spot=sweet_spot,
+            generator=image_generators(1, "d", range(5)), **SETTINGS,
+        )  # fmt: skip
+        assert torch.equal(part.tokens, whole.step_tokens[sweet_spot - 1])
+
+
+def test_an_image_decodes_alike_alone_and_in_a_batch():
+    tokens, mask = example(seed=9)
+    batch = decode(predict, tokens, mask, schedule=Cosine(), generator=image_generators(0, "d", range(5)), **SETTINGS)
+    for row in range(5):
+        alone = decode(
+            predict, tokens[row : row + 1], mask[row : row + 1], schedule=Cosine(),
+            generator=image_generators(0, "d", [row]), **SETTINGS,
+        )  # fmt: skip
+        assert torch.equal(alone.tokens[0], batch.tokens[row])
+
+
+def test_order_noise_acts_on_the_log_probability_and_fades():
+    # at temperature 0 the most confident tokens come first; the noise may only blur that order
+    tokens, mask = example(batch=64, seed=10)
+    mask[:] = True
+    log_p = predict(torch.full_like(tokens, V))[..., :V].log_softmax(-1).max(-1).values
+    cold = decode(predict, tokens, mask, schedule=Linear(), choice_temperature=0.0, **SETTINGS)
+    warm = decode(
+        predict, tokens, mask, schedule=Linear(), choice_temperature=4.5, generator=generator(0, "d"), **SETTINGS
+    )
+
+    def revealed_confidence(trace):
+        return float(log_p[~trace.step_masks[0]].mean())
+
+    average = float(log_p.mean())
+    assert revealed_confidence(cold) > revealed_confidence(warm) > average
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sweet_spot": 12}, r"decode\.sweet_spot must be from 1 to decode\.num_steps \(7\), got 12"),
+        ({"sweet_spot": 0}, r"decode\.sweet_spot"),
+        ({"num_steps": 0}, r"decode\.num_steps"),
+        ({"choice_temperature": -1.0}, r"decode\.choice_temperature"),
+        ({"generator": None}, "generator"),
+        ({"generator": image_generators(0, "d", range(3))}, "3 generators for 5 images"),
+    ],
+)
+def test_bad_settings_are_named(change, message):
+    tokens, mask = example()
+    arguments = {**SETTINGS, "schedule": Linear(), "generator": generator(0, "d"), **change}
+    with pytest.raises(ValueError, match=message):
+        decode(predict, tokens, mask, **arguments)
