@@ -1,0 +1,48 @@
+"""One array per file, computed once: written whole or not at all, and memory-mapped when read."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+
+def cached_array(
+    path: Path, *, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[np.ndarray], None]
+) -> np.ndarray:
+    """Return the array of a file, computing it first when the file is missing or not what it should be.
+
+    Args:
+        path: an .npy file; its name must hold a hash of everything the values depend on.
+        shape, dtype: what the array must be; another one in the file is computed anew.
+        fill: writes the values into the array it is given.
+
+    Returns:
+        A read-only memory map.
+    """
+    found = _open(path, shape, dtype)
+    if found is not None:
+        return found
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
+    try:
+        array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
+        fill(array)
+        array.flush()
+        del array
+        partial.replace(path)  # atomic: a reader sees the whole file or none
+    finally:
+        partial.unlink(missing_ok=True)
+    result = _open(path, shape, dtype)
+    assert result is not None
+    return result
+
+
+def _open(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (ValueError, OSError, EOFError):  # truncated or not an .npy file
+        return None
+    return array if array.shape == shape and array.dtype == dtype else None

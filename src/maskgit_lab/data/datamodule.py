@@ -1,0 +1,139 @@
+"""Tokens and pictures for stage 2: the frozen tokenizer sees each picture once, training reads tokens."""
+
+from pathlib import Path
+
+import lightning as L  # noqa: N812
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskgit_lab.data.holes import draw_holes
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.data.loader import ResumableLoader
+from maskgit_lab.data.token_cache import TokenCache
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+
+# streams of hole seeds: the bank for training and the holes of validation pictures never coincide
+TRAIN_HOLES, VAL_HOLES = 1, 2
+
+
+class InpaintingDataModule(L.LightningDataModule):
+    """Serve token batches for training and validation, and pictures with holes for scores.
+
+    Args:
+        splits: the pictures.
+        tokenizer: frozen; tokens are cached by its sha256.
+        cache: folder for tokens and hole banks.
+        batch_size: pictures per training step on each device.
+        val_batch_size: pictures per validation step.
+        flip: add mirrored copies of the training pictures.
+        with_images: batches also hold the pictures (needed for the context and for encoding masked pictures).
+        hole_style: brush, box, centre or half: holes drawn for training and validation.
+        hole_share: least and largest share of pixels in a drawn hole.
+        num_train_holes: size of the bank.
+        num_val_fills: validation pictures that get holes and are filled for the scores.
+        seed: of the order of pictures and of the holes.
+    """
+
+    def __init__(
+        self,
+        *,
+        splits: DataSplits,
+        tokenizer: FrozenTokenizer,
+        cache: Path,
+        batch_size: int,
+        val_batch_size: int = 64,
+        flip: bool = False,
+        with_images: bool = False,
+        hole_style: str = "brush",
+        hole_share: tuple[float, float] = (0.10, 0.30),
+        num_train_holes: int = 2048,
+        num_val_fills: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size > len(splits.train.images) * (2 if flip else 1):
+            raise ValueError(f"data.batch_size ({batch_size}) exceeds the training set ({len(splits.train.images)} images)")
+        self.splits = splits
+        self.tokenizer = tokenizer
+        self.cache = cache
+        self.batch_size = batch_size
+        self.val_batch_size = val_batch_size
+        self.flip = flip
+        self.with_images = with_images
+        self.hole_style = hole_style
+        self.hole_share = hole_share
+        self.num_train_holes = num_train_holes
+        self.num_val_fills = min(num_val_fills, len(splits.val.images))
+        self.seed = seed
+        self._tokens: dict[str, np.ndarray] = {}
+
+    def train_holes(self) -> Tensor:
+        """Return the bank of holes for training, (M, H, W) bool."""
+        return torch.from_numpy(self._holes(TRAIN_HOLES, self.num_train_holes))
+
+    def val_fills(self) -> InpaintSet:
+        """Return the validation pictures that are filled for the scores, always the same with the same holes."""
+        truth = np.ascontiguousarray(self.splits.val.images[: self.num_val_fills])
+        holes = self._holes(VAL_HOLES, self.num_val_fills)
+        return InpaintSet(
+            images=paint_holes(truth, holes),
+            holes=holes,
+            names=self.splits.val.names[: self.num_val_fills],
+            truth=truth,
+            fingerprint=f"{self.splits.val.fingerprint}-holes-{self.hole_style}-{self.num_val_fills}",
+        )
+
+    def _holes(self, stream: int, count: int) -> np.ndarray:
+        resolution = self.splits.train.images.shape[1]
+        return draw_holes(
+            style=self.hole_style,
+            seed=self.seed * 10 + stream,
+            indices=range(count),
+            resolution=resolution,
+            share=self.hole_share,
+        )
+
+    def setup(self, stage: str) -> None:
+        """Encode the pictures, or find their tokens in the cache."""
+        cache = TokenCache(
+            folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.val_batch_size
+        )
+        self._tokens["train"] = cache.tokens(self.splits.train, self.tokenizer.encode, flip=self.flip)
+        self._tokens["val"] = cache.tokens(self.splits.val, self.tokenizer.encode, flip=False)
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Return shuffled batches; a resumed run goes on at the next unseen one."""
+        return self._loader("train", self.splits.train, batch_size=self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> ResumableLoader:
+        """Return the validation batches, always in the same order."""
+        return self._loader("val", self.splits.val, batch_size=self.val_batch_size, shuffle=False)
+
+    def _loader(self, split: str, images: ImageSet, *, batch_size: int, shuffle: bool) -> ResumableLoader:
+        tokens, num_images = self._tokens[split], len(images.images)
+
+        def collate(indices: np.ndarray) -> dict[str, Tensor]:
+            batch = {"tokens": torch.from_numpy(tokens[indices].astype(np.int64))}
+            if self.with_images:
+                batch["images"] = torch.from_numpy(_pictures(images.images, indices, num_images))
+            return batch
+
+        return ResumableLoader(
+            num_items=len(tokens),
+            batch_size=batch_size,
+            collate=collate,
+            seed=self.seed,
+            shuffle=shuffle,
+            drop_last=shuffle,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+        )
+
+
+def _pictures(images: np.ndarray, indices: np.ndarray, num_images: int) -> np.ndarray:
+    """Return pictures by token index; indices from `num_images` on are the mirrored copies."""
+    pictures = images[indices % num_images]
+    mirrored = indices >= num_images
+    pictures[mirrored] = pictures[mirrored, :, ::-1]
+    return pictures

@@ -1,0 +1,72 @@
+"""Pictures at rest: plain arrays with names and a fingerprint, the same for every source of data."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+HOLE_GREY = 128  # what the pixels of a hole are set to (lab protocol)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures of one split."""
+
+    images: np.ndarray  # (n, H, W, 3) uint8, in memory or memory-mapped
+    names: tuple[str, ...]  # unique
+    fingerprint: str  # hex digest of what the pixels depend on
+
+    def __post_init__(self) -> None:
+        require_images(self.images, "images")
+        if len(self.names) != len(self.images):
+            raise ValueError(f"an image set needs a name per image, got {len(self.names)} for {len(self.images)}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class InpaintSet:
+    """Pictures with holes to fill."""
+
+    images: np.ndarray  # (n, H, W, 3) uint8, holes already grey
+    holes: np.ndarray  # (n, H, W) bool, True = hole
+    names: tuple[str, ...]
+    truth: np.ndarray | None  # (n, H, W, 3) uint8, None when unknown
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        require_images(self.images, "images")
+        if self.holes.dtype != np.bool_ or self.holes.shape != self.images.shape[:3]:
+            raise ValueError(
+                f"holes must be bool {self.images.shape[:3]}, one per image, got {self.holes.dtype} {self.holes.shape}"
+            )
+        if self.truth is not None and self.truth.shape != self.images.shape:
+            raise ValueError(f"truth must have the images' shape {self.images.shape}, got {self.truth.shape}")
+        if len(self.names) != len(self.images):
+            raise ValueError(f"an inpaint set needs a name per image, got {len(self.names)} for {len(self.images)}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class DataSplits:
+    """What a data source gives."""
+
+    train: ImageSet
+    val: ImageSet
+    test: InpaintSet
+    description: str  # one line for people and tables: source, split, sizes
+
+
+def require_images(images: np.ndarray, what: str) -> None:
+    """Raise ValueError unless `images` is uint8 (n, H, W, 3)."""
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        raise ValueError(f"{what} must be uint8 (n, H, W, 3), got {images.dtype} {images.shape}")
+
+
+def paint_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Return a copy of uint8 pictures (n, H, W, 3) with every hole pixel (n, H, W) set to grey."""
+    painted = np.array(images)
+    painted[holes] = HOLE_GREY
+    return painted

@@ -1,0 +1,68 @@
+"""Find the state dict in a checkpoint that someone else wrote: plain, wrapped in other dicts, or with a prefix on every key.
+
+Files are read with `weights_only=True`: a checkpoint must not run code.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+NUM_EXAMPLE_KEYS = 5
+MAX_DEPTH = 3  # of nested dicts: {"model": {"state_dict": {...}}} and one more
+
+
+def read_state_dict(path: Path, *, marker: str, kind: str) -> dict[str, Tensor]:
+    """Return the tensors of one network by their own names.
+
+    Args:
+        path: a file that `torch.save` wrote.
+        marker: a key that the network's state dict must have; what stands before it in the file is the prefix to strip, and
+            tensors without that prefix belong to other networks and are left out.
+        kind: the network in words, for the messages.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when the file cannot be read or holds no such key; the message lists some keys that it does hold.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint of {kind} at {path}")
+    content = _load(path, kind)
+    for candidate in _dicts(content, MAX_DEPTH):
+        tensors = {key: value for key, value in candidate.items() if isinstance(key, str) and isinstance(value, Tensor)}
+        found = [key for key in tensors if key == marker or key.endswith("." + marker)]
+        if found:
+            prefix = min(found, key=len).removesuffix(marker)
+            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    raise ValueError(f"{path} is not {kind}: expected a tensor named {marker} (any prefix), found {_examples(content)}")
+
+
+def _load(path: Path, kind: str) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen types for files that are not its own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{path} cannot be read as {kind}: expected a file of tensors from torch.save, which weights_only=True accepts; {reason}"
+        ) from error
+
+
+def _dicts(content: Any, depth: int) -> Iterator[Mapping[Any, Any]]:
+    """Yield the content and the dicts inside it, outer ones first."""
+    if not isinstance(content, Mapping) or depth == 0:
+        return
+    yield content
+    for value in content.values():
+        yield from _dicts(value, depth - 1)
+
+
+def _examples(content: Any) -> str:
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    keys = [str(key) for inner in _dicts(content, MAX_DEPTH) for key in inner]
+    if not keys:
+        return "an empty dict"
+    more = f", ... ({len(keys)} keys)" if len(keys) > NUM_EXAMPLE_KEYS else ""
+    return ", ".join(keys[:NUM_EXAMPLE_KEYS]) + more

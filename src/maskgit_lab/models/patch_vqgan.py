@@ -1,0 +1,114 @@
+"""A VQGAN that is fast on two cores: pixels are unshuffled into cells first, and all convolutions but the last run on the grid."""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from maskgit_lab.models.codebook import Codebook
+from maskgit_lab.models.vqgan import Reconstruction
+
+
+class GridBlock(nn.Module):
+    """Residual block at the grid's resolution."""
+
+    def __init__(self, *, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(min(8, channels), channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to the same shape."""
+        return x + self.conv2(F.silu(self.conv1(F.silu(self.norm(x)))))
+
+
+class PatchVQGAN(nn.Module):
+    """The lab VQGAN's interface on a patch stem.
+
+    Args:
+        image_channels: 3.
+        patch_size: pixels per side of a cell.
+        channels: width on the grid.
+        num_blocks: residual blocks in the encoder and in the decoder.
+        latent_dim: dimensions of a code; codes have unit length.
+        img_resolution: pixels per side, a multiple of patch_size.
+        num_codebook_vectors: codes.
+        beta: weight of the codebook term.
+        pixel_channels: width of the last layers, which run at full resolution and hide the cells' borders.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_channels: int = 3,
+        patch_size: int = 4,
+        channels: int,
+        num_blocks: int,
+        latent_dim: int,
+        img_resolution: int,
+        num_codebook_vectors: int,
+        beta: float,
+        pixel_channels: int = 16,
+    ) -> None:
+        super().__init__()
+        if img_resolution % patch_size:
+            raise ValueError(
+                f"tokenizer.model.img_resolution ({img_resolution}) must be a multiple of patch_size ({patch_size})"
+            )
+        self.arguments: dict[str, Any] = {
+            "image_channels": image_channels, "patch_size": patch_size, "channels": channels, "num_blocks": num_blocks,
+            "latent_dim": latent_dim, "img_resolution": img_resolution, "num_codebook_vectors": num_codebook_vectors,
+            "beta": beta, "pixel_channels": pixel_channels,
+        }  # fmt: skip
+        self.img_resolution = img_resolution
+        self.latent_resolution = img_resolution // patch_size
+        self.num_image_tokens = self.latent_resolution**2
+        self.num_codebook_vectors = num_codebook_vectors
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(patch_size),
+            nn.Conv2d(image_channels * patch_size**2, channels, 3, padding=1),
+            *(GridBlock(channels=channels) for _ in range(num_blocks)),
+            nn.GroupNorm(min(8, channels), channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, latent_dim, 1),
+        )
+        self.codebook = Codebook(
+            num_codebook_vectors=num_codebook_vectors, latent_dim=latent_dim, beta=beta, normalize=True
+        )
+        self.decoder = nn.Sequential(
+            nn.Conv2d(latent_dim, channels, 3, padding=1),
+            *(GridBlock(channels=channels) for _ in range(num_blocks)),
+            nn.GroupNorm(min(8, channels), channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, pixel_channels * patch_size**2, 1),
+            nn.PixelShuffle(patch_size),
+            nn.SiLU(),
+            nn.Conv2d(pixel_channels, image_channels, 3, padding=1),
+        )
+
+    @property
+    def last_layer(self) -> nn.Parameter:
+        """The weight against which the adversarial loss is balanced."""
+        last = self.decoder[-1]
+        assert isinstance(last, nn.Conv2d)
+        return last.weight
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return latents before quantisation (B, latent_dim, h, w)."""
+        return self.encoder(images)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return tokens (B, N) int64 of normalised images (B, 3, H, W)."""
+        return self.codebook.nearest(self.codebook.latents(self.features(images)))
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Return normalised images (B, 3, H, W) of tokens (B, N)."""
+        codes = self.codebook.lookup(tokens)
+        side = self.latent_resolution
+        return self.decoder(codes.transpose(1, 2).reshape(len(tokens), -1, side, side))
+
+    def forward(self, images: Tensor) -> Reconstruction:
+        """Encode, quantise and decode normalised images."""
+        output = self.codebook(self.features(images))
+        return Reconstruction(self.decoder(output.quantized), output.loss, output.tokens)

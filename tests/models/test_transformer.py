@@ -1,0 +1,66 @@
+"""The transformer against the written-out form, and what its shapes and counts must be."""
+
+import math
+
+import pytest
+import torch
+
+from maskgit_lab.models.transformer import BidirectionalTransformer, SelfAttention
+
+SMALL = {
+    "num_image_tokens": 16, "num_codebook_vectors": 12, "dim": 32, "num_layers": 2, "num_heads": 4, "hidden_dim": 48,
+    "dropout": 0.0,
+}  # fmt: skip
+
+
+def written_out_attention(attention, x):
+    batch, num_tokens, dim = x.shape
+    q, k, v = attention.qkv(x).chunk(3, dim=-1)
+    heads = [part.view(batch, num_tokens, attention.num_heads, -1).transpose(1, 2) for part in (q, k, v)]
+    weights = torch.softmax(heads[0] @ heads[1].transpose(-1, -2) / math.sqrt(dim // attention.num_heads), dim=-1)
+    return attention.out((weights @ heads[2]).transpose(1, 2).reshape(batch, num_tokens, dim))
+
+
+def test_fused_attention_equals_the_written_out_softmax():
+    torch.manual_seed(0)
+    attention = SelfAttention(dim=48, num_heads=6, dropout=0.0)
+    x = torch.randn(3, 20, 48)
+    torch.testing.assert_close(attention(x), written_out_attention(attention, x), rtol=1e-5, atol=1e-6)
+
+
+def test_logits_cover_the_codebook_and_the_mask_token():
+    model = BidirectionalTransformer(**SMALL)
+    assert model(torch.full((2, 16), model.mask_token_id)).shape == (2, 16, 13)
+
+
+def test_every_position_sees_every_other():
+    torch.manual_seed(0)
+    model = BidirectionalTransformer(**SMALL).eval()
+    tokens = torch.randint(12, (1, 16))
+    changed = tokens.clone()
+    changed[0, 15] = (tokens[0, 15] + 1) % 12
+    difference = (model(tokens) - model(changed)).abs().amax(-1)[0]
+    assert bool((difference > 0).all())
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_context_is_added_to_the_embeddings(norm_first):
+    model = BidirectionalTransformer(**SMALL, norm_first=norm_first).eval()
+    tokens = torch.randint(12, (2, 16))
+    torch.testing.assert_close(model(tokens, torch.zeros(2, 16, 32)), model(tokens))
+    assert not torch.allclose(model(tokens, torch.randn(2, 16, 32)), model(tokens))
+
+
+def test_base_size_has_the_labs_parameter_count():
+    with torch.device("meta"):
+        model = BidirectionalTransformer(
+            num_image_tokens=256, num_codebook_vectors=1024, dim=768, num_layers=15, num_heads=16, hidden_dim=1536,
+            dropout=0.1,
+        )  # fmt: skip
+    # 72.7 M with the lab's separate projections, each with bias (DESIGN, stage 2)
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(72.7e6, rel=1e-3)
+
+
+def test_dim_that_does_not_divide_into_heads_is_refused_by_its_keys():
+    with pytest.raises(ValueError, match=r"model\.dim \(30\).*model\.num_heads \(4\)"):
+        BidirectionalTransformer(**{**SMALL, "dim": 30})
