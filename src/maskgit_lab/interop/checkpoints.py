@@ -45,7 +45,7 @@ def _load(path: Path, kind: str) -> Any:
     except Exception as error:  # torch raises half a dozen types for files that are not its own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} cannot be read as {kind}: expected a file of tensors from torch.save, which weights_only=True accepts; {reason}"
+            f"{path} cannot be read as {kind}: expected tensors written by torch.save, without other objects; {reason}"
         ) from error
 
 

@@ -37,8 +37,8 @@ def load_vqgan(path: str | Path, img_resolution: int = LAB_RESOLUTION) -> VQGAN:
         model.load_state_dict(state)
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
         raise ValueError(
-            f"{path} has a codebook but is not the lab's VQGAN. Expected encoder.model.N, decoder.model.N, quant_conv, post_quant_conv and "
-            f"codebook.embedding; found {', '.join(list(state)[:5])}, ... ({len(state)} tensors): {error}"
+            f"{path} has a codebook but is not the lab's VQGAN. Expected encoder.model.N, decoder.model.N, quant_conv, "
+            f"post_quant_conv and codebook.embedding; found {', '.join(list(state)[:5])}, ... ({len(state)} tensors): {error}"
         ) from error
     return model
 

@@ -88,7 +88,7 @@ class PatchVQGAN(nn.Module):
         )
 
     @property
-    def last_layer(self) -> nn.Parameter:
+    def last_layer(self) -> Tensor:
         """The weight against which the adversarial loss is balanced."""
         last = self.decoder[-1]
         assert isinstance(last, nn.Conv2d)

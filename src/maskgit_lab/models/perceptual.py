@@ -1,6 +1,6 @@
 """A perceptual distance in the manner of LPIPS (Zhang et al. 2018) from local SqueezeNet weights.
 
-Without LPIPS's learned channel weights, which would be a second download; uniform weights rank distortions nearly as well (their table 5).
+Without LPIPS's learned channel weights, which would be a second download: every channel counts the same.
 """
 
 from pathlib import Path

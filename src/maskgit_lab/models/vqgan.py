@@ -126,7 +126,7 @@ class VQGAN(nn.Module):
         self.post_quant_conv = nn.Conv2d(latent_dim, latent_dim, 1)
 
     @property
-    def last_layer(self) -> nn.Parameter:
+    def last_layer(self) -> Tensor:
         """The weight against which the adversarial loss is balanced."""
         last = self.decoder.model[-1]
         assert isinstance(last, nn.Conv2d)
@@ -170,6 +170,6 @@ def _num_halvings(img_resolution: int, latent_resolution: int) -> int:
     halvings = (img_resolution // latent_resolution).bit_length() - 1
     if latent_resolution * 2**halvings != img_resolution:
         raise ValueError(
-            f"tokenizer.model.img_resolution ({img_resolution}) must be latent_resolution ({latent_resolution}) times a power of two"
+            f"tokenizer.model.img_resolution ({img_resolution}) must be a power of two times latent_resolution ({latent_resolution})"
         )
     return halvings
