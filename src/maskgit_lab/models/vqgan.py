@@ -170,6 +170,6 @@ def _num_halvings(img_resolution: int, latent_resolution: int) -> int:
     halvings = (img_resolution // latent_resolution).bit_length() - 1
     if latent_resolution * 2**halvings != img_resolution:
         raise ValueError(
-            f"tokenizer.model.img_resolution ({img_resolution}) must be a power of two times latent_resolution ({latent_resolution})"
+            f"tokenizer.model.img_resolution ({img_resolution}) must be a power of two times latent_resolution, {latent_resolution}"
         )
     return halvings

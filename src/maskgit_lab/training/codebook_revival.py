@@ -1,6 +1,7 @@
 """Keep a codebook in use: start it from data and move entries that nothing chose for a while onto current latents.
 
-Without it most entries of a young VQGAN are never the nearest one, get no gradient and stay useless (Dhariwal et al. 2020, section 3.1).
+Without it most entries of a young VQGAN are never the nearest one, get no gradient and stay useless (random restarts as in
+Jukebox, Dhariwal et al. 2020).
 """
 
 import torch

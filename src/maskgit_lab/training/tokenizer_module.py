@@ -145,8 +145,7 @@ class TokenizerModule(L.LightningModule):
         self.manual_backward(loss)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
         optimizer.step()
-        for scheduler in self._schedulers():
-            scheduler.step()
+        self._schedulers()[0].step()
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
         assert self.discriminator is not None
@@ -156,11 +155,12 @@ class TokenizerModule(L.LightningModule):
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
+        self._schedulers()[1].step()
         self.log("train/loss_discriminator", loss.detach())
 
     def _optimizers(self) -> list[LightningOptimizer]:
         found = self.optimizers()
-        return found if isinstance(found, list) else [found]  # type: ignore[list-item, return-value]
+        return found if isinstance(found, list) else [found]
 
     def _schedulers(self) -> list[Any]:
         found = self.lr_schedulers()
@@ -181,7 +181,8 @@ class TokenizerModule(L.LightningModule):
         self.log("val/loss_rec", F.l1_loss(fake, images), batch_size=len(images))
 
     def configure_optimizers(self) -> Any:
-        """Build Adam for the tokenizer and, where there is one, for the discriminator, under the same schedule."""
-        networks = [self.model] if self.discriminator is None else [self.model, self.discriminator]
-        pairs = [self.adam.build(network.parameters(), self.total_steps) for network in networks]
+        """Build Adam for the tokenizer and, where there is one, for the discriminator, whose schedule begins at the gate."""
+        pairs = [self.adam.build(self.model.parameters(), self.total_steps)]
+        if self.discriminator is not None:
+            pairs.append(self.adam.build(self.discriminator.parameters(), self.total_steps - self.gan_start_step))
         return [optimizer for optimizer, _ in pairs], [scheduler for _, scheduler in pairs]

@@ -1,0 +1,45 @@
+"""The patch tokenizer keeps the VQGAN's promises."""
+
+import pytest
+import torch
+
+from maskgit_lab.models.patch_vqgan import PatchVQGAN
+
+
+@pytest.fixture
+def model() -> PatchVQGAN:
+    torch.manual_seed(0)
+    return PatchVQGAN(
+        channels=16, num_blocks=1, latent_dim=8, img_resolution=16, num_codebook_vectors=32, beta=0.25, pixel_channels=4
+    ).eval()
+
+
+def test_encode_gives_one_token_per_patch(model: PatchVQGAN) -> None:
+    tokens = model.encode(torch.randn(2, 3, 16, 16))
+    assert tokens.shape == (2, model.num_image_tokens)
+    assert model.num_image_tokens == 16
+    assert tokens.dtype == torch.int64
+
+
+def test_forward_equals_encode_then_decode(model: PatchVQGAN) -> None:
+    images = torch.randn(2, 3, 16, 16)
+    output = model(images)
+    assert torch.equal(output.tokens, model.encode(images))
+    torch.testing.assert_close(output.images, model.decode(output.tokens))
+
+
+def test_features_stand_on_the_token_grid(model: PatchVQGAN) -> None:
+    assert model.features(torch.randn(1, 3, 16, 16)).shape == (1, 8, model.latent_resolution, model.latent_resolution)
+
+
+def test_last_layer_is_the_decoders_last_weight(model: PatchVQGAN) -> None:
+    assert model.last_layer is list(model.decoder.parameters())[-2]
+
+
+def test_arguments_rebuild_the_same_network(model: PatchVQGAN) -> None:
+    PatchVQGAN(**model.arguments).load_state_dict(model.state_dict())
+
+
+def test_resolution_must_be_a_multiple_of_the_patch() -> None:
+    with pytest.raises(ValueError, match=r"img_resolution \(18\) must be a multiple of patch_size \(4\)"):
+        PatchVQGAN(channels=8, num_blocks=1, latent_dim=8, img_resolution=18, num_codebook_vectors=8, beta=0.25)
