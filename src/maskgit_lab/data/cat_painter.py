@@ -33,10 +33,12 @@ class Face:
         x, y = (self.u - cx) / rx, (self.v - cy) / ry
         return (np.sqrt(x * x + y * y + 1e-6) - 1) * np.minimum(rx, ry)
 
-    def triangle(self, a: tuple, b: tuple, c: tuple, rounding: float) -> Field:
-        """Return the signed distance (first order) to a rounded triangle; corners are (u, v) pairs of parameters."""
+    def triangle(self, corners: list[tuple], rounding: float) -> Field:
+        """Return the signed distance (first order) to a rounded triangle; corners are three (u, v) pairs of parameters."""
         total = np.zeros_like(self.u)
-        for (ax, ay), (bx, by), (ox, oy) in ((a, b, c), (b, c, a), (c, a, b)):
+        for (ax, ay), (bx, by), (ox, oy) in zip(
+            corners, corners[1:] + corners[:1], corners[2:] + corners[:2], strict=True
+        ):
             nx, ny = by - ay, ax - bx
             length = np.sqrt(nx * nx + ny * ny)
             # the normal points away from the third corner, whichever way round the corners go
@@ -45,7 +47,7 @@ class Face:
             total += np.exp(np.minimum(outside / rounding, MAX_EXPONENT))
         return rounding * np.log(total)
 
-    def segment(self, ax: Param, ay: Param, bx: Param, by: Param) -> Field:
+    def segment(self, ax: Param | float, ay: Param | float, bx: Param | float, by: Param | float) -> Field:
         """Return the distance to a line segment."""
         dx, dy = bx - ax, by - ay
         t = np.clip(((self.u - ax) * dx + (self.v - ay) * dy) / (dx * dx + dy * dy), 0, 1)

@@ -1,20 +1,24 @@
 """Tokens and pictures for stage 2: the frozen tokenizer sees each picture once, training reads tokens."""
 
+import hashlib
 from pathlib import Path
 
-import lightning as L  # noqa: N812
+import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
 
+from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.data.holes import draw_holes
-from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, mirrored_pictures, paint_holes
 from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.data.token_cache import TokenCache
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 # streams of hole seeds: the bank for training and the holes of validation pictures never coincide
-TRAIN_HOLES, VAL_HOLES = 1, 2
+TRAIN_HOLES, VAL_HOLES, NUM_STREAMS = 1, 2, 10
+# raise it when the drawing of holes changes
+HOLES_VERSION = 1
 
 
 class InpaintingDataModule(L.LightningDataModule):
@@ -53,7 +57,9 @@ class InpaintingDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         if batch_size > len(splits.train.images) * (2 if flip else 1):
-            raise ValueError(f"data.batch_size ({batch_size}) exceeds the training set ({len(splits.train.images)} images)")
+            raise ValueError(
+                f"data.batch_size ({batch_size}) exceeds the training set ({len(splits.train.images)} images)"
+            )
         self.splits = splits
         self.tokenizer = tokenizer
         self.cache = cache
@@ -70,12 +76,12 @@ class InpaintingDataModule(L.LightningDataModule):
 
     def train_holes(self) -> Tensor:
         """Return the bank of holes for training, (M, H, W) bool."""
-        return torch.from_numpy(self._holes(TRAIN_HOLES, self.num_train_holes))
+        return torch.from_numpy(np.array(self._holes(TRAIN_HOLES, self.num_train_holes)))
 
     def val_fills(self) -> InpaintSet:
         """Return the validation pictures that are filled for the scores, always the same with the same holes."""
         truth = np.ascontiguousarray(self.splits.val.images[: self.num_val_fills])
-        holes = self._holes(VAL_HOLES, self.num_val_fills)
+        holes = np.array(self._holes(VAL_HOLES, self.num_val_fills))
         return InpaintSet(
             images=paint_holes(truth, holes),
             holes=holes,
@@ -86,12 +92,19 @@ class InpaintingDataModule(L.LightningDataModule):
 
     def _holes(self, stream: int, count: int) -> np.ndarray:
         resolution = self.splits.train.images.shape[1]
-        return draw_holes(
-            style=self.hole_style,
-            seed=self.seed * 10 + stream,
-            indices=range(count),
-            resolution=resolution,
-            share=self.hole_share,
+        seed = self.seed * NUM_STREAMS + stream
+        key = f"{HOLES_VERSION}/{self.hole_style}/{seed}/{count}/{resolution}/{self.hole_share}"
+
+        def draw(out: np.ndarray) -> None:
+            out[:] = draw_holes(
+                style=self.hole_style, seed=seed, indices=range(count), resolution=resolution, share=self.hole_share
+            )
+
+        return cached_array(
+            self.cache / "holes" / f"{hashlib.sha256(key.encode()).hexdigest()}.npy",
+            shape=(count, resolution, resolution),
+            dtype=np.dtype(bool),
+            fill=draw,
         )
 
     def setup(self, stage: str) -> None:
@@ -99,8 +112,10 @@ class InpaintingDataModule(L.LightningDataModule):
         cache = TokenCache(
             folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.val_batch_size
         )
-        self._tokens["train"] = cache.tokens(self.splits.train, self.tokenizer.encode, flip=self.flip)
-        self._tokens["val"] = cache.tokens(self.splits.val, self.tokenizer.encode, flip=False)
+        for split, images, flip in (("train", self.splits.train, self.flip), ("val", self.splits.val, False)):
+            self._tokens[split] = cache.tokens(
+                images, self.tokenizer.encode, num_tokens=self.tokenizer.num_image_tokens, flip=flip
+            )
 
     def train_dataloader(self) -> ResumableLoader:
         """Return shuffled batches; a resumed run goes on at the next unseen one."""
@@ -111,12 +126,12 @@ class InpaintingDataModule(L.LightningDataModule):
         return self._loader("val", self.splits.val, batch_size=self.val_batch_size, shuffle=False)
 
     def _loader(self, split: str, images: ImageSet, *, batch_size: int, shuffle: bool) -> ResumableLoader:
-        tokens, num_images = self._tokens[split], len(images.images)
+        tokens = self._tokens[split]
 
         def collate(indices: np.ndarray) -> dict[str, Tensor]:
             batch = {"tokens": torch.from_numpy(tokens[indices].astype(np.int64))}
             if self.with_images:
-                batch["images"] = torch.from_numpy(_pictures(images.images, indices, num_images))
+                batch["images"] = torch.from_numpy(mirrored_pictures(images.images, indices))
             return batch
 
         return ResumableLoader(
@@ -129,11 +144,3 @@ class InpaintingDataModule(L.LightningDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
         )
-
-
-def _pictures(images: np.ndarray, indices: np.ndarray, num_images: int) -> np.ndarray:
-    """Return pictures by token index; indices from `num_images` on are the mirrored copies."""
-    pictures = images[indices % num_images]
-    mirrored = indices >= num_images
-    pictures[mirrored] = pictures[mirrored, :, ::-1]
-    return pictures

@@ -70,3 +70,11 @@ def paint_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     painted = np.array(images)
     painted[holes] = HOLE_GREY
     return painted
+
+
+def mirrored_pictures(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return pictures by index, where index n + i is the mirrored copy of picture i of n."""
+    pictures = np.array(images[indices % len(images)])
+    mirrored = indices >= len(images)
+    pictures[mirrored] = pictures[mirrored, :, ::-1]
+    return pictures

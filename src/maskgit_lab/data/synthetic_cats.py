@@ -175,9 +175,9 @@ def _ears(dice: _Dice, face: Face, picture: Picture, fur: Picture, coat: np.ndar
     for side in (-1, 1):
         corner = (side * spread + tilt, tip)
         outer, inside = (side * 0.74, -0.02), (side * 0.12, -0.42)
-        blend(picture, fur * 0.92, face.edge(face.triangle(outer, corner, inside, 0.035)))
+        blend(picture, fur * 0.92, face.edge(face.triangle([outer, corner, inside], 0.035)))
         small = [(0.62 * px + 0.38 * side * 0.50, 0.62 * py + 0.38 * -0.42) for px, py in (outer, corner, inside)]
-        blend(picture, inner, 0.9 * face.edge(face.triangle(*small, 0.035), blur=2))
+        blend(picture, inner, 0.9 * face.edge(face.triangle(small, 0.035), blur=2))
 
 
 def _eyes(dice: _Dice, face: Face, picture: Picture) -> None:
@@ -214,10 +214,12 @@ def _muzzle(dice: _Dice, face: Face, picture: Picture, coat: np.ndarray, light: 
         blend(picture, line, 0.8 * below * face.edge(ring, blur=1.2))
         for whisker in range(3):
             rise = (whisker - 1) * 0.10
-            distance = face.segment(side * 0.20, 0.44 + drop + rise * 0.4, side * 0.86, 0.36 + drop + rise * 2.2) - 0.004
+            distance = (
+                face.segment(side * 0.20, 0.44 + drop + rise * 0.4, side * 0.86, 0.36 + drop + rise * 2.2) - 0.004
+            )
             blend(picture, np.full_like(line, 0.96), 0.5 * face.edge(distance))
     left, right, bottom = (-0.095 * size, 0.29 + drop), (0.095 * size, 0.29 + drop), (0.0 * size, 0.40 + drop)
-    blend(picture, nose, face.edge(face.triangle(left, right, bottom, 0.015)))
+    blend(picture, nose, face.edge(face.triangle([left, right, bottom], 0.015)))
 
 
 class SyntheticCats:
@@ -256,7 +258,9 @@ class SyntheticCats:
             fingerprint=sets["test"].fingerprint,
         )
         sizes = " / ".join(f"{count:,}" for count in self.counts.values())
-        return DataSplits(sets["train"], sets["val"], test, f"synthetic cats, seed {self.seed}: {sizes} (train / val / test)")
+        return DataSplits(
+            sets["train"], sets["val"], test, f"synthetic cats, seed {self.seed}: {sizes} (train / val / test)"
+        )
 
     def _split(self, split: str, cache: Path) -> ImageSet:
         count = self.counts[split]

@@ -65,8 +65,9 @@ def load_transformer(path: str | Path, num_heads: int = 16) -> BidirectionalTran
         model.load_state_dict(converted)
     except (KeyError, RuntimeError) as error:
         raise ValueError(
-            f"{path} looks like a lab transformer but does not fit: {error}. Expected pos_emb (N, dim), tok_emb.weight (V + 1, dim), "
-            "blocks.i.Attention.to_qkv or q_proj/k_proj/v_proj, MLP.0, MLP.2, LayerNorm1, LayerNorm2, Token_Prediction, LN, bias"
+            f"{path} looks like a lab transformer but does not fit: {error}. Expected pos_emb (N, dim), "
+            "tok_emb.weight (V + 1, dim), blocks.i.Attention.to_qkv or q_proj/k_proj/v_proj, MLP.0, MLP.2, LayerNorm1, LayerNorm2, "
+            "Token_Prediction, LN, bias"
         ) from error
     return model
 

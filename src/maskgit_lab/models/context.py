@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+DILATIONS = (1, 2, 4)  # cells; in turn they see across the widest holes
+
 
 class ConvBlock(nn.Module):
     """Residual 3x3 convolutions at the grid's resolution."""
@@ -33,7 +35,7 @@ class PixelContext(nn.Module):
         grid: cells per side of the token grid.
         resolution: pixels per side, a multiple of grid.
         channels: width of the convolutions.
-        num_blocks: residual blocks; the dilation doubles with each.
+        num_blocks: residual blocks; dilations 1, 2, 4 in turn.
     """
 
     def __init__(self, *, dim: int, grid: int, resolution: int, channels: int = 96, num_blocks: int = 3) -> None:
@@ -42,7 +44,9 @@ class PixelContext(nn.Module):
             raise ValueError(f"data.resolution ({resolution}) must be a multiple of the token grid ({grid})")
         self.cell = resolution // grid
         self.stem = nn.Conv2d(4 * self.cell**2, channels, 3, padding=1)
-        self.blocks = nn.Sequential(*(ConvBlock(channels=channels, dilation=2**i) for i in range(num_blocks)))
+        self.blocks = nn.Sequential(
+            *(ConvBlock(channels=channels, dilation=DILATIONS[i % len(DILATIONS)]) for i in range(num_blocks))
+        )
         self.out = nn.Conv2d(channels, dim, 1)
         nn.init.trunc_normal_(self.out.weight, std=0.02)
 

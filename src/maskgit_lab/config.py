@@ -1,0 +1,95 @@
+"""The configuration: where the YAML files are, which root keys exist, and the one place where objects are built from them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+
+def config_dir() -> str:
+    """Return the absolute path of the YAML files: beside the package in a wheel, at the repository's top in a checkout."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "conf", package.parents[1] / "conf"):
+        if (folder / "train.yaml").is_file():
+            return str(folder)
+    raise FileNotFoundError(f"no conf/train.yaml beside {package} or in {package.parents[1]}: reinstall maskgit_lab")
+
+
+@dataclass
+class TrainConfig:
+    """Root keys of `train` and `train_tokenizer`; a key that is not here is refused by name."""
+
+    name: str = MISSING
+    seed: int = 0
+    tags: list[str] = field(default_factory=list)
+    notes: str = ""
+    resume: str | None = None
+    paths: dict[str, Any] = MISSING
+    data: dict[str, Any] = MISSING
+    tokenizer: dict[str, Any] = MISSING
+    model: dict[str, Any] = MISSING
+    mask_schedule: dict[str, Any] = MISSING
+    decode: dict[str, Any] = MISSING
+    training: dict[str, Any] = MISSING
+    optimizer: dict[str, Any] = MISSING
+    trainer: dict[str, Any] = MISSING
+    callbacks: dict[str, Any] = MISSING
+    logger: dict[str, Any] = MISSING
+    metrics: dict[str, Any] = MISSING
+
+
+@dataclass
+class InpaintConfig:
+    """Root keys of `inpaint`."""
+
+    run: str = MISSING
+    images: str = MISSING
+    masks: str | None = None
+    out: str = MISSING
+    checkpoint: str = "best"
+    mask_hole: str = "white"
+    hole_style: str = "brush"
+    hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
+    decode: dict[str, Any] = field(default_factory=dict)
+    mask_schedule: dict[str, Any] | None = None
+    batch_size: int = 32
+    seed: int = 0
+    save_steps: bool = True
+    device: str = "auto"
+
+
+def _join_run_dir(resume: str | None, fresh: str) -> str:
+    return str(Path(resume).resolve()) if resume else fresh
+
+
+def register() -> None:
+    """Make the root schemas and the resolver known to Hydra; safe to call twice."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="inpaint_schema", node=InpaintConfig)
+    OmegaConf.register_new_resolver("maskgit.run_dir", _join_run_dir, replace=True)
+
+
+def build(node: Any, **objects: Any) -> Any:
+    """Build the object that a node's `_target_` names; plain Python values go in, never a DictConfig.
+
+    Raises:
+        ValueError: when the node has no `_target_` or a key that the target does not take; the message names both.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(node, _convert_="all", **objects)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError | FileNotFoundError):
+            raise cause from None  # the constructor's own message already names key and remedy
+        raise ValueError(f"cannot build {node.get('_target_')}: {cause or error}") from error
+
+
+def plain(node: Any) -> Any:
+    """Return a node as plain, resolved Python containers."""
+    return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)

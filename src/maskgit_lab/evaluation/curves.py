@@ -1,0 +1,76 @@
+"""Curves: a training's losses and scores over its steps, and the schedules over progress."""
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from maskgit_lab.evaluation.figures import save_figure
+
+# panel -> the columns of metrics.csv that belong in it; prefixes end in *
+PANELS: dict[str, tuple[str, ...]] = {
+    "loss (nats per hidden token)": ("train/loss", "val/loss"),
+    "token accuracy": ("train/token_accuracy", "val/token_accuracy"),
+    "Frechet distance, decoded": ("val/fid", "val/fd_*"),
+    "hole PSNR (dB), composited": ("val/psnr_hole",),
+    "learning rate": ("lr-*",),
+    "images per second": ("train/images_per_second",),
+}
+
+
+def read_metrics(path: Path) -> dict[str, np.ndarray]:
+    """Return Lightning's metrics.csv as name -> (n, 2) of (step, value), empty cells left out."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            for name, value in row.items():
+                if name not in ("step", "epoch") and value:
+                    series.setdefault(name, []).append((float(row["step"]), float(value)))
+    return {name: np.array(points) for name, points in series.items()}
+
+
+def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
+    """Write the panels for which the file has values; None when it has none."""
+    series = read_metrics(metrics_csv)
+    panels = {title: _matching(series, names) for title, names in PANELS.items()}
+    panels = {title: names for title, names in panels.items() if names}
+    if not panels:
+        return None
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 2.8 * rows), dpi=120, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis, (title, names) in zip(axes, panels.items(), strict=False):
+        for name in names:
+            marker = "o" if len(series[name]) < 40 and name.startswith("val/") else ""
+            axis.plot(*series[name].T, label=name, marker=marker, markersize=3, linewidth=1.4)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("optimiser step", fontsize=8)
+        axis.tick_params(labelsize=8)
+        axis.grid(alpha=0.25)
+        axis.legend(fontsize=7, frameon=False)
+    for axis in axes[len(panels) :]:
+        axis.axis("off")
+    return save_figure(figure, path)
+
+
+def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> list[str]:
+    exact = [name for name in patterns if name in series]
+    prefixes = tuple(p[:-1] for p in patterns if p.endswith("*"))
+    return exact + sorted(name for name in series if prefixes and name.startswith(prefixes))
+
+
+def save_schedule_curves(path: Path, schedules: Mapping[str, Callable[[float], float]]) -> Path:
+    """Write the share hidden over progress of every schedule."""
+    figure = Figure(figsize=(5.2, 3.6), dpi=120, layout="constrained")
+    axis = figure.subplots()
+    progress = np.linspace(0, 1, 101)
+    for name, schedule in schedules.items():
+        axis.plot(progress, [schedule(float(r)) for r in progress], label=name, linewidth=1.6)
+    axis.set_xlabel("progress r")
+    axis.set_ylabel("share of tokens still hidden")
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=8, frameon=False)
+    return save_figure(figure, path)

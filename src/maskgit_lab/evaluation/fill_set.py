@@ -1,0 +1,55 @@
+"""Fill a whole set of pictures, batch by batch, each picture with its own noise, so that the batch size changes nothing."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.models.filling import DecodeSettings, Fill, fill_holes
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+
+NOISE_STREAM = "decode"
+
+
+@dataclass(frozen=True)
+class Filler:
+    """Everything that filling needs besides the pictures: the networks, the settings, the seed, the precision."""
+
+    model: MaskedTokenModel
+    tokenizer: FrozenTokenizer
+    settings: DecodeSettings
+    seed: int = 0
+    autocast: torch.dtype | None = None  # precision of the transformer's matrix products; None = float32
+
+    def fill(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int]) -> Fill:
+        """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the pictures' numbers, which choose their noise."""
+        training = self.model.training
+        self.model.eval()
+        try:
+            return fill_holes(
+                self.model,
+                self.tokenizer,
+                torch.from_numpy(np.ascontiguousarray(images)),
+                torch.from_numpy(np.ascontiguousarray(holes)),
+                settings=self.settings,
+                generators=image_generators(self.seed, NOISE_STREAM, list(indices)),
+                autocast=self.autocast,
+            )
+        finally:
+            self.model.train(training)
+
+    def batches(self, images: np.ndarray, holes: np.ndarray, *, batch_size: int) -> Iterator[tuple[slice, Fill]]:
+        """Yield (which pictures, their fill) over a whole set."""
+        for start in range(0, len(images), batch_size):
+            part = slice(start, min(start + batch_size, len(images)))
+            yield part, self.fill(images[part], holes[part], range(part.start, part.stop))
+
+
+def unit_range(images: np.ndarray | Tensor) -> Tensor:
+    """Return pictures uint8 (B, H, W, 3) as float (B, 3, H, W) in [0, 1], as metrics take them."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
+    return tensor.permute(0, 3, 1, 2).float() / 255

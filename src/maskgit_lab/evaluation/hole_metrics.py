@@ -1,0 +1,82 @@
+"""Scores of the hole alone: per picture over its hole pixels, then the mean over pictures.
+
+Whole-picture scores of an inpainting are mostly the known part, which was copied. Pictures without a hole are left out.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+MIN_SQUARED_ERROR = 1e-10  # a perfect fill scores 100 dB instead of infinity
+
+
+class HoleMetric(Metric):
+    """Mean over pictures of a score per picture."""
+
+    full_state_update = False
+    is_differentiable = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("total", default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.total: Tensor
+        self.count: Tensor
+
+    @abstractmethod
+    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+        """Return a score (B,) for pictures that all have a hole."""
+
+    def update(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> None:
+        """Add pictures (B, 3, H, W) in [0, 1], their truth and their holes (B, H, W) bool."""
+        some = holes.flatten(1).any(1)
+        if bool(some.any()):
+            scores = self.per_image(pictures[some].float(), truth[some].float(), holes[some])
+            self.total += scores.double().sum()
+            self.count += len(scores)
+
+    def compute(self) -> Tensor:
+        """Return the mean over all pictures with a hole, NaN when there is none."""
+        return torch.where(self.count > 0, self.total / self.count, torch.nan)
+
+
+class HolePSNR(HoleMetric):
+    """Peak signal-to-noise ratio in dB of the hole pixels."""
+
+    higher_is_better = True
+
+    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+        """Return 10 log10(1 / MSE)."""
+        return -10 * hole_mean((pictures - truth).square(), holes).clamp(min=MIN_SQUARED_ERROR).log10()
+
+
+class HoleMAE(HoleMetric):
+    """Mean absolute error of the hole pixels, in 8-bit grey values (0..255)."""
+
+    higher_is_better = False
+
+    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+        """Return the mean absolute difference times 255."""
+        return 255 * hole_mean((pictures - truth).abs(), holes)
+
+
+class HoleSSIM(HoleMetric):
+    """Structural similarity (Wang et al. 2004, 11-pixel Gaussian window), its map averaged over the hole pixels."""
+
+    higher_is_better = True
+
+    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+        """Return the mean of the SSIM map inside the hole."""
+        result = structural_similarity_index_measure(pictures, truth, data_range=1.0, return_full_image=True)
+        assert isinstance(result, tuple)
+        return hole_mean(result[1], holes)
+
+
+def hole_mean(values: Tensor, holes: Tensor) -> Tensor:
+    """Return the mean over hole pixels and channels, (B,), of values (B, C, H, W) with holes (B, H, W)."""
+    weight = holes[:, None].to(values.dtype)
+    return (values * weight).sum((1, 2, 3)) / (weight.sum((1, 2, 3)) * values.shape[1])

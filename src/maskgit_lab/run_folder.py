@@ -1,0 +1,85 @@
+"""The files of a run: one folder that says what was asked for, what came out, and which code made it."""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONFIG_FILE = "config.yaml"
+RESULT_FILE = "result.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside a run folder."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration of the run."""
+        return self.root / CONFIG_FILE
+
+    @property
+    def result(self) -> Path:
+        """Status, scores and provenance."""
+        return self.root / RESULT_FILE
+
+    @property
+    def checkpoints(self) -> Path:
+        """best.ckpt and last.ckpt."""
+        return self.root / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        """Pictures."""
+        return self.root / "figures"
+
+    def checkpoint(self, which: str) -> Path:
+        """Return the path of a checkpoint.
+
+        Raises:
+            FileNotFoundError: when the run has none of that name; the message lists what is there.
+        """
+        path = self.checkpoints / f"{which}.ckpt"
+        if not path.is_file():
+            there = sorted(p.name for p in self.checkpoints.glob("*.ckpt")) if self.checkpoints.is_dir() else []
+            raise FileNotFoundError(
+                f"no checkpoint {path}: the run has {', '.join(there) or 'none'} (checkpoint=best|last)"
+            )
+        return path
+
+    def write_result(self, content: dict[str, Any]) -> None:
+        """Write result.json in one piece, so that a reader never sees half of it."""
+        partial = self.result.with_suffix(".partial")
+        partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
+        partial.replace(self.result)
+
+
+def provenance() -> dict[str, str]:
+    """Return versions, host and commit, as they go into result.json."""
+    from importlib.metadata import version
+
+    packages = ("maskgit-lab", "torch", "lightning", "torchmetrics", "hydra-core")
+    return {
+        **{name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "processor": f"{platform.machine()}, {os.cpu_count()} cores",
+        "commit": commit(),
+    }
+
+
+def commit() -> str:
+    """Return the commit of the checkout the package runs from, "unknown" outside one; "+dirty" marks local changes."""
+    here = Path(__file__).resolve().parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return described.stdout.strip()

@@ -1,0 +1,111 @@
+"""Stage 1 for the commands: find the tokenizer that a configuration asks for, or train it.
+
+A trained tokenizer is found again by a hash of everything its weights depend on: architecture, training, data, seed.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from maskgit_lab.config import build, plain
+from maskgit_lab.data.image_set import DataSplits
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+
+log = logging.getLogger("maskgit_lab")
+
+# raise it when the training code changes what comes out for the same configuration
+STAGE1_VERSION = 1
+
+
+def run_stage1(cfg: DictConfig, root: Path) -> None:
+    """Find or train the tokenizer and say where it is; the command `train_tokenizer`."""
+    cache = Path(cfg.paths.cache).expanduser()
+    splits: DataSplits = build(cfg.data.source).load(cache=cache)
+    log.info(f"Data: {splits.description}")
+    tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=root)
+    log.info(
+        f"Tokenizer {tokenizer.sha256[:12]}: {tokenizer.num_image_tokens} tokens of {tokenizer.num_codebook_vectors} codes"
+    )
+
+
+def tokenizer_key(cfg: DictConfig, splits: DataSplits) -> str:
+    """Return 16 hex digits over all that a trained tokenizer depends on."""
+    content = {
+        "version": STAGE1_VERSION,
+        "model": plain(cfg.tokenizer.model),
+        "training": plain(cfg.tokenizer.training),
+        "mean": plain(cfg.tokenizer.mean),
+        "std": plain(cfg.tokenizer.std),
+        "data": [splits.train.fingerprint, splits.val.fingerprint],
+        "flip": cfg.data.flip,
+        "seed": cfg.seed if cfg.tokenizer.seed is None else cfg.tokenizer.seed,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def find_or_train_tokenizer(cfg: DictConfig, splits: DataSplits, *, cache: Path, folder: Path) -> FrozenTokenizer:
+    """Return the tokenizer: from `tokenizer.checkpoint`, from the cache, or trained now.
+
+    Args:
+        cfg: the whole configuration.
+        splits: the pictures to train on.
+        cache: derived files; a trained tokenizer goes to tokenizers/KEY/.
+        folder: run folder for logs and pictures of a training.
+    """
+    if cfg.tokenizer.checkpoint:
+        return _given(Path(cfg.tokenizer.checkpoint), cfg)
+    key = tokenizer_key(cfg, splits)
+    path = cache / "tokenizers" / key / "tokenizer.pt"
+    if path.is_file():
+        log.info(f"Stage 1: tokenizer {key} found in the cache")
+        return FrozenTokenizer.load(path)
+    log.info(f"Stage 1: training tokenizer {key} on {splits.description}")
+    start = time.perf_counter()
+    tokenizer, scores = _train(cfg, splits, folder, path.parent)
+    tokenizer.save(path)
+    scores = {"seconds": round(time.perf_counter() - start, 1), **scores}
+    (path.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    (path.parent / "config.json").write_text(json.dumps(plain(cfg.tokenizer), indent=2) + "\n")
+    log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
+    return tokenizer
+
+
+def _given(path: Path, cfg: DictConfig) -> FrozenTokenizer:
+    """Read one of our tokenizer files, or the lab's VQGAN.pt."""
+    from maskgit_lab.interop.lab import load_vqgan
+
+    if not path.is_file():
+        raise FileNotFoundError(f"tokenizer.checkpoint: no file {path}")
+    log.info(f"Stage 1: tokenizer from {path}")
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(content, dict) and "format" in content:
+        return FrozenTokenizer.load(path)
+    return FrozenTokenizer(load_vqgan(path), mean=plain(cfg.tokenizer.mean), std=plain(cfg.tokenizer.std))
+
+
+def _train(
+    cfg: DictConfig, splits: DataSplits, folder: Path, checkpoints: Path
+) -> tuple[FrozenTokenizer, dict[str, Any]]:
+    from maskgit_lab.training.tokenizer_training import train_tokenizer
+
+    settings = plain(cfg.tokenizer.training)
+    settings["perceptual"] = build(cfg.tokenizer.training.perceptual) if settings["perceptual"] else None
+    settings["discriminator"] = build(cfg.tokenizer.training.discriminator) if settings["discriminator"] else None
+    return train_tokenizer(
+        model=build(cfg.tokenizer.model),
+        splits=splits,
+        mean=plain(cfg.tokenizer.mean),
+        std=plain(cfg.tokenizer.std),
+        flip=cfg.data.flip,
+        seed=cfg.seed if cfg.tokenizer.seed is None else cfg.tokenizer.seed,
+        accelerator=cfg.trainer.accelerator,
+        folder=folder,
+        checkpoints=checkpoints,
+        **settings,
+    )

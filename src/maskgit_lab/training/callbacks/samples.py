@@ -1,0 +1,89 @@
+"""Show what the model fills in, epoch by epoch: strips of input, mask, steps, result and truth, on disk and in the loggers."""
+
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from PIL import Image
+
+from maskgit_lab.data.image_set import InpaintSet
+from maskgit_lab.evaluation.figures import strip_image
+from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.models.filling import DecodeSettings, Fill, to_uint8
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.training.module import MaskedTokenModule
+from maskgit_lab.training.precision import autocast_dtype
+
+NUM_STEPS_SHOWN = 4
+
+
+class SampleStrips(Callback):
+    """Write one picture per epoch and log one image per sample.
+
+    Args:
+        pictures: validation pictures with holes; the first `num_images` are shown, the same every epoch.
+        settings: how to decode.
+        folder: where `epoch_0003.png` goes.
+        num_images: strips per epoch.
+        every_n_epochs: how often.
+        seed: of the decoding noise.
+    """
+
+    def __init__(
+        self,
+        *,
+        pictures: InpaintSet,
+        settings: DecodeSettings,
+        folder: Path,
+        num_images: int = 4,
+        every_n_epochs: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.pictures = pictures
+        self.settings = settings
+        self.folder = Path(folder)
+        self.num_images = min(num_images, len(pictures.images))
+        self.every_n_epochs = every_n_epochs
+        self.seed = seed
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Fill the samples and show them; nothing in the sanity check and on other ranks than the first."""
+        if trainer.sanity_checking or not trainer.is_global_zero or (trainer.current_epoch + 1) % self.every_n_epochs:
+            return
+        assert isinstance(pl_module, MaskedTokenModule)
+        filler = Filler(
+            pl_module.model, pl_module.tokenizer, self.settings, self.seed, autocast_dtype(str(trainer.precision))
+        )
+        images, holes = self.pictures.images[: self.num_images], self.pictures.holes[: self.num_images]
+        fill = filler.fill(images, holes, range(self.num_images))
+        strips = sample_strips(fill, filler.tokenizer, images, holes, self.pictures.truth)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.concatenate(strips)).save(self.folder / f"epoch_{trainer.current_epoch:04d}.png")
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("val/samples", [np.asarray(strip) for strip in strips])
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(
+                    "val/samples", np.concatenate(strips), trainer.global_step, dataformats="HWC"
+                )
+
+
+def sample_strips(
+    fill: Fill, tokenizer: FrozenTokenizer, images: np.ndarray, holes: np.ndarray, truth: np.ndarray | None
+) -> list[np.ndarray]:
+    """Return one strip (input, mask, some steps, result, truth) per picture, uint8 (h, w, 3)."""
+    num_steps = len(fill.trace.step_tokens)
+    shown = np.unique(np.linspace(0, num_steps - 1, min(NUM_STEPS_SHOWN, num_steps)).round().astype(int))
+    steps = [to_uint8(tokenizer.decode(fill.trace.step_tokens[step])).cpu().numpy() for step in shown]
+    return [
+        strip_image(
+            image=images[i],
+            hole=holes[i],
+            steps=[pictures[i] for pictures in steps],
+            result=fill.composited[i].cpu().numpy(),
+            truth=None if truth is None else truth[i],
+        )
+        for i in range(len(images))
+    ]

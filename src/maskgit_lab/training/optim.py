@@ -1,0 +1,45 @@
+"""Adam with warm-up and cosine decay, per optimiser step."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+
+@dataclass(frozen=True)
+class AdamSettings:
+    """How the weights are updated (lab protocol: Adam, lr 1e-4, cosine decay)."""
+
+    lr: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0  # decoupled (AdamW); 0 = plain Adam
+    warmup_steps: int = 0  # steps of linear warm-up
+    decay: str = "cosine"  # cosine | constant
+    final_lr_share: float = 0.0  # lr at the end, as a share of `lr`
+
+    def __post_init__(self) -> None:
+        if self.decay not in ("cosine", "constant"):
+            raise ValueError(f"optimizer.decay must be cosine or constant, got {self.decay!r}")
+        if self.lr <= 0:
+            raise ValueError(f"optimizer.lr must be above 0, got {self.lr}")
+
+    def lr_factor(self, step: int, total_steps: int) -> float:
+        """Return the learning rate at a step as a share of `lr`."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        if self.decay == "constant":
+            return 1.0
+        progress = (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        return self.final_lr_share + (1 - self.final_lr_share) * cosine
+
+    def build(self, parameters: Iterable[nn.Parameter], total_steps: int) -> tuple[torch.optim.Optimizer, LambdaLR]:
+        """Return the optimiser and its scheduler, which is stepped once per optimiser step."""
+        # fused: one kernel over all parameters, on CPU as on CUDA
+        optimizer = torch.optim.AdamW(
+            list(parameters), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
+        )
+        return optimizer, LambdaLR(optimizer, lambda step: self.lr_factor(step, total_steps))

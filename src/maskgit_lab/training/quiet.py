@@ -1,0 +1,23 @@
+"""Keep Lightning's advice off the terminal: what a user cannot act on here is noise, and noise hides real warnings."""
+
+import logging
+import warnings
+
+# message starts of warnings that are expected in this package, each with the reason why it needs no action
+EXPECTED_WARNINGS = (
+    # the loader serves memory-mapped arrays in this process; workers would only copy them
+    r"The '(train|val)_dataloader' does not have many workers",
+    # resuming in the middle of an epoch is what the resumable loader is for
+    r".*resuming from a checkpoint that ended before the epoch ended",
+    # a resumed run writes into its own folder again
+    r"Checkpoint directory .* exists and is not empty",
+    r"Experiment logs directory .* exists and is not empty",
+)
+
+
+def quiet_lightning() -> None:
+    """Raise Lightning's console level to warnings and drop the expected ones."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)

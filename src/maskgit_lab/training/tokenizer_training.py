@@ -1,0 +1,153 @@
+"""Stage 1 from pictures to a frozen tokenizer: the trainer, its logs and its validation pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from PIL import Image
+from torch import Tensor, nn
+
+from maskgit_lab.data.image_set import DataSplits, mirrored_pictures
+from maskgit_lab.data.loader import ResumableLoader
+from maskgit_lab.models.patch_vqgan import PatchVQGAN
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.models.vqgan import VQGAN
+from maskgit_lab.training.callbacks.throughput import Throughput
+from maskgit_lab.training.precision import resolve_precision
+from maskgit_lab.training.quiet import quiet_lightning
+from maskgit_lab.training.tokenizer_module import TokenizerModule
+
+NUM_PICTURES = 8
+VAL_BATCH_SIZE = 64
+MAX_VAL_IMAGES = 512  # the PSNR of more moves in the second decimal only
+
+
+def train_tokenizer(
+    *,
+    model: VQGAN | PatchVQGAN,
+    splits: DataSplits,
+    mean: Sequence[float],
+    std: Sequence[float],
+    flip: bool,
+    seed: int,
+    folder: Path,
+    checkpoints: Path,
+    max_steps: int,
+    batch_size: int,
+    lr: float,
+    warmup_steps: int,
+    betas: tuple[float, float],
+    revive_after_steps: int,
+    perceptual: nn.Module | None,
+    perceptual_weight: float,
+    discriminator: nn.Module | None,
+    gan_start_step: int,
+    gan_weight: float,
+    val_every_n_steps: int,
+    accelerator: str = "auto",
+    precision: str = "auto",
+) -> tuple[FrozenTokenizer, dict[str, float]]:
+    """Train a tokenizer and freeze it.
+
+    Args:
+        splits: train and val are used.
+        flip: mirror half of the training pictures.
+        folder: stage_1/ inside it gets metrics.csv and reconstructions.
+        checkpoints: last.ckpt is kept here while training; one left by an interrupted training is continued.
+        max_steps: updates of the tokenizer.
+        Others: see TokenizerModule.
+
+    Returns:
+        The frozen tokenizer and the last validation's scores by name.
+    """
+    quiet_lightning()
+    torch.manual_seed(seed)
+    module = TokenizerModule(
+        model=model,
+        mean=mean,
+        std=std,
+        lr=lr,
+        total_steps=max_steps,
+        betas=betas,
+        warmup_steps=warmup_steps,
+        perceptual=perceptual,
+        perceptual_weight=perceptual_weight,
+        discriminator=discriminator,
+        gan_start_step=gan_start_step,
+        gan_weight=gan_weight,
+        revive_after_steps=revive_after_steps,
+        seed=seed,
+    )
+    last = ModelCheckpoint(
+        dirpath=checkpoints, filename="last", save_on_exception=True, enable_version_counter=False,
+        every_n_train_steps=val_every_n_steps,
+    )  # fmt: skip
+    pictures = ReconstructionPictures(images=splits.val.images[:NUM_PICTURES], folder=folder / "stage_1")
+    trainer = L.Trainer(
+        max_steps=max_steps,
+        accelerator=accelerator,
+        devices=1,
+        precision=resolve_precision(precision, accelerator)[0],  # type: ignore[arg-type]
+        logger=CSVLogger(save_dir=folder, name="", version="stage_1"),
+        callbacks=[last, pictures, Throughput(), LearningRateMonitor(logging_interval="step")],
+        val_check_interval=val_every_n_steps,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=20,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=str(folder),
+    )
+    unfinished = checkpoints / "last.ckpt"
+    trainer.fit(
+        module,
+        _loader(splits.train.images, batch_size=batch_size, seed=seed, shuffle=True, flip=flip),
+        _loader(splits.val.images[:MAX_VAL_IMAGES], batch_size=VAL_BATCH_SIZE, seed=seed, shuffle=False, flip=False),
+        ckpt_path=unfinished if unfinished.is_file() else None,
+        weights_only=True,
+    )
+    if trainer.interrupted:
+        raise KeyboardInterrupt("stage 1 was interrupted; the same command continues it")
+    scores = {name: float(value) for name, value in trainer.validate(module, verbose=False)[0].items()}
+    unfinished.unlink(missing_ok=True)
+    return FrozenTokenizer(model, mean=mean, std=std), scores
+
+
+def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, flip: bool) -> ResumableLoader:
+    """Serve pictures; mirrored copies count as pictures of their own."""
+    num_images = len(images)
+
+    def collate(indices: np.ndarray) -> dict[str, Tensor]:
+        return {"images": torch.from_numpy(mirrored_pictures(images, indices))}
+
+    return ResumableLoader(
+        num_items=num_images * (2 if flip else 1),
+        batch_size=min(batch_size, num_images),
+        collate=collate,
+        seed=seed,
+        shuffle=shuffle,
+        drop_last=shuffle,
+    )
+
+
+class ReconstructionPictures(Callback):
+    """Write truth above reconstruction at every validation, `step_001000.png`."""
+
+    def __init__(self, *, images: np.ndarray, folder: Path) -> None:
+        self.images = np.array(images)
+        self.folder = folder
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Reconstruct the same pictures each time."""
+        assert isinstance(pl_module, TokenizerModule)
+        batch = torch.from_numpy(self.images).to(pl_module.device)
+        with torch.no_grad():
+            output = pl_module.model(pl_module.normalised(batch)).images
+        pixels = (pl_module.pixels(output).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        rows = [np.concatenate(list(row), axis=1) for row in (self.images, pixels)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.concatenate(rows)).save(self.folder / f"step_{trainer.global_step:06d}.png")
