@@ -82,7 +82,12 @@ def build(node: Any, **objects: Any) -> Any:
     from hydra.utils import instantiate
 
     try:
-        return instantiate(node, _convert_="all", **objects)
+        if not objects:
+            return instantiate(node, _convert_="all")
+        # objects are given past Hydra, which would take dataclasses apart
+        return instantiate(node, _convert_="all", _partial_=True)(**objects)
+    except TypeError as error:
+        raise ValueError(f"cannot build {node.get('_target_')}: {error}") from error
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, ValueError | FileNotFoundError):

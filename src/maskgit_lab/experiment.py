@@ -32,6 +32,7 @@ from maskgit_lab.stage1 import find_or_train_tokenizer
 from maskgit_lab.training.callbacks.scores import distance_name
 from maskgit_lab.training.module import MaskedTokenModule, require_same_tokenizer
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
+from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning
 
 log = logging.getLogger("maskgit_lab")
@@ -162,10 +163,7 @@ def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
     loggers: list[Logger] = [CSVLogger(save_dir=folder.root, name="", version="")]
     for name in ("wandb", "tensorboard"):
         if cfg.logger.get(name) is not None:
-            from maskgit_lab.training.loggers import build_logger
-
-            node = cfg.logger[name]
-            loggers.append(build_logger(name, functools.partial(build, node), folder.root, cfg.tags, cfg.notes))
+            loggers.append(build(cfg.logger[name], folder=folder.root))
     for logger in loggers:
         logger.log_hyperparams(plain(cfg))
     return loggers
@@ -193,7 +191,7 @@ def build_callbacks(
         },
     }
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
-    return [build(nodes[name], **objects.get(name, {})) for name in names]
+    return [StageBar(stage="Stage 2"), *(build(nodes[name], **objects.get(name, {})) for name in names)]
 
 
 def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
@@ -272,9 +270,8 @@ def close_loggers(loggers: list[Logger], status: str) -> None:
 
     for logger in loggers:
         logger.finalize("success" if status == "completed" else "failed")
-    offline = finish_wandb(loggers)
-    if offline:
-        log.info(f"wandb, offline: {shown_path(Path(offline))} (upload with: wandb sync {shown_path(Path(offline))})")
+    for offline in finish_wandb(loggers, completed=status == "completed"):
+        log.info(f"Dashboard, offline; to upload it: wandb sync {shown_path(offline)}")
 
 
 def shown_path(path: Path) -> str:

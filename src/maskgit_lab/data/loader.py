@@ -57,6 +57,8 @@ class ResumableLoader:
                 f"data.batch_size ({batch_size} on {world_size} devices) exceeds the {num_items} items there are"
             )
 
+    batch_sampler = None  # Lightning looks for it beside `sampler`
+
     @property
     def sampler(self) -> "ResumableLoader":
         """What Lightning calls `set_epoch` on."""

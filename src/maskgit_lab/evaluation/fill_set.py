@@ -33,8 +33,8 @@ class Filler:
             return fill_holes(
                 self.model,
                 self.tokenizer,
-                torch.from_numpy(np.ascontiguousarray(images)),
-                torch.from_numpy(np.ascontiguousarray(holes)),
+                torch.from_numpy(np.array(images)),
+                torch.from_numpy(np.array(holes)),
                 settings=self.settings,
                 generators=image_generators(self.seed, NOISE_STREAM, list(indices)),
                 autocast=self.autocast,
@@ -51,5 +51,5 @@ class Filler:
 
 def unit_range(images: np.ndarray | Tensor) -> Tensor:
     """Return pictures uint8 (B, H, W, 3) as float (B, 3, H, W) in [0, 1], as metrics take them."""
-    tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
+    tensor = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) else images
     return tensor.permute(0, 3, 1, 2).float() / 255

@@ -124,11 +124,12 @@ def _distances(
     device = distance.device
     for start in range(0, len(truth), batch_size):
         distance.update(unit_range(truth[start : start + batch_size]).to(device), real=True)
-    real = distance.real_features
+    assert isinstance(distance.real_features, list)
+    real = list(distance.real_features)
     result = {}
     for name, pictures in fills.items():
         distance.reset()
-        distance.real_features = real
+        distance.real_features = list(real)
         for start in range(0, len(pictures), batch_size):
             distance.update(unit_range(pictures[start : start + batch_size]).to(device), real=False)
         result[name] = float(distance.compute())

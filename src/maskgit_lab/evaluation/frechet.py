@@ -1,8 +1,8 @@
 """The Frechet distance between two sets of features, exact and without matrix square roots.
 
 With centred features Xc (n1 x d) and Yc (n2 x d), tr sqrt(S1 S2) is the nuclear norm of Xc Yc^T / sqrt((n1 - 1)(n2 - 1)), the
-sum of its singular values. That is real, never NaN for singular covariances (fewer pictures than features), and fast: the product's smaller
-side is the number of pictures.
+sum of its singular values. That is real, never NaN for singular covariances (fewer pictures than features), and fast: the sides of
+the product are numbers of pictures or features, whichever are smaller.
 """
 
 from typing import Any

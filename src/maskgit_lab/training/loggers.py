@@ -1,6 +1,7 @@
 """Loggers besides CSV: how they are made, what the final table and pictures become in them, and how they end."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,24 +9,62 @@ import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
+log = logging.getLogger("maskgit_lab")
 
-def build_logger(kind: str, build: Callable[..., Logger], folder: Path, tags: Sequence[str], notes: str) -> Logger:
-    """Build the wandb or TensorBoard logger with its files inside the run folder."""
-    if kind == "tensorboard":
-        return build(save_dir=str(folder))
+
+def wandb_logger(
+    *,
+    folder: Path,
+    project: str,
+    name: str,
+    offline: bool = True,
+    group: str | None = None,
+    tags: Sequence[str] = (),
+    notes: str = "",
+) -> WandbLogger:
+    """Start a wandb run with its files in the run folder.
+
+    Without credentials or network a live run becomes an offline one, with a warning: a dashboard never stops a training.
+
+    Args:
+        folder: run folder; the files go to wandb/ inside it.
+        offline: nothing leaves the machine.
+    """
     import wandb
 
-    # silent: the run's own last lines say where the files are and how to upload them
-    settings = wandb.Settings(silent=True, console="off")
-    return build(save_dir=str(folder), tags=list(tags), notes=notes, settings=settings)
+    def start(mode: str) -> Any:
+        return wandb.init(
+            dir=str(folder), project=project, name=name, group=group, tags=list(tags), notes=notes, mode=mode,
+            reinit="create_new", settings=wandb.Settings(silent=True, console="off"),
+        )  # fmt: skip
+
+    try:
+        run = start("offline" if offline else "online")
+    except (wandb.errors.CommError, wandb.errors.UsageError) as error:
+        log.warning(f"wandb cannot go online ({error}); this run is recorded offline. `wandb login`, then `wandb sync`")
+        run = start("offline")
+    return WandbLogger(experiment=run, save_dir=str(folder))
 
 
-def log_final(loggers: Sequence[Logger], records: Sequence[dict[str, Any]], figures: Sequence[Path]) -> None:
+def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
+    """Write TensorBoard event files to tensorboard/ in the run folder.
+
+    Raises:
+        ModuleNotFoundError: when tensorboard is not installed; the message says how to get it.
+    """
+    try:
+        return TensorBoardLogger(save_dir=str(folder), name="", version="tensorboard")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("logger=tensorboard needs TensorBoard: pip install tensorboard") from error
+
+
+def log_final(loggers: Sequence[Logger], rows: Sequence[dict[str, Any]], figures: Sequence[Path]) -> None:
     """Put the final table and the pictures into wandb and TensorBoard."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            if records:
-                logger.log_table("test/table", columns=list(records[0]), data=[list(r.values()) for r in records])
+            if rows:
+                logger.log_table("test/table", columns=list(rows[0]), data=[list(row.values()) for row in rows])
+                logger.experiment.summary.update(summary_values(rows))
             for path in figures:
                 logger.log_image(f"figures/{path.stem}", [str(path)])
         elif isinstance(logger, TensorBoardLogger):
@@ -34,14 +73,23 @@ def log_final(loggers: Sequence[Logger], records: Sequence[dict[str, Any]], figu
                 logger.experiment.add_image(f"figures/{path.stem}", pixels, dataformats="HWC")
 
 
-def finish_wandb(loggers: Sequence[Logger]) -> str | None:
-    """End the wandb run, if there is one; return its folder when it is offline."""
-    if not any(isinstance(logger, WandbLogger) for logger in loggers):
-        return None
-    import wandb
+def summary_values(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return the model's scores under names that sort in a dashboard: test/decoded/fd_tokenizer."""
+    values = {}
+    for row in rows:
+        if row["fill"].startswith("model, "):
+            kind = row["fill"].removeprefix("model, ")
+            values |= {f"test/{kind}/{name.replace(' ', '_')}": v for name, v in row.items() if name != "fill"}
+    return values
 
-    if wandb.run is None:
-        return None
-    folder = str(Path(wandb.run.dir).parent) if wandb.run.settings._offline else None
-    wandb.finish()
-    return folder
+
+def finish_wandb(loggers: Sequence[Logger], *, completed: bool) -> list[Path]:
+    """End the wandb runs; return the folders of those that are offline."""
+    folders = []
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            run = logger.experiment
+            if run.settings.mode == "offline":
+                folders.append(Path(run.settings.sync_dir))
+            run.finish(exit_code=0 if completed else 1)
+    return folders

@@ -120,6 +120,21 @@ class MaskedTokenModule(L.LightningModule):
         optimizer, scheduler = self.optimizer_settings.build(self.model.parameters(), total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by norm; Lightning's own clipping refuses fused optimisers, which matters only where gradients are scaled."""
+        if gradient_clip_val is None:
+            return
+        if self.trainer.precision == "16-mixed":
+            raise ValueError(
+                "trainer.gradient_clip_val does not go with trainer.precision=16-mixed here: use bf16-mixed, or null for no clipping"
+            )
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record which tokenizer the tokens came from."""
         checkpoint[TOKENIZER_KEY] = self.tokenizer.sha256

@@ -18,6 +18,7 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.training.callbacks.throughput import Throughput
 from maskgit_lab.training.precision import resolve_precision
+from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.tokenizer_module import TokenizerModule
 
@@ -93,7 +94,13 @@ def train_tokenizer(
         devices=1,
         precision=resolve_precision(precision, accelerator)[0],  # type: ignore[arg-type]
         logger=CSVLogger(save_dir=folder, name="", version="stage_1"),
-        callbacks=[last, pictures, Throughput(), LearningRateMonitor(logging_interval="step")],
+        callbacks=[
+            StageBar(stage="Stage 1"),
+            last,
+            pictures,
+            Throughput(),
+            LearningRateMonitor(logging_interval="step"),
+        ],
         val_check_interval=val_every_n_steps,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
@@ -103,16 +110,18 @@ def train_tokenizer(
         default_root_dir=str(folder),
     )
     unfinished = checkpoints / "last.ckpt"
+    val_images = splits.val.images[:MAX_VAL_IMAGES]
+    val_loader = _loader(val_images, batch_size=VAL_BATCH_SIZE, seed=seed, shuffle=False, flip=False)
     trainer.fit(
         module,
         _loader(splits.train.images, batch_size=batch_size, seed=seed, shuffle=True, flip=flip),
-        _loader(splits.val.images[:MAX_VAL_IMAGES], batch_size=VAL_BATCH_SIZE, seed=seed, shuffle=False, flip=False),
+        val_loader,
         ckpt_path=unfinished if unfinished.is_file() else None,
         weights_only=True,
     )
     if trainer.interrupted:
         raise KeyboardInterrupt("stage 1 was interrupted; the same command continues it")
-    scores = {name: float(value) for name, value in trainer.validate(module, verbose=False)[0].items()}
+    scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
     return FrozenTokenizer(model, mean=mean, std=std), scores
 
