@@ -1,14 +1,18 @@
 """Holes to fill: irregular brush strokes like those of free-form inpainting, boxes, centred squares and halves.
 
-Every hole is a pure function of (seed, index).
+Every hole is a pure function of (seed, index), so that the same holes come back in any batch, run or process.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-MAX_STROKES = 60
 DEFAULT_SHARE = (0.10, 0.30)
+MAX_STROKES = 60  # tries; all but a few holes need fewer than ten
+NUM_LARGE_STROKES = 4  # later ones are thin, so that what is left of the share can be met
+TOLERANCE = 0.02  # a hole is done when its share is this close below its target
+LARGE_RADIUS = (0.045, 0.115)  # of a stroke, shares of the side
+SMALL_RADIUS = (0.025, 0.055)
 
 
 def draw_holes(
@@ -23,13 +27,16 @@ def draw_holes(
 
     Args:
         style: brush, box, centre or half; half covers one half of the picture whatever `share` says.
-        seed: of the whole set.
-        indices: which holes.
+        seed: of the whole set, at least 0.
+        indices: which holes, each at least 0.
         resolution: pixels per side.
-        share: least and largest share of pixels under a hole.
+        share: least and largest share of pixels under a hole, 0 < least < largest <= 1.
 
     Returns:
         (n, resolution, resolution) bool, True = hole.
+
+    Raises:
+        ValueError: an unknown style or a bad share; the message names the config key and what is allowed.
     """
     if style not in STYLES:
         raise ValueError(f"data.hole_style must be one of {', '.join(STYLES)}, got {style!r}")
@@ -45,40 +52,59 @@ def draw_holes(
 
 def _brush(rng: np.random.Generator, resolution: int, low: float, high: float) -> np.ndarray:
     """Paint strokes until a share drawn for this hole is reached; a stroke that would pass the upper bound is left out."""
+    num_pixels = resolution**2
     target = rng.uniform(low, high)
+    least, most = max(low, target - TOLERANCE) * num_pixels, min(high, target + 2 * TOLERANCE) * num_pixels
     hole = np.zeros((resolution, resolution), dtype=bool)
+    covered = 0
     for attempt in range(MAX_STROKES):
-        # strokes get thinner when the hole is nearly done, so that small remainders can be met
-        width = rng.uniform(0.05, 0.13) if attempt < 4 else rng.uniform(0.03, 0.06)
-        grown = hole | _stroke(rng, resolution, width)
-        if grown.mean() <= min(high, target + 0.04):
-            hole = grown
-        if hole.mean() >= max(low, target - 0.02):
+        grown = hole | _stroke(rng, resolution, LARGE_RADIUS if attempt < NUM_LARGE_STROKES else SMALL_RADIUS)
+        size = int(np.count_nonzero(grown))
+        if size <= most:
+            hole, covered = grown, size
+        if covered >= least:
             return hole
-    return _box(rng, resolution, low, high) if hole.mean() < low else hole
+    return hole if covered >= low * num_pixels else _box(rng, resolution, low, high)
 
 
-def _stroke(rng: np.random.Generator, resolution: int, width: float) -> np.ndarray:
-    """Return the pixels within `width` (share of the side) of a random walk of segments."""
+def _stroke(rng: np.random.Generator, resolution: int, radius: tuple[float, float]) -> np.ndarray:
+    """Return the pixels under a brush that walks along turning segments and is pressed harder here, less there.
+
+    Args:
+        radius: least and largest radius of the brush, shares of the side.
+    """
     num_segments = int(rng.integers(2, 6))
     turns = rng.uniform(-1.1, 1.1, num_segments) * rng.choice([-1, 1])
     angles = rng.uniform(0, 2 * np.pi) + np.cumsum(turns)
     lengths = rng.uniform(0.08, 0.28, num_segments) * resolution
-    steps = np.stack([np.cos(angles), np.sin(angles)], axis=1) * lengths[:, None]
-    points = rng.uniform(0.05, 0.95, 2) * resolution + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
-    axis = np.arange(resolution) + 0.5
-    pixels = np.stack(np.meshgrid(axis, axis), axis=-1)[:, :, None]  # (R, R, 1, 2)
-    start, step = points[:-1], np.diff(points, axis=0)
-    t = np.clip(((pixels - start) * step).sum(-1) / (step**2).sum(-1), 0, 1)
-    distance = np.hypot(*np.moveaxis(pixels - start - t[..., None] * step, -1, 0))
-    return np.asarray((distance < width * resolution * 0.9).any(-1))
+    points = np.empty((num_segments + 1, 2), dtype=np.float32)
+    points[0] = rng.uniform(0.05, 0.95, 2) * resolution
+    points[1:, 0] = points[0, 0] + np.cumsum(np.cos(angles) * lengths)
+    points[1:, 1] = points[0, 1] + np.cumsum(np.sin(angles) * lengths)
+    radii = (rng.uniform(*radius) * rng.uniform(0.7, 1.3, num_segments + 1) * resolution).astype(np.float32)
+    return _under_brush(points, radii, resolution)
+
+
+def _under_brush(points: np.ndarray, radii: np.ndarray, resolution: int) -> np.ndarray:
+    """Return the pixels nearer to a polyline (K, 2) than its radius there, (K,) at the corners and linear in between."""
+    axis = np.arange(resolution, dtype=np.float32) + np.float32(0.5)
+    x0, y0 = points[:-1].T[:, :, None, None]  # (K-1, 1, 1)
+    dx, dy = np.diff(points, axis=0).T[:, :, None, None]
+    x, y = axis[None, None, :] - x0, axis[None, :, None] - y0  # (K-1, 1, R), (K-1, R, 1)
+    squared = dx * dx + dy * dy
+    t = np.clip(x * (dx / squared) + y * (dy / squared), 0, 1)  # (K-1, R, R)
+    width = radii[:-1, None, None] + t * np.diff(radii)[:, None, None]
+    return np.asarray(((x - t * dx) ** 2 + (y - t * dy) ** 2 < width * width).any(0))
 
 
 def _box(rng: np.random.Generator, resolution: int, low: float, high: float) -> np.ndarray:
-    area = rng.uniform(low + 0.1 * (high - low), high - 0.1 * (high - low)) * resolution**2
+    num_pixels = resolution**2
+    area = rng.uniform(low + 0.1 * (high - low), high - 0.1 * (high - low)) * num_pixels
     aspect = np.exp(rng.uniform(-0.5, 0.5))
-    width = int(np.clip(round(np.sqrt(area * aspect)), 1, resolution))
-    height = int(np.clip(round(area / width), 1, resolution))
+    width = int(np.clip(round(np.sqrt(area * aspect)), np.ceil(area / resolution), resolution))
+    # whole pixels can leave a narrow range of shares: rather too small than too large
+    height = np.clip(round(area / width), np.ceil(low * num_pixels / width), np.floor(high * num_pixels / width))
+    height = int(np.clip(height, 1, resolution))
     left, top = rng.integers(0, resolution - width + 1), rng.integers(0, resolution - height + 1)
     hole = np.zeros((resolution, resolution), dtype=bool)
     hole[top : top + height, left : left + width] = True
@@ -86,10 +112,11 @@ def _box(rng: np.random.Generator, resolution: int, low: float, high: float) -> 
 
 
 def _centre(rng: np.random.Generator, resolution: int, low: float, high: float) -> np.ndarray:
-    side = max(1, round(np.sqrt((low + high) / 2) * resolution))
-    start = (resolution - side) // 2
+    # margins alike on all sides, so the square is exactly centred and its share the nearest to the mean that allows it
+    side = np.sqrt((low + high) / 2) * resolution
+    margin = min(round((resolution - side) / 2), (resolution - 1) // 2)
     hole = np.zeros((resolution, resolution), dtype=bool)
-    hole[start : start + side, start : start + side] = True
+    hole[margin : resolution - margin, margin : resolution - margin] = True
     return hole
 
 
