@@ -5,8 +5,6 @@ sum of its singular values. That is real, never NaN for singular covariances (fe
 the product are numbers of pictures or features, whichever are smaller.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -28,12 +26,16 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         raise ValueError(f"features must be (n1, d) and (n2, d), got {tuple(a.shape)} and {tuple(b.shape)}")
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a Frechet distance needs at least two pictures a side, got {len(a)} and {len(b)}")
-    a, b = a.double(), b.double()
+    a, b = _float64(a), _float64(b)
     shift = (a.mean(0) - b.mean(0)).square().sum()
     a, b = _scaled_deviations(a), _scaled_deviations(b)
     trace = a.square().sum() + b.square().sum()
     cross = torch.linalg.svdvals(_square_root_factor(a) @ _square_root_factor(b).T).sum()
     return max(0.0, float(shift + trace - 2 * cross))
+
+
+def _float64(x: Tensor) -> Tensor:
+    return (x.cpu() if x.device.type == "mps" else x).double()  # Apple's GPUs have no float64
 
 
 def _scaled_deviations(x: Tensor) -> Tensor:
@@ -61,8 +63,8 @@ class FrechetDistance(Metric):
     higher_is_better = False
     is_differentiable = False
 
-    def __init__(self, extractor: Extractor, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, extractor: Extractor) -> None:
+        super().__init__()
         self.extractor = extractor
         self.add_state("real_features", default=[], dist_reduce_fx="cat")
         self.add_state("fake_features", default=[], dist_reduce_fx="cat")
@@ -78,7 +80,15 @@ class FrechetDistance(Metric):
         side.append(features)
 
     def compute(self) -> Tensor:
-        """Return the distance, scalar float64."""
+        """Return the distance, scalar float64.
+
+        Raises:
+            ValueError: when a side has fewer than two pictures.
+        """
+        if not (len(self.real_features) and len(self.fake_features)):
+            raise ValueError(
+                "a Frechet distance needs real and generated pictures: call update(images, real=...) with both"
+            )
         real, fake = (
             side if isinstance(side, Tensor) else torch.cat(side) for side in (self.real_features, self.fake_features)
         )

@@ -1,31 +1,50 @@
 """Scores of the hole alone: per picture over its hole pixels, then the mean over pictures.
 
-Whole-picture scores of an inpainting are mostly the known part, which was copied. Pictures without a hole are left out.
+Whole-picture scores of an inpainting are mostly the known part, which was copied. Pictures without a hole are left out and counted.
 """
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from maskgit_lab.evaluation.features import Extractor
+
 MIN_SQUARED_ERROR = 1e-10  # a perfect fill scores 100 dB instead of infinity
 
 
-class HoleMetric(Metric):
-    """Mean over pictures of a score per picture."""
+class MeanOverPictures(Metric):
+    """Mean of a score per picture; float32 sums, for Apple's GPUs have no float64."""
 
     full_state_update = False
     is_differentiable = False
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.add_state("total", default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", default=torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.total: Tensor
         self.count: Tensor
+
+    def add(self, scores: Tensor) -> None:
+        """Add scores (B,)."""
+        self.total += scores.float().sum()
+        self.count += len(scores)
+
+    def compute(self) -> Tensor:
+        """Return the mean, NaN when nothing was added."""
+        return torch.where(self.count > 0, self.total / self.count, torch.nan)
+
+
+class HoleMetric(MeanOverPictures):
+    """Mean over pictures with a hole; `num_skipped` counts those without."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("num_skipped", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.num_skipped: Tensor
 
     @abstractmethod
     def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
@@ -34,14 +53,9 @@ class HoleMetric(Metric):
     def update(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> None:
         """Add pictures (B, 3, H, W) in [0, 1], their truth and their holes (B, H, W) bool."""
         some = holes.flatten(1).any(1)
+        self.num_skipped += (~some).sum()
         if bool(some.any()):
-            scores = self.per_image(pictures[some].float(), truth[some].float(), holes[some])
-            self.total += scores.double().sum()
-            self.count += len(scores)
-
-    def compute(self) -> Tensor:
-        """Return the mean over all pictures with a hole, NaN when there is none."""
-        return torch.where(self.count > 0, self.total / self.count, torch.nan)
+            self.add(self.per_image(pictures[some].float(), truth[some].float(), holes[some]))
 
 
 class HolePSNR(HoleMetric):
@@ -74,6 +88,30 @@ class HoleSSIM(HoleMetric):
         result = structural_similarity_index_measure(pictures, truth, data_range=1.0, return_full_image=True)
         assert isinstance(result, tuple)
         return hole_mean(result[1], holes)
+
+
+class FeatureDistance(MeanOverPictures):
+    """Mean Euclidean distance between the features of a picture and of its truth: does it look like the original?
+
+    Args:
+        extractor: pictures in [0, 1] -> features.
+
+    Attributes:
+        name: `feature_distance_<extractor>`.
+    """
+
+    higher_is_better = False
+
+    def __init__(self, extractor: Extractor) -> None:
+        super().__init__()
+        self.extractor = extractor
+        self.name = f"feature_distance_{extractor.name}"
+
+    def update(self, pictures: Tensor, truth: Tensor) -> None:
+        """Add pictures (B, 3, H, W) in [0, 1] and their truth."""
+        with torch.no_grad(), torch.autocast(pictures.device.type, enabled=False):
+            difference = self.extractor(pictures.float()).float() - self.extractor(truth.float()).float()
+        self.add(difference.norm(dim=1))
 
 
 def hole_mean(values: Tensor, holes: Tensor) -> Tensor:
