@@ -1,6 +1,7 @@
 """Curves: a training's losses and scores over its steps, and the schedules over progress."""
 
 import csv
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,15 +19,16 @@ PANELS: dict[str, tuple[str, ...]] = {
     "learning rate": ("lr-*",),
     "images per second": ("train/images_per_second",),
 }
+COLOURS = {"train": "#4878a8", "val": "#d9762b"}  # the same in every panel
 
 
 def read_metrics(path: Path) -> dict[str, np.ndarray]:
-    """Return Lightning's metrics.csv as name -> (n, 2) of (step, value), empty cells left out."""
+    """Return Lightning's metrics.csv as name -> (n, 2) of (step, value); empty cells, NaN and infinity are left out."""
     series: dict[str, list[tuple[float, float]]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             for name, value in row.items():
-                if name not in ("step", "epoch") and value:
+                if name not in ("step", "epoch") and value and math.isfinite(float(value)):
                     series.setdefault(name, []).append((float(row["step"]), float(value)))
     return {name: np.array(points) for name, points in series.items()}
 
@@ -45,15 +47,25 @@ def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
     for axis, (title, names) in zip(axes, panels.items(), strict=False):
         for name in names:
             marker = "o" if len(series[name]) < 40 and name.startswith("val/") else ""
-            axis.plot(*series[name].T, label=name, marker=marker, markersize=3, linewidth=1.4)
+            colour = COLOURS.get(name.split("/")[0]) if len(names) <= 2 else None
+            axis.plot(*series[name].T, label=name, marker=marker, markersize=3, linewidth=1.4, color=colour)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step", fontsize=8)
+        axis.set_xlim(*_step_range(series))
+        axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5))
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25)
         axis.legend(fontsize=7, frameon=False)
     for axis in axes[len(panels) :]:
         axis.axis("off")
     return save_figure(figure, path)
+
+
+def _step_range(series: Mapping[str, np.ndarray]) -> tuple[float, float]:
+    """Return the same limits for every panel, so that they can be read against each other."""
+    steps = np.concatenate([points[:, 0] for points in series.values()])
+    edge = 0.03 * max(steps.max() - steps.min(), 1)
+    return float(steps.min() - edge), float(steps.max() + edge)
 
 
 def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> list[str]:

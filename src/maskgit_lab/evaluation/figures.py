@@ -5,16 +5,21 @@ Figures are drawn on matplotlib's Figure objects directly: no global state, no w
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 GAP = 2  # pixels between the pictures of a strip
 HIDDEN_COLOUR = (0.16, 0.18, 0.26)
 VISIBLE_COLOUR = (0.93, 0.91, 0.86)
-FIGURE_DPI = 130
+FIGURE_DPI = 120
+MARGIN = 8  # pixels between and around the pictures of a figure
+HEADING = 28  # pixels of a line of text
+ROWS_CELL = 160  # least width of a picture in pixels, so that its heading fits
+STEP_CELL = 110
+TITLE_WIDTH = 660
 
 
 def strip_image(
@@ -37,9 +42,8 @@ def strip_image(
     Returns:
         (h, w, 3) uint8.
     """
-    mask = np.where(hole[..., None], *(np.array(c) * 255 for c in (HIDDEN_COLOUR, VISIBLE_COLOUR))).astype(np.uint8)
-    panels = [image, mask, *steps, result, *([] if truth is None else [truth])]
-    enlarged = [np.asarray(panel).repeat(scale, 0).repeat(scale, 1) for panel in panels]
+    panels = [image, _coloured(hole), *steps, result, *([] if truth is None else [truth])]
+    enlarged = [_enlarged(panel, scale) for panel in panels]
     gap = np.full((enlarged[0].shape[0], GAP * scale, 3), 255, dtype=np.uint8)
     parts = [part for panel in enlarged for part in (panel, gap)][:-1]
     strip = np.concatenate(parts, axis=1)
@@ -47,56 +51,114 @@ def strip_image(
     return np.concatenate([strip, margin])
 
 
+def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_truth: bool) -> Path:
+    """Write a strip of `strip_image` with a heading over each of its pictures.
+
+    Args:
+        path: a PNG file.
+        strip: (h, w, 3) uint8; strips of several pictures may be stacked.
+        steps: which decoding steps it shows, counted from 1.
+        with_truth: whether its last picture is the truth.
+    """
+    headings = ["input", "hole", *(f"step {step}" for step in steps), "result", *(["truth"] * with_truth)]
+    figure = _pixel_figure(strip.shape[1], strip.shape[0] + HEADING)
+    _place(figure, strip, left=0, top=HEADING)
+    pitch = strip.shape[1] / len(headings)
+    for i, heading in enumerate(headings):
+        _write(figure, heading, centre=(i + 0.5) * pitch, top=HEADING / 2)
+    return save_figure(figure, path)
+
+
 def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "") -> Path:
-    """Write one row per picture and one column per kind of fill.
+    """Write one row per picture and one column per kind of fill, each pixel enlarged to a whole number of pixels.
 
     Args:
         path: a PNG file.
         columns: heading -> (n, H, W, 3) uint8, equally many in each.
+        title: above the headings.
     """
+    height, width = next(iter(columns.values())).shape[1:3]
+    scale = -(-ROWS_CELL // width)
+    height, width = height * scale, width * scale
     num_rows = len(next(iter(columns.values())))
-    figure = Figure(figsize=(1.35 * len(columns), 1.35 * num_rows + 0.5), dpi=FIGURE_DPI, layout="constrained")
-    axes = figure.subplots(num_rows, len(columns), squeeze=False)
-    for j, (heading, pictures) in enumerate(columns.items()):
-        for i in range(num_rows):
-            _show(axes[i, j], pictures[i])
-        axes[0, j].set_title(heading, fontsize=9)
+    first = HEADING * (2 if title else 1)
+    total_width = len(columns) * (width + MARGIN) - MARGIN
+    figure = _pixel_figure(total_width, first + num_rows * (height + MARGIN) - MARGIN)
     if title:
-        figure.suptitle(title, fontsize=10)
+        _write(figure, title, centre=total_width / 2, top=HEADING / 2, weight="bold")
+    for j, (heading, pictures) in enumerate(columns.items()):
+        left = j * (width + MARGIN)
+        _write(figure, heading, centre=left + width / 2, top=first - HEADING / 2)
+        for i, picture in enumerate(pictures):
+            _place(figure, _enlarged(picture, scale), left=left, top=first + i * (height + MARGIN))
     return save_figure(figure, path)
 
 
 def save_schedule_figure(
-    path: Path, name: str, *, step_masks: np.ndarray, step_images: np.ndarray, columns: int = 10
+    path: Path, name: str, *, step_masks: np.ndarray, step_images: np.ndarray, max_columns: int = 10
 ) -> Path:
-    """Write what a schedule does: tokens still hidden after each step above the prediction of that step.
+    """Write what a schedule does: tokens still hidden after each step, how many, and below it the prediction of that step.
 
     Args:
         path: a PNG file.
         name: of the schedule, for the title.
         step_masks: (S, grid, grid) bool, True = hidden.
         step_images: (S, H, W, 3) uint8.
-        columns: pictures per band.
+        max_columns: steps per band; more steps wrap into bands of equal length.
     """
-    num_steps = len(step_masks)
-    bands = -(-num_steps // columns)
-    figure = Figure(figsize=(1.15 * columns, 2.75 * bands + 0.4), dpi=FIGURE_DPI, layout="constrained")
-    axes = figure.subplots(2 * bands, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
+    scale = -(-STEP_CELL // step_images.shape[2])
+    num_steps, side = len(step_masks), step_images.shape[2] * scale
+    bands = -(-num_steps // max_columns)
+    columns = -(-num_steps // bands)
+    band_height = HEADING + 2 * side + MARGIN // 2 + HEADING // 2
+    width = max(columns * (side + MARGIN) - MARGIN, TITLE_WIDTH)
+    figure = _pixel_figure(width, HEADING + bands * band_height - HEADING // 2)
+    title = f"{name}: tokens still hidden (dark) and the prediction after each of {num_steps} steps"
+    _write(figure, title, centre=width / 2, top=HEADING / 2, weight="bold")
     for step in range(num_steps):
         band, column = divmod(step, columns)
-        hidden = step_masks[step][..., None]
-        _show(axes[2 * band, column], np.where(hidden, HIDDEN_COLOUR, VISIBLE_COLOUR))
-        axes[2 * band, column].set_title(f"step {step + 1}: {int(hidden.sum())} left", fontsize=7)
-        _show(axes[2 * band + 1, column], step_images[step])
-    figure.suptitle(f"{name}: tokens still hidden, and the prediction, after each of {num_steps} steps", fontsize=10)
+        left, top = column * (side + MARGIN), HEADING + band * band_height
+        label = f"{step + 1}: {int(step_masks[step].sum())} hidden"
+        _write(figure, label, centre=left + side / 2, top=top + HEADING / 2, size=8)
+        cells = _coloured(step_masks[step])
+        _place(figure, _enlarged(cells, side // len(cells)), left=left, top=top + HEADING)
+        _place(figure, _enlarged(step_images[step], scale), left=left, top=top + HEADING + side + MARGIN // 2)
     return save_figure(figure, path)
 
 
-def _show(axis: Axes, picture: np.ndarray) -> None:
-    axis.imshow(picture, interpolation="nearest")
-    axis.axis("off")
+def _coloured(mask: np.ndarray) -> np.ndarray:
+    """Return a mask (H, W) as a picture (H, W, 3) uint8."""
+    colours = (np.array(colour) * 255 for colour in (HIDDEN_COLOUR, VISIBLE_COLOUR))
+    return np.where(mask[..., None], *colours).astype(np.uint8)
+
+
+def _enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
+    return np.asarray(picture).repeat(scale, 0).repeat(scale, 1)
+
+
+def _pixel_figure(width: int, height: int) -> Figure:
+    """Return a figure whose units are pixels, with a border for `_place` and `_write` to keep off."""
+    return Figure(figsize=((width + 2 * MARGIN) / FIGURE_DPI, (height + 2 * MARGIN) / FIGURE_DPI), dpi=FIGURE_DPI)
+
+
+def _place(figure: Figure, picture: np.ndarray, *, left: int, top: int) -> None:
+    """Put a picture pixel for pixel."""
+    bottom = round(figure.bbox.height) - MARGIN - top - len(picture)
+    figure.figimage(picture, xo=MARGIN + left, yo=bottom, origin="upper")
+
+
+def _write(
+    figure: Figure,
+    text: str,
+    *,
+    centre: float,
+    top: float,
+    size: float = 9,
+    weight: Literal["normal", "bold"] = "normal",
+) -> None:
+    """Put text around a point."""
+    x, y = (MARGIN + centre) / figure.bbox.width, 1 - (MARGIN + top) / figure.bbox.height
+    figure.text(x, y, text, size=size, weight=weight, ha="center", va="center")
 
 
 def save_figure(figure: Figure, path: Path) -> Path:

@@ -1,24 +1,50 @@
 """Tables for the terminal and for Markdown, with the best value of each column marked."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-BEST = "*"
+MISSING = "-"
 
 
 def format_cell(value: Any) -> str:
-    """Return text of a cell: four significant digits for numbers, a dash for a missing value."""
-    if value is None:
-        return "-"
+    """Return text of a cell: four significant digits for numbers, a dash for a missing value or NaN."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def best_rows(
+    rows: Sequence[Sequence[Any]],
+    better: Sequence[Literal["higher", "lower"] | None],
+    *,
+    candidates: set[int] | None = None,
+) -> list[set[int]]:
+    """Return, per column, the rows with the best value; ties all count.
+
+    Args:
+        rows: cells, row by row; missing values and NaN never win.
+        better: per column, which direction is good; None for columns without one.
+        candidates: rows that may win; None = all.
+    """
+    marks: list[set[int]] = []
+    for column, direction in enumerate(better):
+        values = {
+            i: float(row[column])
+            for i, row in enumerate(rows)
+            if direction and (candidates is None or i in candidates) and format_cell(row[column]) != MISSING
+        }
+        target = (max if direction == "higher" else min)(values.values(), default=None)
+        marks.append({i for i, value in values.items() if value == target})
+    return marks
 
 
 def render_table(
     headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None
 ) -> str:
-    """Return an aligned table; `best[column]` holds the rows to mark."""
-    cells = _cells(rows, best)
-    widths = [max(len(str(h)), *(len(row[i]) for row in cells)) for i, h in enumerate(headers)]
+    """Return an aligned table; `best[column]` holds the rows to mark with a star."""
+    cells = _cells(rows, best, mark="{}*")
+    widths = [max(len(text) for text in column) for column in zip(headers, *cells, strict=True)]
     lines = [_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)]
     return "\n".join(lines)
 
@@ -26,18 +52,23 @@ def render_table(
 def render_markdown(
     headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None
 ) -> str:
-    """Return the same table as Markdown."""
-    lines = [f"| {' | '.join(headers)} |", "|" + " --- |" * len(headers)]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in _cells(rows, best))]) + "\n"
+    """Return the same table as Markdown, the best values bold."""
+    lines = [_markdown_row(headers), "| --- |" + " ---: |" * (len(headers) - 1)]
+    return "\n".join([*lines, *(_markdown_row(row) for row in _cells(rows, best, mark="**{}**"))]) + "\n"
 
 
-def _cells(rows: Sequence[Sequence[Any]], best: Sequence[set[int]] | None) -> list[list[str]]:
-    marked = best or [set() for _ in rows[0]] if rows else []
+def _cells(rows: Sequence[Sequence[Any]], best: Sequence[set[int]] | None, *, mark: str) -> list[list[str]]:
     return [
-        [format_cell(v) + (BEST if i in marked[j] else "") for j, v in enumerate(row)] for i, row in enumerate(rows)
+        [mark.format(format_cell(v)) if best and i in best[j] else format_cell(v) for j, v in enumerate(row)]
+        for i, row in enumerate(rows)
     ]
 
 
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    first, *rest = (str(cell) for cell in row)
+    """Return one line: the first column to the left, numbers to the right."""
+    first, *rest = row
     return "  ".join([first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(rest, widths[1:], strict=True))]).rstrip()

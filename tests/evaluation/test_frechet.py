@@ -1,0 +1,102 @@
+"""The distance against its textbook form and against torchmetrics."""
+
+import pytest
+import torch
+from torch import Tensor
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from maskgit_lab.evaluation.features import Extractor
+from maskgit_lab.evaluation.frechet import FrechetDistance, frechet_distance
+
+
+class ColourMoments(Extractor):
+    """Mean and spread of each channel."""
+
+    name = "moments"
+    num_features = 6
+    protocol = {"extractor": "moments"}  # noqa: RUF012
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.uint8:
+            images = images.float() / 255
+        return torch.cat([images.mean((2, 3)), images.std((2, 3))], dim=1)
+
+
+def randn(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def by_eigenvalues(a: Tensor, b: Tensor) -> float:
+    product = torch.cov(a.T) @ torch.cov(b.T)
+    shift = (a.mean(0) - b.mean(0)).square().sum()
+    cross = torch.linalg.eigvals(product).real.clamp(min=0).sqrt().sum()
+    return float(shift + torch.cov(a.T).trace() + torch.cov(b.T).trace() - 2 * cross)
+
+
+@pytest.mark.parametrize(("n1", "n2", "d"), [(200, 150, 12), (30, 40, 25), (60, 20, 40)])
+def test_equals_the_eigenvalue_form(n1, n2, d):
+    a, b = randn(n1, d, seed=0) @ randn(d, d, seed=1), randn(n2, d, seed=2) + 0.3
+    assert frechet_distance(a, b) == pytest.approx(by_eigenvalues(a, b), rel=1e-6)
+
+
+def test_singular_covariances_are_exact():
+    a, b = randn(100, 3, seed=0), randn(100, 3, seed=1)
+    wide = torch.zeros(100, 7, dtype=torch.float64)
+    assert frechet_distance(torch.cat([a, wide], 1), torch.cat([b, wide], 1)) == pytest.approx(frechet_distance(a, b))
+
+
+@pytest.mark.parametrize(("n", "d"), [(50, 10), (10, 50)])
+def test_a_set_is_at_distance_zero_from_itself(n, d):
+    a = randn(n, d, seed=0)
+    assert frechet_distance(a, a.flip(0)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d"), [(50, 10), (10, 50)])
+def test_a_shift_costs_its_squared_norm(n, d):
+    a, shift = randn(n, d, seed=0), randn(d, seed=1)
+    assert frechet_distance(a, a + shift) == pytest.approx(float(shift.square().sum()))
+
+
+def test_is_symmetric():
+    a, b = randn(20, 30, seed=0), 2 * randn(45, 30, seed=1)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a))
+
+
+def test_one_picture_is_refused():
+    with pytest.raises(ValueError, match="at least two"):
+        frechet_distance(randn(1, 4, seed=0), randn(5, 4, seed=1))
+
+
+def test_an_unfed_metric_says_what_is_missing():
+    metric = FrechetDistance(ColourMoments())
+    metric.update(torch.rand(4, 3, 8, 8), real=True)
+    with pytest.raises(ValueError, match="real and generated"), pytest.warns(UserWarning, match="compute"):
+        FrechetDistance(ColourMoments()).compute()
+    with pytest.raises(ValueError, match="real and generated"):
+        metric.compute()
+
+
+def test_agrees_with_torchmetrics():
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randint(0, 256, (40, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    fake = torch.randint(0, 200, (30, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    theirs = FrechetInceptionDistance(feature=ColourMoments(), input_img_size=(3, 16, 16))
+    ours = FrechetDistance(ColourMoments())
+    for images, is_real in ((real, True), (fake, False)):
+        theirs.update(images, real=is_real)
+        for part in images.split(16):
+            ours.update(part.float() / 255, real=is_real)
+    assert float(ours.compute()) == pytest.approx(float(theirs.compute()), rel=1e-4)
+
+
+def test_autocast_does_not_change_it():
+    generator = torch.Generator().manual_seed(0)
+    sides = [torch.rand(12, 3, 8, 8, generator=generator) for _ in range(2)]
+    values = []
+    for enabled in (False, True):
+        metric = FrechetDistance(ColourMoments())
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            metric.update(sides[0], real=True)
+            metric.update(sides[1], real=False)
+        values.append(float(metric.compute()))
+    assert values[0] == values[1]

@@ -1,0 +1,63 @@
+"""The truncated Inception: right widths, right layers, clear refusals; calibrated on the real pictures where they are."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torchvision.models.inception import InceptionA
+
+from maskgit_lab.evaluation.inception import CUTS, TruncatedInception
+
+WEIGHTS = Path(__file__).parents[3] / "shared/weights/inception_v3_imagenet_to_mixed7a.pth"
+
+
+@pytest.mark.parametrize("cut", list(CUTS))
+def test_the_cut_decides_the_width(cut):
+    net = TruncatedInception(cut=cut)
+    assert net(torch.zeros(1, 3, 96, 96)).shape[1] == CUTS[cut]
+
+
+def test_an_unknown_cut_names_the_key():
+    with pytest.raises(ValueError, match=r"metrics\.extractor\.cut"):
+        TruncatedInception(cut="mixed_9z")
+
+
+def test_it_stays_in_evaluation_mode():
+    assert not any(module.training for module in TruncatedInception(cut="mixed_6e").train().modules())
+
+
+def test_average_pools_leave_padding_out():
+    net = TruncatedInception(cut="mixed_6e")
+    block, theirs = net.Mixed_5b, InceptionA(192, pool_features=32).eval()
+    theirs.load_state_dict(block.state_dict())
+    images = torch.rand(1, 192, 6, 6, generator=torch.Generator().manual_seed(0))
+    ours, padded = block(images), theirs(images)
+    assert torch.allclose(ours[..., 1:-1, 1:-1], padded[..., 1:-1, 1:-1], atol=1e-5)
+    pooled = block.branch_pool(F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False))
+    assert torch.allclose(ours[:, -32:], pooled, atol=1e-6)
+
+
+def test_a_whole_torchvision_file_in_half_precision_loads(tmp_path):
+    full = TruncatedInception(cut="mixed_7a")
+    state = {k: v.half() if k.endswith("conv.weight") else v for k, v in full.state_dict().items()}
+    torch.save({**state, "fc.weight": torch.zeros(2, 2)}, tmp_path / "w.pth")
+    net = TruncatedInception.from_file(tmp_path / "w.pth", cut="mixed_6e")
+    assert net.Mixed_6e.branch1x1.conv.weight.dtype == torch.float32
+    assert torch.equal(net.Mixed_6e.branch1x1.conv.weight, full.Mixed_6e.branch1x1.conv.weight.half().float())
+
+
+def test_a_missing_file_names_the_key(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"metrics\.extractor\.weights"):
+        TruncatedInception.from_file(tmp_path / "none.pth", cut="mixed_6e")
+
+
+def test_another_file_is_refused(tmp_path):
+    torch.save({"Conv2d_1a_3x3.conv.weight": torch.zeros(1)}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="is not a torchvision inception_v3"):
+        TruncatedInception.from_file(tmp_path / "w.pth", cut="mixed_6e")
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs ../shared/weights")
+def test_the_shared_weights_load():
+    assert isinstance(TruncatedInception.from_file(WEIGHTS, cut="mixed_7a"), TruncatedInception)
