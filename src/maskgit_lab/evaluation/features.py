@@ -145,12 +145,13 @@ class Inception2015(Extractor):
         return self.network((images * 255).round().clamp(0, 255).to(torch.uint8)).float()
 
 
-def inception_2015(*, weights: str | Path | None = None, antialias: bool = False) -> Inception2015:
+def inception_2015(*, weights: str | Path | None = None, antialias: bool = True) -> Inception2015:
     """Return torchmetrics' FID network.
 
     Args:
         weights: a local copy of the weights; None = torch-fidelity's cache, else its download.
-        antialias: of the resize to 299 pixels. torchmetrics' default is True; False is pytorch-fid's and the papers'.
+        antialias: how to resize to 299 pixels. True, torchmetrics' default: pixel centres aligned, which for smaller pictures
+            is also what pytorch-fid does; False: TensorFlow 1's resize, whose corners differ, as torch-fidelity does.
 
     Raises:
         FileNotFoundError: when the file is missing, or there is none in the cache and no network.
