@@ -91,6 +91,7 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
     log.info(f"Data: {splits.description}")
     settings = decode_settings(cfg)
     tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=folder.root)
+    tokenizer.save(folder.tokenizer)
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
     model = build_model(cfg, tokenizer)
     holes = datamodule.train_holes() if cfg.training.mask_region == "hole" else None
@@ -161,9 +162,8 @@ def build_extractor(cfg: DictConfig, tokenizer: FrozenTokenizer) -> Extractor:
 def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
     """Build CSV and whatever else is configured, give them the configuration, and say where to look."""
     loggers: list[Logger] = [CSVLogger(save_dir=folder.root, name="", version="")]
-    for name in ("wandb", "tensorboard"):
-        if cfg.logger.get(name) is not None:
-            loggers.append(build(cfg.logger[name], folder=folder.root))
+    kinds = [name for name in ("wandb", "tensorboard") if cfg.logger.get(name) is not None]
+    loggers += [build(cfg.logger[name], folder=folder.root) for name in kinds]
     for logger in loggers:
         logger.log_hyperparams(plain(cfg))
     return loggers
@@ -278,6 +278,11 @@ def shown_path(path: Path) -> str:
     """Return a path as people type it: relative to the working directory where that is shorter."""
     relative = os.path.relpath(path)
     return relative if not relative.startswith("..") else str(path)
+
+
+def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:
+    """Return the tokenizer that a run was trained with."""
+    return FrozenTokenizer.load(folder.tokenizer)
 
 
 def load_config(root: Path) -> DictConfig:

@@ -34,6 +34,11 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
+    def tokenizer(self) -> Path:
+        """The tokenizer the run was trained with, so that a run folder is complete in itself."""
+        return self.root / "tokenizer.pt"
+
+    @property
     def figures(self) -> Path:
         """Pictures."""
         return self.root / "figures"

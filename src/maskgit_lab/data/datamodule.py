@@ -18,7 +18,7 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 # streams of hole seeds: the bank for training and the holes of validation pictures never coincide
 TRAIN_HOLES, VAL_HOLES, NUM_STREAMS = 1, 2, 10
 # raise it when the drawing of holes changes
-HOLES_VERSION = 1
+HOLES_VERSION = 2
 
 
 class InpaintingDataModule(L.LightningDataModule):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
@@ -32,7 +32,7 @@ def wandb_logger(
     """
     import wandb
 
-    def start(mode: str) -> Any:
+    def start(mode: Literal["online", "offline"]) -> Any:
         return wandb.init(
             dir=str(folder), project=project, name=name, group=group, tags=list(tags), notes=notes, mode=mode,
             reinit="create_new", settings=wandb.Settings(silent=True, console="off"),
@@ -75,7 +75,7 @@ def log_final(loggers: Sequence[Logger], rows: Sequence[dict[str, Any]], figures
 
 def summary_values(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Return the model's scores under names that sort in a dashboard: test/decoded/fd_tokenizer."""
-    values = {}
+    values: dict[str, float] = {}
     for row in rows:
         if row["fill"].startswith("model, "):
             kind = row["fill"].removeprefix("model, ")

@@ -131,7 +131,7 @@ class MaskedTokenModule(L.LightningModule):
             return
         if self.trainer.precision == "16-mixed":
             raise ValueError(
-                "trainer.gradient_clip_val does not go with trainer.precision=16-mixed here: use bf16-mixed, or null for no clipping"
+                "trainer.gradient_clip_val does not go with trainer.precision=16-mixed here: use bf16-mixed or clip nothing (null)"
             )
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
 

@@ -1,0 +1,85 @@
+"""The lab's data folder: cat faces of 64x64 pixels, JPEG bytes under .png names."""
+
+from pathlib import Path
+
+import numpy as np
+
+from maskgit_lab.data.duplicates import found_in, found_outside_holes
+from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
+
+LAYOUT = "train/ val/ masked_image/ mask64/ and, for scores, test_gt/"
+SPLITS = ("lab", "clean")
+
+
+class CatFaces:
+    """Read the lab's folder.
+
+    Args:
+        root: folder that holds train, val, masked_image, mask64 and, where the truth is known, test_gt.
+        split: "lab" = as distributed, where most test images stand in train or val too; "clean" = train and val without every
+            image whose pixels equal a test image (its truth, or its known pixels where the truth is not there).
+        resolution: pixels per side; files of another size are refused.
+    """
+
+    def __init__(self, *, root: str, split: str = "clean", resolution: int = 64) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"data.split must be lab or clean, got {split!r}")
+        self.root = Path(root).expanduser()
+        self.split = split
+        self.resolution = resolution
+
+    def load(self, *, cache: Path) -> DataSplits:
+        """Read everything; problems are reported before training starts.
+
+        Raises:
+            FileNotFoundError: when a folder is missing; the message shows the layout.
+            ValueError: when files are unreadable, of another size, or do not pair up.
+        """
+        for name in ("train", "val", "masked_image", "mask64"):
+            if not (self.root / name).is_dir():
+                raise FileNotFoundError(f"data.root: {self.root} has no folder {name}/; expected {LAYOUT}")
+        test = self._test(cache)
+        train, val = (self._pictures(name, cache) for name in ("train", "val"))
+        dropped = 0
+        if self.split == "clean":
+            (train, a), (val, b) = (without_test_images(images, test) for images in (train, val))
+            dropped = a + b
+        note = f" ({dropped:,} images equal to test images dropped)" if dropped else ""
+        sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
+        return DataSplits(train, val, test, f"cat_faces, split {self.split}: {sizes} (train / val / test){note}")
+
+    def _pictures(self, name: str, cache: Path) -> ImageSet:
+        paths = list_images(self.root / name, key="data.root")
+        images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
+        return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
+
+    def _test(self, cache: Path) -> InpaintSet:
+        paths = list_images(self.root / "masked_image", key="data.root")
+        mask_paths = pair_masks(paths, list_images(self.root / "mask64", key="data.root"))
+        truth = None
+        if (self.root / "test_gt").is_dir():
+            truth_paths = pair_masks(paths, list_images(self.root / "test_gt", key="data.root"))
+            truth = load_images(truth_paths, resolution=self.resolution, exact=True, cache=cache)
+        return InpaintSet(
+            images=load_images(paths, resolution=self.resolution, exact=True, cache=cache),
+            holes=load_masks(mask_paths, resolution=self.resolution, hole="black", exact=True),
+            names=tuple(p.name for p in paths),
+            truth=truth,
+            fingerprint=files_fingerprint([*paths, *mask_paths], self.resolution),
+        )
+
+
+def without_test_images(images: ImageSet, test: InpaintSet) -> tuple[ImageSet, int]:
+    """Return the pictures that equal no test picture, and how many were dropped."""
+    if test.truth is not None:
+        leaked = found_in(images.images, test.truth)
+    else:
+        leaked = found_outside_holes(images.images, test.images, test.holes)
+    keep = np.nonzero(~leaked)[0]
+    kept = ImageSet(
+        images=np.asarray(images.images)[keep],
+        names=tuple(images.names[i] for i in keep),
+        fingerprint=f"{images.fingerprint}-without-{test.fingerprint[:16]}-{len(keep)}",
+    )
+    return kept, int(leaked.sum())

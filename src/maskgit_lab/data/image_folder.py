@@ -1,0 +1,120 @@
+"""Any folder of pictures of any size, resized and cropped, with holes from mask files or drawn."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from maskgit_lab.data.cat_faces import SPLITS, without_test_images
+from maskgit_lab.data.holes import draw_holes
+from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+
+TEST_SHARE_OF_VAL = 0.5  # without a test folder, this part of the held-out pictures is the test set
+
+
+class ImageFolder:
+    """Read a folder of pictures.
+
+    Args:
+        root: pictures for training and validation, and for the test where test_root is None.
+        test_root: pictures for the test; they are taken as the truth.
+        masks: masks of the test pictures, paired by name; None = drawn.
+        mask_hole: which colour marks the hole in mask files, white or black.
+        hole_style: brush, box, centre or half, for drawn holes.
+        hole_share: least and largest share of pixels in a drawn hole.
+        resolution: pixels per side after resizing and cropping.
+        val_share: share of root that is held out, chosen by a hash of the name, so that new files do not move old ones.
+        seed: of the drawn holes.
+        split: "clean" = drop from train and val every picture whose pixels equal a test picture; "lab" = keep all.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        test_root: str | None = None,
+        masks: str | None = None,
+        mask_hole: str = "white",
+        hole_style: str = "brush",
+        hole_share: tuple[float, float] = (0.10, 0.30),
+        resolution: int = 64,
+        val_share: float = 0.1,
+        seed: int = 0,
+        split: str = "clean",
+    ) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"data.split must be lab or clean, got {split!r}")
+        if not 0 < val_share < 1:
+            raise ValueError(f"data.source.val_share must be between 0 and 1, got {val_share}")
+        self.root = Path(root).expanduser()
+        self.test_root = None if test_root is None else Path(test_root).expanduser()
+        self.masks = None if masks is None else Path(masks).expanduser()
+        self.mask_hole = mask_hole
+        self.hole_style = hole_style
+        self.hole_share = (hole_share[0], hole_share[1])
+        self.resolution = resolution
+        self.val_share = val_share
+        self.seed = seed
+        self.split = split
+
+    def load(self, *, cache: Path) -> DataSplits:
+        """Read everything; problems are reported before training starts.
+
+        Raises:
+            FileNotFoundError: when a folder is missing or empty.
+            ValueError: when files are unreadable or do not pair up, or too few pictures are there for three splits.
+        """
+        paths = list_images(self.root, key="data.root")
+        places = np.array([_place(path.name) for path in paths])
+        cut = self.val_share * (1 if self.test_root else 1 - TEST_SHARE_OF_VAL)
+        parts = {
+            "train": places >= self.val_share,
+            "val": places < cut,
+            "test": (places >= cut) & (places < self.val_share),
+        }
+        chosen = {name: [p for p, yes in zip(paths, part, strict=True) if yes] for name, part in parts.items()}
+        if self.test_root:
+            chosen["test"] = list_images(self.test_root, key="data.test_root")
+        for name, files in chosen.items():
+            if not files:
+                raise ValueError(
+                    f"data.root: {len(paths)} pictures in {self.root} leave none for {name}; "
+                    "add pictures or raise data.source.val_share"
+                )
+        test = self._test(chosen["test"], cache)
+        train, val = (self._pictures(chosen[name], cache) for name in ("train", "val"))
+        if self.split == "clean":
+            (train, _), (val, _) = (without_test_images(images, test) for images in (train, val))
+        sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
+        return DataSplits(train, val, test, f"{self.root.name}, split {self.split}: {sizes} (train / val / test)")
+
+    def _pictures(self, paths: list[Path], cache: Path) -> ImageSet:
+        images = load_images(paths, resolution=self.resolution, cache=cache)
+        return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
+
+    def _test(self, paths: list[Path], cache: Path) -> InpaintSet:
+        truth = load_images(paths, resolution=self.resolution, cache=cache)
+        if self.masks:
+            mask_paths = pair_masks(paths, list_images(self.masks, key="data.masks"))
+            holes = load_masks(mask_paths, resolution=self.resolution, hole=self.mask_hole)
+        else:
+            holes = draw_holes(
+                style=self.hole_style,
+                seed=self.seed,
+                indices=range(len(paths)),
+                resolution=self.resolution,
+                share=self.hole_share,
+            )
+        return InpaintSet(
+            images=paint_holes(truth, holes),
+            holes=holes,
+            names=tuple(p.name for p in paths),
+            truth=truth,
+            fingerprint=files_fingerprint(paths, self.resolution),
+        )
+
+
+def _place(name: str) -> float:
+    """Return a number in [0, 1) that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64

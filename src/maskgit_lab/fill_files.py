@@ -1,0 +1,91 @@
+"""Pictures from files, filled and written back: what the command `inpaint` does."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig
+from PIL import Image
+from tqdm.auto import tqdm
+
+from maskgit_lab.config import build, plain
+from maskgit_lab.data.holes import draw_holes
+from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
+from maskgit_lab.evaluation.figures import save_rows, strip_image
+from maskgit_lab.inpainter import Filled, Inpainter
+from maskgit_lab.models.filling import HOLE_GREY
+
+log = logging.getLogger("maskgit_lab")
+
+NUM_OVERVIEW = 8
+
+
+def fill_files(cfg: DictConfig) -> None:
+    """Fill every picture of `images` and write what came out below `out`."""
+    paths = list_images(Path(cfg.images), key="images")
+    masks = pair_masks(paths, list_images(Path(cfg.masks), key="masks")) if cfg.masks else None
+    inpainter = _load(cfg)
+    images = load_images(paths, resolution=inpainter.resolution)
+    if masks:
+        holes = load_masks(masks, resolution=inpainter.resolution, hole=cfg.mask_hole)
+    else:
+        holes = draw_holes(
+            style=cfg.hole_style,
+            seed=cfg.seed,
+            indices=range(len(paths)),
+            resolution=inpainter.resolution,
+            share=tuple(cfg.hole_share),
+        )
+    out = Path(cfg.out)
+    with tqdm(total=len(paths), desc="Filling", unit="img") as bar:
+        for start in range(0, len(paths), cfg.batch_size):
+            part = slice(start, start + cfg.batch_size)
+            filled = inpainter(images[part], holes[part], steps=cfg.save_steps, first=start)
+            _write(out, paths[part], images[part], holes[part], filled)
+            if start == 0:
+                _overview(out / "overview.png", images[part], holes[part], filled)
+            bar.update(len(filled.decoded))
+    log.info(
+        f"{len(paths)} pictures filled: {out}/overview.png, decoded/, composited/{', steps/' if cfg.save_steps else ''}"
+    )
+
+
+def _load(cfg: DictConfig) -> Inpainter:
+    decode = plain(cfg.decode)
+    if cfg.mask_schedule is not None:
+        decode["schedule"] = build(cfg.mask_schedule)
+    return Inpainter.from_run(cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, seed=cfg.seed, **decode)
+
+
+def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
+    for i, path in enumerate(paths):
+        for folder, picture in (("decoded", filled.decoded[i]), ("composited", filled.composited[i])):
+            _save(out / folder / f"{path.stem}.png", picture)
+        if len(filled.step_images):
+            strip = strip_image(
+                image=_greyed(images, holes)[i],
+                hole=holes[i],
+                steps=list(filled.step_images[:, i]),
+                result=filled.composited[i],
+                truth=None,
+            )
+            _save(out / "steps" / f"{path.stem}.png", strip)
+
+
+def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
+    columns = {
+        "picture": images,
+        "input": _greyed(images, holes),
+        "decoded": filled.decoded,
+        "composited": filled.composited,
+    }
+    save_rows(path, {name: pictures[:NUM_OVERVIEW] for name, pictures in columns.items()})
+
+
+def _greyed(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
+
+
+def _save(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)

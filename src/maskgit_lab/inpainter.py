@@ -1,0 +1,107 @@
+"""The Python API: fill holes in pictures with a trained run.
+
+inpainter = Inpainter.from_run("runs/cosine/2026-01-31_12-00-00")
+fill = inpainter(images, masks)        # uint8 (n, H, W, 3), bool (n, H, W), True = hole
+fill.composited                        # uint8 (n, H, W, 3), known pixels untouched
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.experiment import build_model, decode_settings, load_config, load_tokenizer, load_weights
+from maskgit_lab.models.filling import to_uint8
+from maskgit_lab.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Filled pictures as arrays."""
+
+    decoded: np.ndarray  # (n, H, W, 3) uint8: the tokenizer's whole output
+    composited: np.ndarray  # (n, H, W, 3) uint8: known pixels put back exactly
+    step_images: np.ndarray  # (S, n, H, W, 3) uint8: the prediction after each step; S = 0 unless asked for
+    step_masks: np.ndarray  # (S, n, grid, grid) bool: tokens still hidden after each step
+
+
+class Inpainter:
+    """Fill holes, any number of pictures at a time; a picture's fill does not depend on its batch.
+
+    Args:
+        filler: networks, tokenizer, decoding settings and seed.
+    """
+
+    def __init__(self, filler: Filler) -> None:
+        self.filler = filler
+
+    @classmethod
+    def from_run(
+        cls,
+        run: str | Path,
+        *,
+        checkpoint: str = "best",
+        device: str = "auto",
+        seed: int = 0,
+        **decode: Any,
+    ) -> Self:
+        """Load a run.
+
+        Args:
+            run: run folder of `maskgit_lab.train`.
+            checkpoint: best or last.
+            device: auto, cpu, cuda, ...
+            seed: of the decoding noise.
+            decode: other values for fields of DecodeSettings: schedule, num_steps, sweet_spot, choice_temperature, mask_dilation.
+
+        Raises:
+            FileNotFoundError: when the folder is not a run, or its checkpoint or tokenizer is missing.
+            ValueError: when tokenizer and checkpoint do not belong together.
+        """
+        folder = RunFolder(Path(run))
+        cfg: DictConfig = load_config(folder.root)
+        tokenizer = load_tokenizer(folder)
+        model = build_model(cfg, tokenizer)
+        load_weights(model, folder.checkpoint(checkpoint), tokenizer)
+        where = (
+            torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+        )
+        tokenizer.to(where)
+        settings = dataclasses.replace(decode_settings(cfg), **decode)
+        return cls(Filler(model.to(where).eval(), tokenizer, settings, seed))
+
+    @property
+    def resolution(self) -> int:
+        """Pixels per side of the pictures."""
+        return self.filler.tokenizer.resolution
+
+    def __call__(self, images: np.ndarray, masks: np.ndarray, *, steps: bool = False, first: int = 0) -> Filled:
+        """Fill holes.
+
+        Args:
+            images: (n, H, W, 3) uint8 of the run's resolution; pixels under the holes have no influence.
+            masks: (n, H, W) bool, True = hole.
+            steps: also return every step's prediction and mask.
+            first: number of the first picture, which chooses its noise.
+        """
+        expected = (self.resolution, self.resolution)
+        if images.shape[1:] != (*expected, 3) or masks.shape != images.shape[:3]:
+            raise ValueError(
+                f"images must be (n, {expected[0]}, {expected[1]}, 3) with masks of the same size, "
+                f"got {images.shape} and {masks.shape}"
+            )
+        fill = self.filler.fill(images, masks, range(first, first + len(images)))
+        grid = self.filler.tokenizer.grid
+        shown = fill.trace.step_tokens if steps else fill.trace.step_tokens[:0]
+        pictures = [to_uint8(self.filler.tokenizer.decode(tokens)).cpu().numpy() for tokens in shown]
+        return Filled(
+            decoded=fill.decoded.cpu().numpy(),
+            composited=fill.composited.cpu().numpy(),
+            step_images=np.stack(pictures) if pictures else np.empty((0, *images.shape), np.uint8),
+            step_masks=fill.trace.step_masks[: len(shown)].unflatten(-1, (grid, grid)).cpu().numpy(),
+        )
