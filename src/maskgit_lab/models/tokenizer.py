@@ -111,7 +111,7 @@ class FrozenTokenizer:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
             raise ValueError(
-                f"{path} is not a tokenizer of this package; tokenizer.lab_checkpoint takes a lab VQGAN.pt"
+                f"{path} is not a tokenizer of this package; tokenizer.checkpoint takes one, or the lab's VQGAN.pt"
             )
         model = ARCHITECTURES[content["architecture"]](**content["arguments"])
         model.load_state_dict(content["state_dict"])

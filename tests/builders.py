@@ -1,0 +1,84 @@
+"""Small things that tests of several folders need: pictures, a tokenizer, a model, files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.models.context import PixelContext
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.models.patch_vqgan import PatchVQGAN
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.models.transformer import BidirectionalTransformer
+
+RESOLUTION = 32
+
+
+def pictures(count: int, *, seed: int = 0, resolution: int = RESOLUTION) -> np.ndarray:
+    """Return coloured squares, uint8 (count, resolution, resolution, 3), no two alike."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    return coarse.repeat(resolution // 8, 1).repeat(resolution // 8, 2)
+
+
+def boxes(count: int, *, resolution: int = RESOLUTION) -> np.ndarray:
+    """Return square holes at different places, bool (count, resolution, resolution)."""
+    holes = np.zeros((count, resolution, resolution), dtype=bool)
+    side = resolution // 3
+    for i in range(count):
+        top, left = (3 * i) % (resolution - side), (5 * i) % (resolution - side)
+        holes[i, top : top + side, left : left + side] = True
+    return holes
+
+
+def image_set(count: int, *, seed: int = 0) -> ImageSet:
+    return ImageSet(pictures(count, seed=seed), tuple(f"{i}.png" for i in range(count)), f"squares-{seed}-{count}")
+
+
+def inpaint_set(count: int, *, seed: int = 9) -> InpaintSet:
+    truth, holes = pictures(count, seed=seed), boxes(count)
+    return InpaintSet(
+        images=paint_holes(truth, holes),
+        holes=holes,
+        names=tuple(f"{i}.png" for i in range(count)),
+        truth=truth,
+        fingerprint=f"squares-{seed}-{count}-boxes",
+    )
+
+
+def splits(*, train: int = 24, val: int = 8, test: int = 6) -> DataSplits:
+    return DataSplits(image_set(train, seed=1), image_set(val, seed=2), inpaint_set(test), "coloured squares")
+
+
+def tokenizer(*, seed: int = 0, num_codebook_vectors: int = 16) -> FrozenTokenizer:
+    torch.manual_seed(seed)
+    model = PatchVQGAN(
+        channels=8, num_blocks=1, latent_dim=4, img_resolution=RESOLUTION, num_codebook_vectors=num_codebook_vectors,
+        beta=0.25, pixel_channels=4,
+    )  # fmt: skip
+    return FrozenTokenizer(model, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+
+
+def transformer(**changes: Any) -> BidirectionalTransformer:
+    sizes: dict[str, Any] = {
+        "num_image_tokens": 64, "num_codebook_vectors": 16, "dim": 16, "num_layers": 1, "num_heads": 2,
+        "hidden_dim": 24, "dropout": 0.1, "norm_first": True,
+    }  # fmt: skip
+    return BidirectionalTransformer(**{**sizes, **changes})
+
+
+def model(*, seed: int = 0, context: bool = True) -> MaskedTokenModel:
+    torch.manual_seed(seed)
+    reader = PixelContext(dim=16, grid=8, resolution=RESOLUTION, channels=8, num_blocks=1) if context else None
+    return MaskedTokenModel(transformer=transformer(), context=reader)
+
+
+def write_pictures(folder: Path, images: np.ndarray, *, name: str = "image_{:03d}.png", **save: Any) -> list[Path]:
+    """Write uint8 pictures or boolean masks (white = True) and return the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name.format(i) for i in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image if image.dtype == np.uint8 else image.astype(np.uint8) * 255).save(path, **save)
+    return paths

@@ -1,0 +1,56 @@
+"""Cached arrays: computed once, whole or not at all."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maskgit_lab.data.array_cache import cached_array
+
+
+class Counter:
+    """Fill with a number and count how often."""
+
+    def __init__(self, value: int = 7) -> None:
+        self.value, self.calls = value, 0
+
+    def __call__(self, out: np.ndarray) -> None:
+        self.calls += 1
+        out[:] = self.value
+
+
+def get(path: Path, fill: Counter, *, shape: tuple[int, ...] = (4, 3)) -> np.ndarray:
+    return cached_array(path, shape=shape, dtype=np.dtype(np.uint16), fill=fill)
+
+
+def test_the_second_call_reads_the_file(tmp_path: Path):
+    fill = Counter()
+    first, second = (get(tmp_path / "deep" / "a.npy", fill) for _ in range(2))
+    assert fill.calls == 1
+    assert isinstance(second, np.memmap)
+    assert not second.flags.writeable
+    np.testing.assert_array_equal(first, np.full((4, 3), 7))
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.npy"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "shape"])
+def test_a_file_that_is_not_the_array_is_computed_anew(tmp_path: Path, damage: str):
+    path = tmp_path / "a.npy"
+    get(path, Counter(1))
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-5])
+    elif damage == "text":
+        path.write_text("nothing")
+    fill = Counter(2)
+    shape = (5, 3) if damage == "shape" else (4, 3)
+    np.testing.assert_array_equal(get(path, fill, shape=shape), np.full(shape, 2))
+
+
+def test_an_interrupted_computation_leaves_no_file(tmp_path: Path):
+    def interrupted(out: np.ndarray) -> None:
+        out[0] = 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_array(tmp_path / "a.npy", shape=(4,), dtype=np.dtype(np.uint16), fill=interrupted)
+    assert list(tmp_path.iterdir()) == []

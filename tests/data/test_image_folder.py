@@ -1,0 +1,76 @@
+"""Any folder of pictures: splits that stay, masks from files or drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maskgit_lab.data.image_folder import ImageFolder
+from maskgit_lab.data.image_set import DataSplits
+from tests.builders import boxes, pictures, write_pictures
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_pictures(tmp_path / "photos", pictures(60, resolution=40))
+    return tmp_path / "photos"
+
+
+def load(root: Path, **changes: Any) -> DataSplits:
+    arguments = {"root": str(root), "resolution": 32, "val_share": 0.3, **changes}
+    return ImageFolder(**arguments).load(cache=root.parent / "cache")
+
+
+def test_splits_are_disjoint_and_complete(root: Path):
+    splits = load(root)
+    names = [set(part.names) for part in (splits.train, splits.val, splits.test)]
+    assert sum(len(part) for part in names) == 60
+    assert len(set.union(*names)) == 60
+    assert len(names[0]) > len(names[1]) > 0
+    assert splits.train.images.shape[1:] == (32, 32, 3)
+
+
+def test_new_pictures_do_not_move_old_ones(root: Path):
+    before = load(root)
+    write_pictures(root, pictures(20, seed=5, resolution=40), name="new_{}.png")
+    after = load(root)
+    for split in ("train", "val", "test"):
+        assert set(getattr(before, split).names) <= set(getattr(after, split).names)
+
+
+def test_drawn_holes_are_the_same_each_time_and_grey_in_the_input(root: Path):
+    first, second = load(root).test, load(root).test
+    np.testing.assert_array_equal(first.holes, second.holes)
+    assert (first.images[first.holes] == 128).all()
+    assert first.truth is not None
+    np.testing.assert_array_equal(first.images[~first.holes], first.truth[~first.holes])
+
+
+def test_tests_and_masks_come_from_their_own_folders(root: Path, tmp_path: Path):
+    write_pictures(tmp_path / "test", pictures(3, seed=8), name="{}.png")
+    write_pictures(tmp_path / "masks", boxes(3), name="{}.png")
+    splits = load(root, test_root=str(tmp_path / "test"), masks=str(tmp_path / "masks"))
+    np.testing.assert_array_equal(splits.test.holes, boxes(3))
+    assert len(splits.train) + len(splits.val) == 60
+
+
+def test_clean_drops_copies_of_test_pictures(root: Path, tmp_path: Path):
+    write_pictures(tmp_path / "test", pictures(2, resolution=40))  # the first two of root
+    assert sum(map(len, (load(root, test_root=str(tmp_path / "test")).train, load(root).val))) < 60
+    kept = load(root, test_root=str(tmp_path / "test"))
+    everything = load(root, test_root=str(tmp_path / "test"), split="lab")
+    assert len(everything.train) + len(everything.val) == 60
+    assert len(kept.train) + len(kept.val) == 58
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_shares_must_leave_both_parts(root: Path, share: float):
+    with pytest.raises(ValueError, match="data.source.val_share must be between 0 and 1"):
+        load(root, val_share=share)
+
+
+def test_too_few_pictures_are_told(tmp_path: Path):
+    write_pictures(tmp_path / "photos", pictures(2, resolution=40))
+    with pytest.raises(ValueError, match=r"data.root: 2 pictures in .*photos leave none for \w+; add pictures"):
+        load(tmp_path / "photos")

@@ -1,0 +1,83 @@
+"""Filling holes: known pixels stay, hidden ones have no influence, batches change nothing."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.core.schedules import Cosine
+from maskgit_lab.models.filling import DecodeSettings, Fill, composite, fill_holes, to_uint8
+from tests.builders import boxes, model, pictures, tokenizer
+
+
+def fill(images: Tensor, holes: Tensor, *, first: int = 0, context: bool = True, **changes: Any) -> Fill:
+    settings: dict[str, Any] = {"schedule": Cosine(), "num_steps": 5, **changes}
+    return fill_holes(
+        model(context=context).eval(), tokenizer(), images, holes, settings=DecodeSettings(**settings),
+        generators=image_generators(0, "decode", range(first, first + len(images))),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.from_numpy(pictures(6))
+
+
+@pytest.fixture
+def holes() -> Tensor:
+    return torch.from_numpy(boxes(6))
+
+
+def test_known_pixels_are_untouched_in_the_composite(images: Tensor, holes: Tensor):
+    result = fill(images, holes)
+    assert torch.equal(result.composited[~holes], images[~holes])
+    assert torch.equal(result.composited[holes], result.decoded[holes])
+    assert result.decoded.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("context", [True, False])
+def test_pixels_under_the_hole_have_no_influence(images: Tensor, holes: Tensor, context: bool):
+    garbled = images.clone()
+    garbled[holes] = 255 - garbled[holes]
+    assert torch.equal(
+        fill(images, holes, context=context).decoded, fill(garbled, holes, context=context).decoded
+    )
+
+
+def test_only_touched_cells_change_their_token(images: Tensor, holes: Tensor):
+    result = fill(images, holes)
+    assert torch.equal(result.mask, token_mask(holes, grid=8))
+    grey = images.masked_fill(holes[..., None], 128)
+    assert torch.equal(result.tokens[~result.mask], tokenizer().encode(grey)[~result.mask])
+    assert (result.tokens < 16).all()  # never the mask token
+
+
+def test_dilation_hides_more_tokens(images: Tensor, holes: Tensor):
+    assert (fill(images, holes, mask_dilation=1).mask.sum(1) > fill(images, holes).mask.sum(1)).all()
+
+
+def test_a_fill_does_not_depend_on_its_batch(images: Tensor, holes: Tensor):
+    together = fill(images, holes).decoded
+    apart = [fill(images[i : i + 1], holes[i : i + 1], first=i).decoded for i in range(len(images))]
+    assert torch.equal(together, torch.cat(apart))
+
+
+def test_a_sweet_spot_stops_early(images: Tensor, holes: Tensor):
+    whole, early = fill(images, holes), fill(images, holes, sweet_spot=2)
+    assert len(early.trace.step_tokens) == 2
+    assert torch.equal(early.trace.step_tokens, whole.trace.step_tokens[:2])
+    assert torch.equal(early.tokens, whole.trace.step_tokens[1])
+
+
+def test_bytes_are_rounded_not_cut():
+    values = torch.tensor([0.0, 0.5 / 255, 1.4 / 255, 1.6 / 255, 254.6 / 255, 1.0])
+    assert to_uint8(values.view(1, 1, 1, -1).expand(1, 3, 1, -1))[0, 0, :, 0].tolist() == [0, 0, 1, 2, 255, 255]
+
+
+def test_composite_takes_the_hole_from_the_fill(images: Tensor, holes: Tensor):
+    mixed = composite(torch.zeros_like(images), images, holes)
+    assert (mixed[holes] == 0).all()
+    assert torch.equal(mixed[~holes], images[~holes])

@@ -1,0 +1,176 @@
+"""Stage 2: what is hidden, what the network sees, what a checkpoint holds, and that resuming changes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from torch import Tensor
+
+from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.schedules import Cosine
+from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.training.module import MaskedTokenModule
+from maskgit_lab.training.optim import AdamSettings
+from maskgit_lab.training.quiet import quiet_lightning
+from tests.builders import boxes, model, pictures, splits, tokenizer
+
+
+class Spy(MaskedTokenModel):
+    """Keep what the network was shown."""
+
+    def __init__(self, inner: MaskedTokenModel) -> None:
+        super().__init__(transformer=inner.transformer, context=inner.context)
+        self.tokens: list[Tensor] = []
+
+    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
+        self.tokens.append(tokens)
+        return super().forward(tokens, context)
+
+
+def module(**changes: Any) -> MaskedTokenModule:
+    arguments: dict[str, Any] = {
+        "model": Spy(model()), "tokenizer": tokenizer(), "mask_schedule": Cosine(), "seed": 5,
+        "optimizer": AdamSettings(lr=1e-2, warmup_steps=2), "holes": torch.from_numpy(boxes(7)), "encode_masked": True,
+    }  # fmt: skip
+    return MaskedTokenModule(**{**arguments, **changes})
+
+
+def batch(count: int = 6) -> dict[str, Tensor]:
+    images = torch.from_numpy(pictures(count, seed=1))
+    return {"tokens": tokenizer().encode(images), "images": images}
+
+
+def shown(trained: MaskedTokenModule) -> Tensor:
+    assert isinstance(trained.model, Spy)
+    return trained.model.tokens[-1]
+
+
+def test_only_tokens_under_the_hole_are_hidden_and_each_picture_hides_some():
+    trained = module()
+    trained._masked_loss(batch(), "val", 0)
+    hidden = shown(trained) == 16
+    under_hole = token_mask(trained._draw_holes(6, "val/holes", 0), grid=8)
+    assert (hidden <= under_hole).all()
+    assert hidden.any(1).all()
+    assert not torch.equal(hidden, under_hole)
+
+
+def test_visible_tokens_come_from_the_masked_picture_outside_the_hole_and_the_truth_inside():
+    trained, pictured = module(), batch()
+    trained._masked_loss(pictured, "val", 0)
+    holes = trained._draw_holes(6, "val/holes", 0)
+    masked = tokenizer().encode(pictured["images"].masked_fill(holes[..., None], 128))
+    under_hole, visible = token_mask(holes, grid=8), shown(trained) != 16
+    assert torch.equal(shown(trained)[~under_hole], masked[~under_hole])
+    assert torch.equal(shown(trained)[under_hole & visible], pictured["tokens"][under_hole & visible])
+
+
+def test_the_labs_training_hides_anywhere_and_reads_no_pictures():
+    trained = module(model=Spy(model(context=False)), holes=None, encode_masked=False)
+    for step in range(8):
+        trained._masked_loss({"tokens": batch()["tokens"]}, "train", 0, step, 0)
+    assert isinstance(trained.model, Spy)
+    assert all((torch.stack(trained.model.tokens) == 16).any(0).any(0))
+
+
+def test_masks_differ_between_steps_and_ranks_and_repeat_for_the_same_counters():
+    trained = module()
+    seen = []
+    for counters in [(0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1), (0, 0, 0)]:
+        trained._masked_loss(batch(), "train", *counters)
+        seen.append(shown(trained))
+    assert torch.equal(seen[0], seen[4])
+    assert all(not torch.equal(seen[0], other) for other in seen[1:4])
+
+
+def test_holes_come_in_eight_orientations():
+    trained = module(holes=torch.from_numpy(boxes(3)[2:]))
+    drawn = {hole.numpy().tobytes() for hole in trained._draw_holes(256, "train/holes", 0)}
+    assert len(drawn) == 8
+
+
+@pytest.mark.parametrize("what", ["context", "encode_masked"])
+def test_what_needs_holes_is_refused_without_them(what: str):
+    changes = {"model": model(context=what == "context"), "encode_masked": what == "encode_masked"}
+    with pytest.raises(ValueError, match="need training.mask_region=hole"):
+        module(holes=None, **changes)
+
+
+class Stop(Callback):
+    """End the training after a step, as a signal would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+class Shaken(Callback):
+    """Turn the global generator before every step, as other code in the process might."""
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        torch.rand(3)
+
+
+def fit(folder: Path, trained: MaskedTokenModule, *, callbacks: list[Callback], resume: bool = False) -> L.Trainer:
+    quiet_lightning()
+    last = ModelCheckpoint(folder, filename="last", save_on_exception=True, enable_version_counter=False)
+    trainer = L.Trainer(
+        max_epochs=3, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        use_distributed_sampler=False, gradient_clip_val=1.0, precision="32-true", num_sanity_val_steps=0,
+        callbacks=[last, *callbacks],
+    )  # fmt: skip
+    data = InpaintingDataModule(
+        splits=splits(), tokenizer=trained.tokenizer, cache=folder.parent / "cache", batch_size=5, flip=True,
+        with_images=True, num_train_holes=7,
+    )  # fmt: skip
+    trainer.fit(trained, datamodule=data, ckpt_path=folder / "last.ckpt" if resume else None, weights_only=True)
+    return trainer
+
+
+def ema() -> list[Callback]:
+    return [EMAWeightAveraging(decay=0.9, use_buffers=False)]
+
+
+def weights(trained: MaskedTokenModule) -> list[Tensor]:
+    return list(trained.model.state_dict().values())
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize("stop", [4, 9, 13])
+def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, stop: int, averaged: bool):
+    extra = ema if averaged else list
+    whole, first, second = module(), module(), module()
+    fit(tmp_path / "whole", whole, callbacks=extra())
+    with pytest.raises(SystemExit):
+        fit(tmp_path / "parts", first, callbacks=[*extra(), Stop(stop)])
+    fit(tmp_path / "parts", second, callbacks=[Shaken(), *extra()], resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert not torch.equal(weights(first)[0], weights(second)[0])
+
+
+def test_a_checkpoint_holds_the_network_alone_and_loads_without_code(tmp_path: Path):
+    trained = module()
+    fit(tmp_path / "run", trained, callbacks=[])
+    content = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    assert set(content["state_dict"]) == {f"model.{name}" for name in trained.model.state_dict()}
+    assert content["tokenizer_sha256"] == trained.tokenizer.sha256
+
+
+def test_weights_of_another_tokenizer_are_refused(tmp_path: Path):
+    fit(tmp_path / "run", module(), callbacks=[])
+    with pytest.raises(ValueError, match="the checkpoint was trained on tokens of tokenizer"):
+        fit(tmp_path / "run", module(tokenizer=tokenizer(seed=1)), callbacks=[], resume=True)
+
+
+def test_the_loss_falls(tmp_path: Path):
+    trained = module()
+    before = trained._masked_loss(batch(), "val", 0).loss
+    fit(tmp_path / "run", trained, callbacks=[])
+    assert trained._masked_loss(batch(), "val", 0).loss < 0.95 * before
