@@ -14,15 +14,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 log = logging.getLogger("maskgit_lab")
 
+EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
+
 
 @contextmanager
 def reporting_errors() -> Iterator[None]:
-    """Show a user's error as one message; the traceback goes to the log file alone.
+    """Show a user's error as one message; the traceback goes to the log file alone. An interrupted command exits with 130.
 
     In a sweep the error is passed on, so that Hydra records the job as failed.
     """
     try:
         yield
+    except (KeyboardInterrupt, SystemExit):
+        sys.exit(EXIT_INTERRUPTED)
     except (ValueError, FileNotFoundError, OmegaConfBaseException) as error:
         _write_to_log_file(traceback.format_exc())
         if HydraConfig.get().mode == RunMode.MULTIRUN:

@@ -41,6 +41,16 @@ class TrainConfig:
 
 
 @dataclass
+class InpaintDecode:
+    """Decoding of `inpaint`; None = as the run was configured."""
+
+    num_steps: int | None = None
+    sweet_spot: int | None = None
+    choice_temperature: float | None = None
+    mask_dilation: int | None = None
+
+
+@dataclass
 class InpaintConfig:
     """Root keys of `inpaint`."""
 
@@ -52,7 +62,7 @@ class InpaintConfig:
     mask_hole: str = "white"
     hole_style: str = "brush"
     hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
-    decode: dict[str, Any] = field(default_factory=dict)
+    decode: InpaintDecode = field(default_factory=InpaintDecode)
     mask_schedule: dict[str, Any] | None = None
     batch_size: int = 32
     seed: int = 0

@@ -16,7 +16,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.config import build, plain
@@ -29,7 +29,9 @@ from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.run_folder import RunFolder, provenance
 from maskgit_lab.stage1 import find_or_train_tokenizer
+from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.scores import distance_name
+from maskgit_lab.training.loggers import csv_logger
 from maskgit_lab.training.module import MaskedTokenModule, require_same_tokenizer
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 from maskgit_lab.training.progress import StageBar
@@ -71,15 +73,26 @@ def run_experiment(cfg: DictConfig, root: Path) -> float:
         result["seconds"] = {"data_and_stage_1": round(time.perf_counter() - start, 1)}
         result |= {"data": run.splits.description, "tokenizer_sha256": run.tokenizer.sha256}
         fit(run, result)
-        if result["status"] == "completed":
-            score_and_draw(run, result, loggers)
+        score_and_draw(run, result, loggers)
+        result["status"] = "completed"
         return float(result["monitor"]["best"])
+    except (KeyboardInterrupt, SystemExit):
+        result["status"] = "interrupted"
+        log.info(how_to_go_on(folder))
+        raise
     except BaseException as error:
         result |= {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
         raise
     finally:
         folder.write_result(result)
         close_loggers(loggers, result["status"])
+
+
+def how_to_go_on(folder: RunFolder) -> str:
+    """Return what to type after an interruption."""
+    if not (folder.checkpoints / "last.ckpt").is_file():
+        return "\nStopped before stage 2; the same command goes on from here"
+    return f"\nStopped. To go on: python -m maskgit_lab.train resume={shown_path(folder.root)}"
 
 
 def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
@@ -93,6 +106,7 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
     tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=folder.root)
     tokenizer.save(folder.tokenizer)
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
+    torch.manual_seed(cfg.seed)  # the same start whether stage 1 was trained just now or found
     model = build_model(cfg, tokenizer)
     holes = datamodule.train_holes() if cfg.training.mask_region == "hole" else None
     module = MaskedTokenModule(
@@ -161,7 +175,7 @@ def build_extractor(cfg: DictConfig, tokenizer: FrozenTokenizer) -> Extractor:
 
 def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
     """Build CSV and whatever else is configured, give them the configuration, and say where to look."""
-    loggers: list[Logger] = [CSVLogger(save_dir=folder.root, name="", version="")]
+    loggers: list[Logger] = [csv_logger(folder.root, resumed_step=last_step(folder) if cfg.resume else 0)]
     kinds = [name for name in ("wandb", "tensorboard") if cfg.logger.get(name) is not None]
     loggers += [build(cfg.logger[name], folder=folder.root) for name in kinds]
     for logger in loggers:
@@ -191,7 +205,7 @@ def build_callbacks(
         },
     }
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
-    return [StageBar(stage="Stage 2"), *(build(nodes[name], **objects.get(name, {})) for name in names)]
+    return [StageBar(stage="Stage 2"), StopBetweenBatches(), *(build(nodes[name], **objects.get(name, {})) for name in names)]
 
 
 def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
@@ -204,7 +218,7 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], cal
 
 
 def fit(run: Run, result: dict[str, Any]) -> None:
-    """Train and record status, best epoch and time; a stopped training keeps its last checkpoint."""
+    """Train and record the best value and the time; a stopped training keeps its last checkpoint."""
     start = time.perf_counter()
     parameters = sum(p.numel() for p in run.module.model.parameters())
     log.info(
@@ -213,7 +227,6 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     )
     ckpt_path = str(run.folder.checkpoint("last")) if run.cfg.resume else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
-    result["status"] = "interrupted" if run.trainer.interrupted else "completed"
     result["seconds"]["stage_2"] = round(time.perf_counter() - start, 1)
     result["num_parameters"] = parameters
     result["epochs"] = run.trainer.current_epoch
@@ -222,7 +235,12 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     best = next(c for c in run.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor)
     score = best.best_model_score
     result["monitor"] = {"name": best.monitor, "best": math.nan if score is None else float(score)}
-    log.info(f"Stage 2: {result['status']} after {result['seconds']['stage_2']:.0f} s, best {best.monitor} {score:.4f}")
+    log.info(f"Stage 2: done after {result['seconds']['stage_2']:.0f} s, best {best.monitor} {score:.4f}")
+
+
+def last_step(folder: RunFolder) -> int:
+    """Return the number of optimiser steps behind the last checkpoint."""
+    return int(torch.load(folder.checkpoint("last"), map_location="cpu", weights_only=True)["global_step"])
 
 
 def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTokenizer) -> None:

@@ -51,7 +51,7 @@ def fill_files(cfg: DictConfig) -> None:
 
 
 def _load(cfg: DictConfig) -> Inpainter:
-    decode = plain(cfg.decode)
+    decode = {key: value for key, value in plain(cfg.decode).items() if value is not None}
     if cfg.mask_schedule is not None:
         decode["schedule"] = build(cfg.mask_schedule)
     return Inpainter.from_run(cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, seed=cfg.seed, **decode)

@@ -1,5 +1,6 @@
 """Stage 2: what is hidden, what the network sees, what a checkpoint holds, and that resuming changes nothing."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
@@ -100,15 +102,15 @@ def test_what_needs_holes_is_refused_without_them(what: str):
         module(holes=None, **changes)
 
 
-class Stop(Callback):
-    """End the training after a step, as a signal would."""
+class Signal(Callback):
+    """Send this process a signal in the middle of a step."""
 
-    def __init__(self, step: int) -> None:
-        self.step = step
+    def __init__(self, step: int, number: signal.Signals) -> None:
+        self.step, self.number = step, number
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+    def on_before_zero_grad(self, trainer: L.Trainer, *_: Any) -> None:
         if trainer.global_step == self.step:
-            raise KeyboardInterrupt
+            signal.raise_signal(self.number)
 
 
 class Shaken(Callback):
@@ -143,16 +145,29 @@ def weights(trained: MaskedTokenModule) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("averaged", [False, True])
-@pytest.mark.parametrize("stop", [4, 9, 13])
-def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, stop: int, averaged: bool):
+@pytest.mark.parametrize("stop", [4, 8, 9, 13])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(
+    tmp_path: Path, stop: int, averaged: bool, number: signal.Signals
+):
     extra = ema if averaged else list
     whole, first, second = module(), module(), module()
     fit(tmp_path / "whole", whole, callbacks=extra())
     with pytest.raises(SystemExit):
-        fit(tmp_path / "parts", first, callbacks=[*extra(), Stop(stop)])
+        fit(tmp_path / "parts", first, callbacks=[StopBetweenBatches(), *extra(), Signal(stop, number)])
     fit(tmp_path / "parts", second, callbacks=[Shaken(), *extra()], resume=True)
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
     assert not torch.equal(weights(first)[0], weights(second)[0])
+
+
+def test_a_second_ctrl_c_stops_at_once_and_ctrl_c_is_given_back(tmp_path: Path):
+    before = signal.getsignal(signal.SIGINT)
+    trained = module()
+    presses: list[Callback] = [Signal(3, signal.SIGINT), Signal(3, signal.SIGINT)]
+    with pytest.raises(SystemExit) as stopped:
+        fit(tmp_path / "run", trained, callbacks=[StopBetweenBatches(), *presses])
+    assert stopped.value.code == 1
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_checkpoint_holds_the_network_alone_and_loads_without_code(tmp_path: Path):

@@ -32,7 +32,7 @@ def test_constant_stays():
 def test_a_few_steps_equal_torchs_adam_with_the_lrs_of_the_formula():
     settings = AdamSettings(lr=0.1, warmup_steps=2)
     ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
-    optimizer, scheduler = settings.build([ours], 6)
+    optimizer, scheduler = settings.build([ours], lambda: 6)
     reference = torch.optim.Adam([theirs], lr=0.1)
     for step in range(6):
         reference.param_groups[0]["lr"] = 0.1 * settings.lr_factor(step, 6)

@@ -116,9 +116,12 @@ class MaskedTokenModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build Adam with its learning-rate schedule over the whole run."""
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        optimizer, scheduler = self.optimizer_settings.build(self.model.parameters(), total_steps)
+        # asked for later: Lightning would set the loaders up now, before it gives them the place to resume at
+        optimizer, scheduler = self.optimizer_settings.build(self.model.parameters(), self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _total_steps(self) -> int:
+        return int(self.trainer.estimated_stepping_batches)
 
     def configure_gradient_clipping(
         self,

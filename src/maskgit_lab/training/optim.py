@@ -1,7 +1,7 @@
 """Adam with warm-up and cosine decay, per optimiser step."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -36,10 +36,18 @@ class AdamSettings:
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         return self.final_lr_share + (1 - self.final_lr_share) * cosine
 
-    def build(self, parameters: Iterable[nn.Parameter], total_steps: int) -> tuple[torch.optim.Optimizer, LambdaLR]:
-        """Return the optimiser and its scheduler, which is stepped once per optimiser step."""
+    def build(
+        self, parameters: Iterable[nn.Parameter], total_steps: Callable[[], int]
+    ) -> tuple[torch.optim.Optimizer, LambdaLR]:
+        """Return the optimiser and its scheduler, which is stepped once per optimiser step.
+
+        Args:
+            parameters: to be updated.
+            total_steps: called after the first step, when the length of the run is known.
+        """
         # fused: one kernel over all parameters, on CPU as on CUDA
         optimizer = torch.optim.AdamW(
             list(parameters), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
         )
-        return optimizer, LambdaLR(optimizer, lambda step: self.lr_factor(step, total_steps))
+        # the first factor does not depend on the length
+        return optimizer, LambdaLR(optimizer, lambda step: self.lr_factor(step, total_steps() if step else 1))

@@ -182,7 +182,8 @@ class TokenizerModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build Adam for the tokenizer and, where there is one, for the discriminator, whose schedule begins at the gate."""
-        pairs = [self.adam.build(self.model.parameters(), self.total_steps)]
+        pairs = [self.adam.build(self.model.parameters(), lambda: self.total_steps)]
         if self.discriminator is not None:
-            pairs.append(self.adam.build(self.discriminator.parameters(), self.total_steps - self.gan_start_step))
+            steps = self.total_steps - self.gan_start_step
+            pairs.append(self.adam.build(self.discriminator.parameters(), lambda: steps))
         return [optimizer for optimizer, _ in pairs], [scheduler for _, scheduler in pairs]

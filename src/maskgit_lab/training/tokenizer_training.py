@@ -16,6 +16,7 @@ from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
+from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.throughput import Throughput
 from maskgit_lab.training.precision import resolve_precision
 from maskgit_lab.training.progress import StageBar
@@ -96,6 +97,7 @@ def train_tokenizer(
         logger=CSVLogger(save_dir=folder, name="", version="stage_1"),
         callbacks=[
             StageBar(stage="Stage 1"),
+            StopBetweenBatches(),
             last,
             pictures,
             Throughput(),
@@ -119,8 +121,6 @@ def train_tokenizer(
         ckpt_path=unfinished if unfinished.is_file() else None,
         weights_only=True,
     )
-    if trainer.interrupted:
-        raise KeyboardInterrupt("stage 1 was interrupted; the same command continues it")
     scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
     return FrozenTokenizer(model, mean=mean, std=std), scores

@@ -1,0 +1,34 @@
+"""Run the package's commands as a user would, small."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SMALL_RUN = (
+    "data.source.num_train=96", "data.source.num_val=24", "data.source.num_test=16", "data.num_train_holes=32",
+    "data.num_val_fills=8", "tokenizer.model.channels=16", "tokenizer.model.num_blocks=1",
+    "tokenizer.model.num_codebook_vectors=32", "tokenizer.training.max_steps=12",
+    "tokenizer.training.val_every_n_steps=6", "model.transformer.dim=32", "model.transformer.num_layers=1",
+    "model.transformer.hidden_dim=48", "model.context.channels=16", "model.context.num_blocks=1", "trainer.max_epochs=2",
+    "trainer.accelerator=cpu", "trainer.precision=32-true", "decode.figure_steps=4",
+)  # fmt: skip
+TIMEOUT = 240  # seconds
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return an environment with an empty home and no settings of wandb or this package."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB", "MASKGIT", "PYTEST"))}
+    return {**kept, "HOME": str(home), "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": str(home / "matplotlib")}
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"maskgit_lab.{module}", *arguments]
+
+
+def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and return it with its output."""
+    return subprocess.run(
+        command(module, *arguments), cwd=cwd, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT,
+        check=False,
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Every configuration composes, every target exists and takes what it is given, and misspellings are refused."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
+from hydra.utils import get_object
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from maskgit_lab.config import build, config_dir, plain, register
+
+CONF = Path(config_dir())
+GROUPS = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name != "hydra")
+OPTIONS = [(group, p.stem) for group in GROUPS for p in sorted((CONF / group).glob("*.yaml"))]
+
+
+def composed(*overrides: str, name: str = "train") -> DictConfig:
+    register()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return compose(config_name=name, overrides=list(overrides))
+
+
+def targets(node: Any) -> Iterator[DictConfig]:
+    """Yield every node with a `_target_`."""
+    if isinstance(node, DictConfig):
+        if "_target_" in node:
+            yield node
+        for key in node:
+            if not OmegaConf.is_missing(node, key) and key != "_target_":
+                yield from targets(node._get_node(key))
+    elif isinstance(node, ListConfig):
+        for item in node:
+            yield from targets(item)
+
+
+def check_target(node: DictConfig) -> None:
+    parameters = inspect.signature(get_object(node["_target_"])).parameters
+    given = {str(key) for key in node if not str(key).startswith("_")}
+    if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+        assert given <= set(parameters), f"{node['_target_']} does not take {given - set(parameters)}"
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda value: value)
+def test_every_option_composes_and_fits_its_targets(group: str, option: str):
+    nodes = list(targets(composed(f"{group}={option}")))
+    assert len(nodes) > 10
+    for node in nodes:
+        check_target(node)
+
+
+@pytest.mark.parametrize("name", ["train", "train_tokenizer", "inpaint"])
+def test_every_command_has_a_configuration_with_help(name: str):
+    assert composed(name=name)
+    assert "python -m maskgit_lab." in (CONF / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda value: value)
+def test_every_file_says_what_it_is(group: str, option: str):
+    lines = (CONF / group / f"{option}.yaml").read_text().splitlines()
+    text = [line for line in lines if line.startswith("#") and "@package" not in line]
+    assert text or group == "mask_schedule"
+
+
+@pytest.mark.parametrize("schedule", [p.stem for p in sorted((CONF / "mask_schedule").glob("*.yaml"))])
+def test_every_schedule_is_built_and_ends_with_nothing_hidden(schedule: str):
+    built = build(composed(f"mask_schedule={schedule}").mask_schedule)
+    assert built(1.0) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("override", ["sed=1", "trainr.max_epochs=1", "data.batchsize=4", "decode.steps=3"])
+def test_misspelt_keys_are_refused(override: str):
+    with pytest.raises(ConfigCompositionException, match=override.split("=")[0].split(".")[-1]):
+        composed(override)
+
+
+def test_a_key_that_a_target_does_not_take_is_refused_by_name():
+    cfg = composed("+optimizer.learning_rate=1e-3")
+    with pytest.raises(ValueError, match="AdamSettings.*learning_rate"):
+        build(cfg.optimizer)
+
+
+def test_the_message_of_a_constructor_comes_through():
+    with pytest.raises(ValueError, match="optimizer.decay must be cosine or constant, got 'step'"):
+        build(composed("optimizer.decay=step").optimizer)
+
+
+def test_an_experiment_wins_over_the_recipe_and_the_command_line_over_both():
+    assert composed("experiment=linear", "recipe=lab").mask_schedule._target_.endswith("Linear")
+    assert composed("experiment=cats_cpu").tokenizer.model.channels == composed("recipe=small").tokenizer.model.channels
+    cfg = composed("experiment=cats_cpu", "data.batch_size=3", "optimizer.lr=0.5", "model=tiny")
+    assert (cfg.data.batch_size, cfg.optimizer.lr) == (3, 0.5)
+    assert cfg.model == composed("model=tiny").model
+
+
+def test_training_and_decoding_schedules_follow_each_other_unless_told():
+    cfg = composed("mask_schedule=square")
+    assert plain(cfg.training.mask_schedule) == plain(cfg.mask_schedule)
+    apart = composed("mask_schedule=square", "training.mask_schedule={_target_: maskgit_lab.core.schedules.Linear}")
+    assert apart.training.mask_schedule._target_.endswith("Linear")
+    assert apart.mask_schedule._target_.endswith("Square")
+
+
+@pytest.mark.parametrize("data", ["cat_faces", "image_folder"])
+def test_the_root_of_a_folder_reaches_its_source(data: str, tmp_path: Path):
+    cfg = composed(f"data={data}", f"data.root={tmp_path}", "data.split=lab")
+    source = build(cfg.data.source)
+    assert (source.root, source.split) == (tmp_path, "lab")
+
+
+def test_the_lab_recipe_is_the_published_one():
+    cfg = composed("recipe=lab", "data=cat_faces", "data.root=x")
+    assert (cfg.trainer.max_epochs, cfg.data.batch_size, cfg.optimizer.lr) == (150, 10, 1e-4)
+    assert (cfg.model.transformer.dim, cfg.model.transformer.num_layers, cfg.model.transformer.num_heads) == (768, 15, 16)
+    assert (cfg.decode.num_steps, cfg.decode.choice_temperature) == (7, 4.5)
+    assert cfg.training.mask_region == "grid"
+    assert cfg.model.context is None
+
+
+def test_built_objects_hold_plain_values():
+    source = build(composed("data=image_folder", "data.root=x").data.source)
+    assert type(source.hole_share) is tuple
+    assert type(build(composed().optimizer).betas) in (list, tuple)
