@@ -22,7 +22,12 @@ def test_questions_are_answered_without_torch(module: str, flag: str, tmp_path: 
     )
     start = time.perf_counter()
     answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert time.perf_counter() - start < 10
     assert answer.stdout.strip()
@@ -49,7 +54,11 @@ def test_the_console_scripts_are_installed(tmp_path: Path):
 @pytest.mark.parametrize(
     ("module", "arguments", "message"),
     [
-        ("train", ["data=cat_faces", "data.root=nowhere"], "data.root: nowhere has no folder train/; expected train/ val/"),
+        (
+            "train",
+            ["data=cat_faces", "data.root=nowhere"],
+            "data.root: nowhere has no folder train/; expected train/ val/",
+        ),
         ("train", ["data=cat_faces"], "data.root"),
         ("train", ["decode.sweet_spot=9"], "decode.sweet_spot must be from 1 to decode.num_steps (7), got 9"),
         ("train", ["data.hole_style=round"], "data.hole_style"),
@@ -58,7 +67,8 @@ def test_the_console_scripts_are_installed(tmp_path: Path):
         ("train", ["tokenizer.checkpoint=none.pt"], "tokenizer.checkpoint: no file none.pt"),
         ("train", ["resume=nowhere"], "nowhere is not a run folder of maskgit_lab"),
         ("train_tokenizer", ["data=image_folder", "data.root=nowhere"], "data.root: no folder nowhere"),
-        ("inpaint", ["run=nowhere", "images=.", "out=out"], "images: no pictures in ."),
+        ("train", ["model.transformer.num_heads=5"], "model.dim (192) must be a multiple of model.num_heads (5)"),
+        ("inpaint", ["run=nowhere", "images=.", "out=out"], "nowhere is not a run folder of maskgit_lab"),
         ("inpaint", ["images=.", "out=out"], "run"),
     ],
 )

@@ -79,12 +79,12 @@ def test_misspelt_keys_are_refused(override: str):
 
 def test_a_key_that_a_target_does_not_take_is_refused_by_name():
     cfg = composed("+optimizer.learning_rate=1e-3")
-    with pytest.raises(ValueError, match="AdamSettings.*learning_rate"):
+    with pytest.raises(ValueError, match=r"AdamSettings.*learning_rate"):
         build(cfg.optimizer)
 
 
 def test_the_message_of_a_constructor_comes_through():
-    with pytest.raises(ValueError, match="optimizer.decay must be cosine or constant, got 'step'"):
+    with pytest.raises(ValueError, match=r"optimizer.decay must be cosine or constant, got 'step'"):
         build(composed("optimizer.decay=step").optimizer)
 
 
@@ -114,7 +114,11 @@ def test_the_root_of_a_folder_reaches_its_source(data: str, tmp_path: Path):
 def test_the_lab_recipe_is_the_published_one():
     cfg = composed("recipe=lab", "data=cat_faces", "data.root=x")
     assert (cfg.trainer.max_epochs, cfg.data.batch_size, cfg.optimizer.lr) == (150, 10, 1e-4)
-    assert (cfg.model.transformer.dim, cfg.model.transformer.num_layers, cfg.model.transformer.num_heads) == (768, 15, 16)
+    assert (cfg.model.transformer.dim, cfg.model.transformer.num_layers, cfg.model.transformer.num_heads) == (
+        768,
+        15,
+        16,
+    )
     assert (cfg.decode.num_steps, cfg.decode.choice_temperature) == (7, 4.5)
     assert cfg.training.mask_region == "grid"
     assert cfg.model.context is None

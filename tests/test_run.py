@@ -1,9 +1,6 @@
 """One small run of the whole package, from a working directory that is not the checkout."""
 
-import csv
 import json
-import subprocess
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,37 +12,9 @@ from PIL import Image
 from maskgit_lab.inpainter import Inpainter
 from tests.builders import pictures, write_pictures
 from tests.commands import SMALL_RUN, run
+from tests.conftest import Made
 
 pytestmark = pytest.mark.slow
-
-
-@dataclass(frozen=True)
-class Made:
-    """What the run left, and where it ran."""
-
-    cwd: Path
-    home: Path
-    folder: Path
-    answer: subprocess.CompletedProcess[str]
-
-    def result(self) -> dict:
-        return json.loads((self.folder / "result.json").read_text())
-
-    def metrics(self) -> list[dict[str, str]]:
-        with (self.folder / "metrics.csv").open() as file:
-            return list(csv.DictReader(file))
-
-    def epochs(self) -> set[int]:
-        return {int(float(row["epoch"])) for row in self.metrics() if row["epoch"]}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    cwd, home = tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("home")
-    answer = run("train", "experiment=cosine", *SMALL_RUN, cwd=cwd, home=home)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    (folder,) = (cwd / "runs" / "cosine").iterdir()
-    return Made(cwd, home, folder, answer)
 
 
 def test_the_terminal_shows_the_table_and_the_paths_and_no_warning(made: Made):

@@ -70,6 +70,32 @@ class InpaintConfig:
     device: str = "auto"
 
 
+@dataclass
+class EvaluateConfig:
+    """Root keys of `evaluate`."""
+
+    run: str | None = None
+    checkpoint: str = "best"
+    schedules: list[str] = field(default_factory=list)
+    sweet_spots: list[int] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    num_steps: int | None = None
+    choice_temperature: float | None = None
+    mask_dilation: int | None = None
+    max_images: int | None = None
+    outputs: str | None = None
+    truth: str | None = None
+    masks: str | None = None
+    mask_hole: str = "black"
+    lpips: str | None = None
+    out: str | None = None
+    batch_size: int = 64
+    precision: str = "32-true"
+    device: str = "auto"
+    metrics: dict[str, Any] = MISSING
+    paths: dict[str, Any] = MISSING
+
+
 def _join_run_dir(resume: str | None, fresh: str) -> str:
     return str(Path(resume).resolve()) if resume else fresh
 
@@ -79,6 +105,7 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="inpaint_schema", node=InpaintConfig)
+    store.store(name="evaluate_schema", node=EvaluateConfig)
     OmegaConf.register_new_resolver("maskgit.run_dir", _join_run_dir, replace=True)
 
 

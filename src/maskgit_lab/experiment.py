@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.config import build, plain
 from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.fill_set import Filler
@@ -30,7 +31,6 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.run_folder import RunFolder, provenance
 from maskgit_lab.stage1 import find_or_train_tokenizer
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
-from maskgit_lab.training.callbacks.scores import distance_name
 from maskgit_lab.training.loggers import csv_logger
 from maskgit_lab.training.module import MaskedTokenModule, require_same_tokenizer
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
@@ -39,7 +39,7 @@ from maskgit_lab.training.quiet import quiet_lightning
 
 log = logging.getLogger("maskgit_lab")
 
-MONITOR = "val/loss"
+CHECK_RESOLUTION = 64  # pixels of the hole that is drawn to check the configuration
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ def how_to_go_on(folder: RunFolder) -> str:
 def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
     """Build every object of a run; stage 1 is trained here when no cached tokenizer fits."""
     quiet_lightning()
+    check_configuration(cfg)
     L.seed_everything(cfg.seed, verbose=False)
     cache = Path(cfg.paths.cache).expanduser()
     splits: DataSplits = build(cfg.data.source).load(cache=cache)
@@ -124,6 +125,24 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
     callbacks = build_callbacks(cfg, folder, datamodule, settings, extractor)
     trainer = build_trainer(cfg, folder, loggers, callbacks)
     return Run(cfg, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings)
+
+
+def check_configuration(cfg: DictConfig) -> None:
+    """Build what needs neither data nor a tokenizer, so that a mistake is reported before stage 1 is trained.
+
+    Raises:
+        ValueError: naming the key.
+    """
+    decode_settings(cfg)
+    build(cfg.optimizer)
+    build(cfg.training.mask_schedule)
+    draw_holes(
+        style=cfg.data.hole_style, seed=0, indices=[0], resolution=CHECK_RESOLUTION, share=tuple(cfg.data.hole_share)
+    )
+    with torch.device("meta"):  # shapes alone
+        transformer = build(cfg.model.transformer, num_image_tokens=1, num_codebook_vectors=1)
+        if cfg.model.context is not None:
+            build(cfg.model.context, dim=transformer.dim, grid=1, resolution=1)
 
 
 def build_datamodule(
@@ -205,7 +224,11 @@ def build_callbacks(
         },
     }
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
-    return [StageBar(stage="Stage 2"), StopBetweenBatches(), *(build(nodes[name], **objects.get(name, {})) for name in names)]
+    return [
+        StageBar(stage="Stage 2"),
+        StopBetweenBatches(),
+        *(build(nodes[name], **objects.get(name, {})) for name in names),
+    ]
 
 
 def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
@@ -264,7 +287,7 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger]) -> N
         filler,
         run.splits.test,
         run.extractor,
-        distance_name=distance_name(run.extractor.name),
+        cache=Path(run.cfg.paths.cache).expanduser(),
         batch_size=run.cfg.data.val_batch_size,
     )
     for logger in loggers:

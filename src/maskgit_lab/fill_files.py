@@ -22,9 +22,9 @@ NUM_OVERVIEW = 8
 
 def fill_files(cfg: DictConfig) -> None:
     """Fill every picture of `images` and write what came out below `out`."""
+    inpainter = _load(cfg)
     paths = list_images(Path(cfg.images), key="images")
     masks = pair_masks(paths, list_images(Path(cfg.masks), key="masks")) if cfg.masks else None
-    inpainter = _load(cfg)
     images = load_images(paths, resolution=inpainter.resolution)
     if masks:
         holes = load_masks(masks, resolution=inpainter.resolution, hole=cfg.mask_hole)

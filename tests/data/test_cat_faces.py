@@ -75,7 +75,7 @@ def test_other_sizes_are_refused(root: Path):
 
 
 def test_unknown_splits_are_refused(root: Path):
-    with pytest.raises(ValueError, match="data.split must be lab or clean, got 'mine'"):
+    with pytest.raises(ValueError, match=r"data.split must be lab or clean, got 'mine'"):
         load(root, split="mine")
 
 

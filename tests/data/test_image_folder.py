@@ -66,7 +66,7 @@ def test_clean_drops_copies_of_test_pictures(root: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_shares_must_leave_both_parts(root: Path, share: float):
-    with pytest.raises(ValueError, match="data.source.val_share must be between 0 and 1"):
+    with pytest.raises(ValueError, match=r"data.source.val_share must be between 0 and 1"):
         load(root, val_share=share)
 
 

@@ -42,9 +42,7 @@ def test_known_pixels_are_untouched_in_the_composite(images: Tensor, holes: Tens
 def test_pixels_under_the_hole_have_no_influence(images: Tensor, holes: Tensor, context: bool):
     garbled = images.clone()
     garbled[holes] = 255 - garbled[holes]
-    assert torch.equal(
-        fill(images, holes, context=context).decoded, fill(garbled, holes, context=context).decoded
-    )
+    assert torch.equal(fill(images, holes, context=context).decoded, fill(garbled, holes, context=context).decoded)
 
 
 def test_only_touched_cells_change_their_token(images: Tensor, holes: Tensor):

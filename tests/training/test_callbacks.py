@@ -14,9 +14,10 @@ from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.evaluation.output_scores import distance_name
 from maskgit_lab.models.filling import DecodeSettings
 from maskgit_lab.training.callbacks.samples import SampleStrips
-from maskgit_lab.training.callbacks.scores import InpaintingScores, distance_name
+from maskgit_lab.training.callbacks.scores import InpaintingScores
 from maskgit_lab.training.callbacks.throughput import Throughput
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
@@ -108,7 +109,7 @@ def test_only_the_inception_of_2015_gives_fid():
 
 
 def test_bad_intervals_name_their_key():
-    with pytest.raises(ValueError, match="callbacks.scores.every_n_epochs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"callbacks.scores.every_n_epochs must be at least 1, got 0"):
         scores(every_n_epochs=0)
 
 

@@ -98,7 +98,7 @@ def test_holes_come_in_eight_orientations():
 @pytest.mark.parametrize("what", ["context", "encode_masked"])
 def test_what_needs_holes_is_refused_without_them(what: str):
     changes = {"model": model(context=what == "context"), "encode_masked": what == "encode_masked"}
-    with pytest.raises(ValueError, match="need training.mask_region=hole"):
+    with pytest.raises(ValueError, match=r"need training.mask_region=hole"):
         module(holes=None, **changes)
 
 

@@ -63,7 +63,12 @@ def decode(
     Raises:
         ValueError: when an argument is out of range or shapes disagree.
     """
-    stop = _checked_stop(tokens, mask, num_steps, sweet_spot, choice_temperature)
+    if tokens.ndim != 2 or tokens.shape != mask.shape or mask.dtype != torch.bool:
+        raise ValueError(
+            f"tokens and mask must be (B, N) int64 and (B, N) bool, got {tuple(tokens.shape)} {tokens.dtype} "
+            f"and {tuple(mask.shape)} {mask.dtype}"
+        )
+    stop = checked_stop(num_steps=num_steps, sweet_spot=sweet_spot, choice_temperature=choice_temperature)
     noise = _order_noise(generator, stop, tokens.shape, choice_temperature, tokens.device)
     hidden_at_start = mask.sum(1)
     current, hidden = tokens.masked_fill(mask, mask_token_id), mask
@@ -82,16 +87,16 @@ def decode(
     return DecodeTrace(tokens=step_tokens[-1], step_tokens=torch.stack(step_tokens), step_masks=torch.stack(step_masks))
 
 
-def _checked_stop(tokens: Tensor, mask: Tensor, num_steps: int, sweet_spot: int | None, temperature: float) -> int:
-    if tokens.ndim != 2 or tokens.shape != mask.shape or mask.dtype != torch.bool:
-        raise ValueError(
-            f"tokens and mask must be (B, N) int64 and (B, N) bool, got {tuple(tokens.shape)} {tokens.dtype} "
-            f"and {tuple(mask.shape)} {mask.dtype}"
-        )
+def checked_stop(*, num_steps: int, sweet_spot: int | None, choice_temperature: float) -> int:
+    """Return after how many steps decoding stops.
+
+    Raises:
+        ValueError: a value out of range; the message names its configuration key.
+    """
     if num_steps < 1:
         raise ValueError(f"decode.num_steps must be at least 1, got {num_steps}")
-    if temperature < 0:
-        raise ValueError(f"decode.choice_temperature must be at least 0, got {temperature}")
+    if choice_temperature < 0:
+        raise ValueError(f"decode.choice_temperature must be at least 0, got {choice_temperature}")
     stop = num_steps if sweet_spot is None else sweet_spot
     if not 1 <= stop <= num_steps:
         raise ValueError(f"decode.sweet_spot must be from 1 to decode.num_steps ({num_steps}), got {sweet_spot}")

@@ -3,10 +3,9 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
 from maskgit_lab.core.schedules import Arccos, Cosine, Cubic, Linear, MaskSchedule, Root, Square
@@ -14,11 +13,11 @@ from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.curves import save_schedule_curves, save_training_curves
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.figures import save_rows, save_schedule_figure
-from maskgit_lab.evaluation.fill_set import Filler, unit_range
-from maskgit_lab.evaluation.fills import diffusion_fill, grey_fill
-from maskgit_lab.evaluation.frechet import FrechetDistance
-from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
-from maskgit_lab.evaluation.tables import render_markdown, render_table
+from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.evaluation.output_scores import distance_name, is_higher_better
+from maskgit_lab.evaluation.references import reference_outputs, score_outputs
+from maskgit_lab.evaluation.tables import best_rows, render_markdown, render_table
+from maskgit_lab.evaluation.truth import read_truth
 from maskgit_lab.models.filling import to_uint8
 
 SCHEDULES: dict[str, MaskSchedule] = {
@@ -31,6 +30,8 @@ SCHEDULES: dict[str, MaskSchedule] = {
 }
 ROWS_SHOWN = 8
 MODEL_ROWS = ("model, decoded", "model, composited")
+# rows that have seen the truth cannot win
+CEILING = "VQGAN reconstruction"
 
 
 @dataclass(frozen=True)
@@ -41,37 +42,29 @@ class TestScores:
     rows: list[dict[str, Any]]  # a row per fill; empty when the test pictures have no truth
     protocol: dict[str, Any]  # what the distance was measured with
 
-    def headers(self) -> list[str]:
-        """Return the column names."""
-        return list(self.rows[0])
-
-    def cells(self) -> list[list[Any]]:
-        """Return the table's cells, row by row."""
-        return [list(row.values()) for row in self.rows]
-
-    def best(self) -> list[set[int]]:
-        """Return, per column, the rows with the best value among real fills; the reconstruction has seen the truth."""
-        candidates = [i for i, row in enumerate(self.rows) if not row["fill"].startswith("VQGAN")]
-        marks: list[set[int]] = [set()]
-        for header in self.headers()[1:]:
-            values = {i: self.rows[i][header] for i in candidates if self.rows[i][header] is not None}
-            pick = max if header.startswith(("PSNR", "SSIM")) else min
-            target = pick(values.values()) if values else None
-            marks.append({i for i, value in values.items() if value == target})
-        return marks
+    def table(self) -> tuple[list[str], list[list[Any]], list[set[int]]]:
+        """Return headers, cells and, per column, the rows with the best value."""
+        headers, cells = list(self.rows[0]), [list(row.values()) for row in self.rows]
+        better: list[Literal["higher", "lower"] | None] = [
+            None, *("higher" if is_higher_better(name) else "lower" for name in headers[1:])
+        ]  # fmt: skip
+        candidates = {i for i, row in enumerate(self.rows) if not row["fill"].startswith(CEILING)}
+        return headers, cells, best_rows(cells, better, candidates=candidates)
 
     def terminal(self) -> str:
         """Return the table for the terminal."""
-        return render_table(self.headers(), self.cells(), best=self.best())
+        headers, cells, best = self.table()
+        return render_table(headers, cells, best=best)
 
     def markdown(self) -> str:
         """Return the table and its protocol as Markdown."""
+        headers, cells, best = self.table()
         lines = [f"- {key}: {value}" for key, value in self.protocol.items()]
-        return render_markdown(self.headers(), self.cells(), best=self.best()) + "\n" + "\n".join(lines) + "\n"
+        return render_markdown(headers, cells, best=best) + "\n" + "\n".join(lines) + "\n"
 
 
 def score_test_set(
-    filler: Filler, test: InpaintSet, extractor: Extractor, *, distance_name: str, batch_size: int
+    filler: Filler, test: InpaintSet, extractor: Extractor, *, cache: Path, batch_size: int
 ) -> TestScores:
     """Fill the test pictures and score them beside grey, diffusion and the tokenizer's reconstruction of the truth."""
     decoded, composited = np.empty_like(test.images), np.empty_like(test.images)
@@ -79,72 +72,27 @@ def score_test_set(
         for part, fill in filler.batches(test.images, test.holes, batch_size=batch_size):
             decoded[part], composited[part] = fill.decoded.cpu().numpy(), fill.composited.cpu().numpy()
             bar.update(len(fill.decoded))
-    fills = {
-        "grey fill": grey_fill(test.images, test.holes),
-        "diffusion fill": diffusion_fill(test.images, test.holes),
-        MODEL_ROWS[0]: decoded,
-        MODEL_ROWS[1]: composited,
-    }
+    references = reference_outputs(test, tokenizer=filler.tokenizer, others=None, batch_size=batch_size)
+    floors = {name: pictures for name, pictures in references.items() if not name.startswith(CEILING)}
+    ceilings = {name: pictures for name, pictures in references.items() if name.startswith(CEILING)}
+    fills = {**floors, MODEL_ROWS[0]: decoded, MODEL_ROWS[1]: composited, **ceilings}
     protocol = {**extractor.protocol, "num_pictures": len(test), "seed": filler.seed, **_decoding(filler)}
     if test.truth is None:
         return TestScores(fills, [], protocol)
-    fills["VQGAN reconstruction of the truth"] = _reconstruct(filler, test.truth, batch_size)
-    distance = FrechetDistance(extractor).to(filler.tokenizer.device)
-    rows = [
-        {"fill": name, distance_name: value, **hole}
-        for (name, value), hole in zip(
-            _distances(distance, test.truth, fills, batch_size).items(),
-            (_hole_scores(pictures, test, batch_size) for pictures in fills.values()),
-            strict=True,
-        )
-    ]
+    device = str(filler.tokenizer.device)
+    extractor.to(device)
+    truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=batch_size, device=device)
+    shown = (distance_name(extractor.name), "psnr_hole", "ssim_hole", "mae_hole")
+    rows = []
+    for name, pictures in fills.items():
+        scores = score_outputs(pictures, truth, batch_size=batch_size, device=device)
+        rows.append({"fill": name, **{key: scores[key] for key in shown}})
     return TestScores(fills, rows, protocol)
 
 
 def _decoding(filler: Filler) -> dict[str, Any]:
     settings = {f.name: getattr(filler.settings, f.name) for f in dataclasses.fields(filler.settings)}
     return {**settings, "schedule": repr(filler.settings.schedule)}
-
-
-def _reconstruct(filler: Filler, truth: np.ndarray, batch_size: int) -> np.ndarray:
-    tokenizer = filler.tokenizer
-    parts = [
-        to_uint8(tokenizer.decode(tokenizer.encode(torch.from_numpy(np.array(truth[i : i + batch_size])))))
-        .cpu()
-        .numpy()
-        for i in range(0, len(truth), batch_size)
-    ]
-    return np.concatenate(parts)
-
-
-def _distances(
-    distance: FrechetDistance, truth: np.ndarray, fills: dict[str, np.ndarray], batch_size: int
-) -> dict[str, float]:
-    """Return the distance of each fill; the truth goes through the extractor once."""
-    device = distance.device
-    for start in range(0, len(truth), batch_size):
-        distance.update(unit_range(truth[start : start + batch_size]).to(device), real=True)
-    assert isinstance(distance.real_features, list)
-    real = list(distance.real_features)
-    result = {}
-    for name, pictures in fills.items():
-        distance.reset()
-        distance.real_features = list(real)
-        for start in range(0, len(pictures), batch_size):
-            distance.update(unit_range(pictures[start : start + batch_size]).to(device), real=False)
-        result[name] = float(distance.compute())
-    return result
-
-
-def _hole_scores(pictures: np.ndarray, test: InpaintSet, batch_size: int) -> dict[str, float]:
-    assert test.truth is not None
-    metrics = {"PSNR hole": HolePSNR(), "SSIM hole": HoleSSIM(), "MAE hole": HoleMAE()}
-    for start in range(0, len(pictures), batch_size):
-        part = slice(start, start + batch_size)
-        filled, truth = unit_range(pictures[part]), unit_range(test.truth[part])
-        for metric in metrics.values():
-            metric.update(filled, truth, torch.from_numpy(np.array(test.holes[part])))
-    return {name: float(metric.compute()) for name, metric in metrics.items()}
 
 
 def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path, *, num_steps: int) -> list[Path]:

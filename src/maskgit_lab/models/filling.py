@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeTrace, decode
+from maskgit_lab.core.decoding import DecodeTrace, checked_stop, decode
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
@@ -24,6 +24,22 @@ class DecodeSettings:
     sweet_spot: int | None = None  # stop after this many steps; None = all
     choice_temperature: float = 4.5
     mask_dilation: int = 0  # cells by which the hidden region grows beyond the touched cells
+
+    def __post_init__(self) -> None:
+        checked_stop(num_steps=self.num_steps, sweet_spot=self.sweet_spot, choice_temperature=self.choice_temperature)
+        if self.mask_dilation < 0:
+            raise ValueError(f"decode.mask_dilation must be at least 0 cells, got {self.mask_dilation}")
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Pictures with holes, read once and ready to be decoded any number of times."""
+
+    images: Tensor  # (B, H, W, 3) uint8, as given
+    holes: Tensor  # (B, H, W) bool
+    tokens: Tensor  # (B, N) int64 of the picture with grey holes
+    mask: Tensor  # (B, N) bool: tokens to predict
+    context: Tensor | None  # (B, N, dim), what the network read from the known pixels
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,56 @@ def composite(filled: Tensor, images: Tensor, holes: Tensor) -> Tensor:
     return torch.where(holes[..., None], filled, images)
 
 
+def read_masked(
+    model: MaskedTokenModel,
+    tokenizer: FrozenTokenizer,
+    images: Tensor,
+    holes: Tensor,
+    *,
+    mask_dilation: int = 0,
+    autocast: torch.dtype | None = None,
+) -> Masked:
+    """Encode pictures with holes; what lies under the holes has no influence.
+
+    Args:
+        model: in evaluation mode, on the tokenizer's device.
+        images: (B, H, W, 3) uint8; pixels under the holes are overwritten with grey before anything reads them.
+        holes: (B, H, W) bool, True = to be filled.
+        mask_dilation: cells by which the hidden region grows.
+        autocast: precision of the network's matrix products, None = as the weights are.
+    """
+    device = tokenizer.device
+    images, holes = images.to(device), holes.to(device)
+    masked = images.masked_fill(holes[..., None], HOLE_GREY)
+    with torch.no_grad(), torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+        context = model.read_context(masked, holes)
+    mask = token_mask(holes, grid=tokenizer.grid, dilation=mask_dilation)
+    return Masked(images=images, holes=holes, tokens=tokenizer.encode(masked), mask=mask, context=context)
+
+
+def decode_masked(
+    model: MaskedTokenModel,
+    masked: Masked,
+    *,
+    settings: DecodeSettings,
+    generators: Sequence[torch.Generator],
+    autocast: torch.dtype | None = None,
+) -> DecodeTrace:
+    """Predict the hidden tokens along the schedule; one generator per picture, so that it does not depend on its batch."""
+    with torch.autocast(masked.tokens.device.type, dtype=autocast, enabled=autocast is not None):
+        return decode(
+            lambda tokens: model(tokens, masked.context),
+            masked.tokens,
+            masked.mask,
+            schedule=settings.schedule,
+            num_steps=settings.num_steps,
+            sweet_spot=settings.sweet_spot,
+            choice_temperature=settings.choice_temperature,
+            mask_token_id=model.transformer.mask_token_id,
+            generator=generators,
+        )
+
+
 def fill_holes(
     model: MaskedTokenModel,
     tokenizer: FrozenTokenizer,
@@ -57,34 +123,14 @@ def fill_holes(
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
 ) -> Fill:
-    """Fill the holes of a batch of pictures.
-
-    Args:
-        model: in evaluation mode, on the tokenizer's device.
-        images: (B, H, W, 3) uint8; pixels under the holes are overwritten with grey before anything reads them.
-        holes: (B, H, W) bool, True = to be filled.
-        settings: schedule and steps.
-        generators: one per image, so that a fill does not depend on its batch.
-        autocast: precision of the network's matrix products, None = as the weights are.
-    """
-    device = tokenizer.device
-    images, holes = images.to(device), holes.to(device)
-    masked = images.masked_fill(holes[..., None], HOLE_GREY)
-    mask = token_mask(holes, grid=tokenizer.grid, dilation=settings.mask_dilation)
-    with torch.no_grad(), torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-        context = model.read_context(masked, holes)
-        trace = decode(
-            lambda tokens: model(tokens, context),
-            tokenizer.encode(masked),
-            mask,
-            schedule=settings.schedule,
-            num_steps=settings.num_steps,
-            sweet_spot=settings.sweet_spot,
-            choice_temperature=settings.choice_temperature,
-            mask_token_id=model.transformer.mask_token_id,
-            generator=generators,
-        )
+    """Fill the holes of a batch of pictures: `read_masked`, `decode_masked`, pixels."""
+    masked = read_masked(model, tokenizer, images, holes, mask_dilation=settings.mask_dilation, autocast=autocast)
+    trace = decode_masked(model, masked, settings=settings, generators=generators, autocast=autocast)
     decoded = to_uint8(tokenizer.decode(trace.tokens))
     return Fill(
-        decoded=decoded, composited=composite(decoded, images, holes), tokens=trace.tokens, mask=mask, trace=trace
+        decoded=decoded,
+        composited=composite(decoded, masked.images, masked.holes),
+        tokens=trace.tokens,
+        mask=masked.mask,
+        trace=trace,
     )

@@ -13,6 +13,7 @@ from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.fill_set import Filler, unit_range
 from maskgit_lab.evaluation.frechet import FrechetDistance
 from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
+from maskgit_lab.evaluation.output_scores import distance_name
 from maskgit_lab.models.filling import DecodeSettings
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import autocast_dtype
@@ -78,8 +79,3 @@ class InpaintingScores(Callback):
             self.distance.update(unit_range(fill.decoded), real=False)
             for metric in self.hole_metrics.values():
                 metric.update(unit_range(fill.composited), true, holes)
-
-
-def distance_name(extractor: str) -> str:
-    """Return `fid` for the 2015 Inception alone, else `fd_<extractor>`: only the first is what papers call FID."""
-    return "fid" if extractor == "inception" else f"fd_{extractor}"

@@ -1,0 +1,195 @@
+"""The table of schedules and sweet spots from one checkpoint: every cell over several decoding seeds.
+
+The sweet spots of one schedule lie on one decoding trajectory, so each schedule and seed is decoded once and read at every sweet
+spot. Pictures are encoded once for the whole table.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import Metric
+
+from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.core.schedules import MaskSchedule
+from maskgit_lab.data.image_set import InpaintSet
+from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
+from maskgit_lab.evaluation.output_scores import OutputScores
+from maskgit_lab.evaluation.truth import Truth
+from maskgit_lab.models.filling import DecodeSettings, Masked, composite, decode_masked, read_masked, to_uint8
+
+OUTPUTS = ("decoded", "composited")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Which cells to measure."""
+
+    schedules: Mapping[str, MaskSchedule]
+    sweet_spots: Sequence[int]
+    seeds: Sequence[int]
+    num_steps: int = 7
+    choice_temperature: float = 4.5
+    mask_dilation: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("schedules", "sweet_spots", "seeds"):
+            if not len(getattr(self, name)):
+                raise ValueError(f"{name} must hold at least one value")
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name} holds a value twice: {list(getattr(self, name))}")
+        for schedule in self.schedules.values():
+            for sweet_spot in self.sweet_spots:
+                self.settings(schedule, sweet_spot)
+
+    def settings(self, schedule: MaskSchedule, sweet_spot: int) -> DecodeSettings:
+        """Return how a cell is decoded; errors name the key."""
+        return DecodeSettings(
+            schedule=schedule, num_steps=self.num_steps, sweet_spot=sweet_spot,
+            choice_temperature=self.choice_temperature, mask_dilation=self.mask_dilation,
+        )  # fmt: skip
+
+    def decodes(self) -> int:
+        """Return how many trajectories a picture goes through."""
+        return len(self.schedules) * len(self.seeds)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The scores of one kind of output at one schedule and sweet spot."""
+
+    schedule: str
+    sweet_spot: int
+    output: str  # decoded | composited
+    scores: dict[str, list[float]]  # score -> a value per seed
+
+    @property
+    def label(self) -> str:
+        """How a table calls it; outputs from elsewhere have no sweet spot (0)."""
+        return f"{self.schedule}, sweet spot {self.sweet_spot}" if self.sweet_spot else self.schedule
+
+
+@dataclass
+class GridScores:
+    """What a grid measured."""
+
+    cells: list[Cell]
+    seeds: list[int]
+    token_cross_entropy: float  # nats per hidden token, all hidden at once
+    token_accuracy: float  # of that single prediction
+    pictures: dict[tuple[str, int], np.ndarray] = field(
+        default_factory=dict
+    )  # composited at the first seed, the first few
+
+
+def evaluate_grid(
+    filler: Filler,
+    test: InpaintSet,
+    truth: Truth,
+    grid: Grid,
+    *,
+    batch_size: int,
+    lpips: Metric | None = None,
+    num_shown: int = 8,
+    progress: "Iterator[None] | None" = None,
+) -> GridScores:
+    """Measure every cell.
+
+    Args:
+        filler: networks and precision; its settings and seed are not used.
+        test: pictures with holes.
+        truth: of the same pictures.
+        grid: the cells.
+        batch_size: pictures at once; changes no fill.
+        lpips: torchmetrics' LPIPS, or None.
+        num_shown: pictures kept of every cell.
+        progress: advanced after every trajectory of a batch.
+    """
+    device = str(filler.tokenizer.device)
+    keys = [
+        (s, spot, out, seed)
+        for s in grid.schedules
+        for spot in grid.sweet_spots
+        for out in OUTPUTS
+        for seed in grid.seeds
+    ]
+    scores = {key: OutputScores(truth, lpips=lpips, device=device) for key in keys}
+    whole = _SinglePrediction()
+    shown: dict[tuple[str, int], list[np.ndarray]] = {
+        (s, spot): [] for s in grid.schedules for spot in grid.sweet_spots
+    }
+    for start in range(0, len(test), batch_size):
+        part = slice(start, min(start + batch_size, len(test)))
+        masked = _read(filler, test, part, grid.mask_dilation)
+        true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
+        whole.add(filler, masked, true_tokens)
+        for name, seed, stops in _trajectories(filler, masked, grid, part):
+            for spot, tokens in stops.items():
+                decoded = to_uint8(filler.tokenizer.decode(tokens))
+                filled = composite(decoded, masked.images, masked.holes)
+                for output, pictures in zip(OUTPUTS, (decoded, filled), strict=True):
+                    scores[name, spot, output, seed].add(pictures, part)
+                    scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
+                if seed == grid.seeds[0] and start < num_shown:
+                    shown[name, spot].append(filled.cpu().numpy()[: num_shown - start])
+            if progress is not None:
+                next(progress)
+    cells = [
+        Cell(name, spot, output, _by_score([scores[name, spot, output, seed].compute() for seed in grid.seeds]))
+        for name in grid.schedules
+        for spot in grid.sweet_spots
+        for output in OUTPUTS
+    ]
+    pictures = {key: np.concatenate(parts) for key, parts in shown.items()}
+    return GridScores(cells, list(grid.seeds), whole.cross_entropy(), whole.accuracy(), pictures)
+
+
+def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> Masked:
+    filler.model.eval()
+    images, holes = (torch.from_numpy(np.array(array[part])) for array in (test.images, test.holes))
+    return read_masked(
+        filler.model, filler.tokenizer, images, holes, mask_dilation=mask_dilation, autocast=filler.autocast
+    )
+
+
+def _trajectories(
+    filler: Filler, masked: Masked, grid: Grid, part: slice
+) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
+    """Yield schedule, seed, and the tokens at every sweet spot of that one decode."""
+    last = max(grid.sweet_spots)
+    for name, schedule in grid.schedules.items():
+        for seed in grid.seeds:
+            trace = decode_masked(
+                filler.model, masked, settings=grid.settings(schedule, last), autocast=filler.autocast,
+                generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)),
+            )  # fmt: skip
+            yield name, seed, {spot: trace.step_tokens[spot - 1] for spot in grid.sweet_spots}
+
+
+def _by_score(per_seed: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [scores[name] for scores in per_seed] for name in per_seed[0]}
+
+
+class _SinglePrediction:
+    """Cross entropy and accuracy when all hidden tokens are predicted at once: the network without any decoding."""
+
+    def __init__(self) -> None:
+        self._loss, self._correct, self._hidden = 0.0, 0, 0
+
+    def add(self, filler: Filler, masked: Masked, true_tokens: Tensor) -> None:
+        mask_token = filler.model.transformer.mask_token_id
+        with torch.no_grad():
+            logits = filler.model(masked.tokens.masked_fill(masked.mask, mask_token), masked.context)
+        hidden, target = logits[masked.mask].float(), true_tokens[masked.mask]
+        self._loss += float(F.cross_entropy(hidden, target, reduction="sum"))
+        self._correct += int((hidden.argmax(-1) == target).sum())
+        self._hidden += len(target)
+
+    def cross_entropy(self) -> float:
+        return self._loss / max(1, self._hidden)
+
+    def accuracy(self) -> float:
+        return self._correct / max(1, self._hidden)

@@ -1,0 +1,96 @@
+"""Scores of one set of output pictures, added batch by batch: the distance of distributions beside measures of the hole alone."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.image.kid import poly_mmd
+
+from maskgit_lab.evaluation.fill_set import unit_range
+from maskgit_lab.evaluation.frechet import frechet_distance
+from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
+from maskgit_lab.evaluation.truth import Truth, extract
+
+# which way is better, by the start of a score's name
+HIGHER_IS_BETTER = ("psnr", "ssim", "token_accuracy")
+
+
+class OutputScores:
+    """Collect scores of pictures against their truth, which may come in any order of batches.
+
+    Args:
+        truth: pictures, holes, features and the extractor.
+        paired: False for pictures of other scenes: they are measured as a distribution alone.
+        lpips: torchmetrics' LPIPS, or None.
+        device: where features are computed.
+    """
+
+    def __init__(self, truth: Truth, *, paired: bool = True, lpips: Metric | None = None, device: str = "cpu") -> None:
+        self.truth = truth
+        self.paired = paired
+        self.lpips = lpips
+        self.device = device
+        self.features: list[Tensor] = []
+        self.lpips_sum = 0.0
+        self.hole_metrics = {"psnr_hole": HolePSNR(), "ssim_hole": HoleSSIM(), "mae_hole": HoleMAE()}
+        self.correct, self.hidden = 0, 0
+
+    def add(self, pictures: Tensor, part: slice) -> None:
+        """Add pictures uint8 (B, H, W, 3), the outputs for the truth's pictures `part`."""
+        features = extract(self.truth.extractor, pictures, device=self.device)
+        self.features.append(features)
+        if not self.paired:
+            return
+        filled, true = unit_range(pictures.cpu()), unit_range(self.truth.images[part])
+        if self.truth.holes is not None:
+            holes = torch.from_numpy(self.truth.holes[part].copy())
+            for metric in self.hole_metrics.values():
+                metric.update(filled, true, holes)
+        if self.lpips is not None:
+            with torch.no_grad():
+                self.lpips_sum += float(self.lpips(filled, true)) * len(filled)
+
+    def add_tokens(self, tokens: Tensor, true_tokens: Tensor, mask: Tensor) -> None:
+        """Count the hidden tokens that were predicted exactly; all (B, N)."""
+        self.correct += int(((tokens == true_tokens) & mask).sum())
+        self.hidden += int(mask.sum())
+
+    def compute(self) -> dict[str, float]:
+        """Return every score by name."""
+        name, features = self.truth.extractor.name, torch.cat(self.features)
+        equally_many = min(len(features), len(self.truth))
+        scores = {
+            distance_name(name): frechet_distance(features, self.truth.features),
+            distance_name(name, "kd"): kernel_distance(features[:equally_many], self.truth.features[:equally_many]),
+        }
+        if not self.paired:
+            return scores
+        scores[f"feature_distance_{name}"] = float((features - self.truth.features).norm(dim=1).mean())
+        if self.truth.holes is not None:
+            scores |= {key: float(metric.compute()) for key, metric in self.hole_metrics.items()}
+        if self.lpips is not None:
+            scores["lpips"] = self.lpips_sum / len(features)
+        if self.hidden:
+            scores["token_accuracy"] = self.correct / self.hidden
+        return scores
+
+
+def kernel_distance(a: Tensor, b: Tensor) -> float:
+    """Return the unbiased squared maximum mean discrepancy with the cubic kernel (Binkowski et al. 2018), all pictures in one set.
+
+    Published KID averages it over random subsets; the whole set needs no draw and has less variance.
+
+    Args:
+        a, b: (n, d) features, equally many.
+    """
+    return float(poly_mmd(a.double(), b.double()))
+
+
+def distance_name(extractor: str, kind: str = "fd") -> str:
+    """Return fid or kid for the 2015 Inception alone, else fd_<extractor> or kd_<extractor>."""
+    published = {"fd": "fid", "kd": "kid"}
+    return published[kind] if extractor == "inception" else f"{kind}_{extractor}"
+
+
+def is_higher_better(score: str) -> bool:
+    """Return whether larger values of a score are better."""
+    return score.startswith(HIGHER_IS_BETTER)

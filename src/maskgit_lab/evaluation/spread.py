@@ -1,0 +1,62 @@
+"""A value with its spread over seeds, and when two such values differ by more than that."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MANY_SPREADS = (
+    2.0  # a difference counts when it exceeds so many standard deviations of the difference of two single runs
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Values of one score over decoding seeds."""
+
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Return the spread of some values, at least one."""
+        if not values:
+            raise ValueError("a spread needs at least one value")
+        return cls(tuple(float(value) for value in values))
+
+    @property
+    def n(self) -> int:
+        """Number of seeds."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds."""
+        return statistics.fmean(self.values)
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation over seeds (n - 1), None for a single one."""
+        return statistics.stdev(self.values) if self.n > 1 else None
+
+    def exceeds(self, other: "Spread") -> bool | None:
+        """Return whether the difference of the means exceeds the spread; None when a spread is unknown."""
+        if self.sd is None or other.sd is None:
+            return None
+        return abs(self.mean - other.mean) > MANY_SPREADS * math.hypot(self.sd, other.sd)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return mean, sd, n and the values, for JSON."""
+        return {"mean": self.mean, "sd": self.sd, "n": self.n, "values": list(self.values)}
+
+    def __str__(self) -> str:
+        if self.sd is None or not math.isfinite(self.mean):
+            return f"{self.mean:.4g}"
+        decimals = _decimals(self.sd, self.mean)
+        return f"{self.mean:.{decimals}f} ± {self.sd:.{decimals}f}"
+
+
+def _decimals(sd: float, mean: float) -> int:
+    """Return how many decimals show two digits of the spread, or four digits of the mean where there is none."""
+    digits, size = (2, sd) if sd > 0 else (4, abs(mean))
+    return 0 if size <= 0 else max(0, min(8, digits - 1 - math.floor(math.log10(size))))

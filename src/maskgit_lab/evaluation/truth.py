@@ -1,0 +1,59 @@
+"""The truth that outputs are measured against: its pictures, holes, tokens and features, each computed once."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from maskgit_lab.data.array_cache import cached_array
+from maskgit_lab.evaluation.features import Extractor
+from maskgit_lab.evaluation.fill_set import unit_range
+
+MIN_FOR_BAR = 200  # pictures
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Test pictures as they really are."""
+
+    images: np.ndarray  # (n, H, W, 3) uint8
+    holes: np.ndarray | None  # (n, H, W) bool; None = unknown, then nothing is measured inside holes
+    features: Tensor  # (n, d) float32 of `extractor`
+    extractor: Extractor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def read_truth(
+    images: np.ndarray, holes: np.ndarray | None, extractor: Extractor, *, cache: Path, batch_size: int, device: str
+) -> Truth:
+    """Return the truth with its features, which are cached by the content of the pictures and the extractor's protocol."""
+    key = json.dumps(extractor.protocol, sort_keys=True, default=str).encode()
+    digest = hashlib.sha256(key + np.ascontiguousarray(images).tobytes())
+    features = cached_array(
+        cache / "features" / f"{digest.hexdigest()}.npy",
+        shape=(len(images), extractor.num_features),
+        dtype=np.dtype(np.float32),
+        fill=lambda out: _features_into(out, images, extractor, batch_size, device),
+    )
+    return Truth(images=images, holes=holes, features=torch.from_numpy(np.array(features)), extractor=extractor)
+
+
+def extract(extractor: Extractor, images: np.ndarray | Tensor, *, device: str) -> Tensor:
+    """Return features (n, d) float32 on the CPU of pictures uint8 (n, H, W, 3), outside autocast."""
+    with torch.no_grad(), torch.autocast(torch.device(device).type, enabled=False):
+        return extractor(unit_range(images).to(device)).float().cpu()
+
+
+def _features_into(out: np.ndarray, images: np.ndarray, extractor: Extractor, batch_size: int, device: str) -> None:
+    with tqdm(total=len(images), desc="Features of the truth", unit="img", disable=len(images) < MIN_FOR_BAR) as bar:
+        for start in range(0, len(images), batch_size):
+            part = slice(start, start + batch_size)
+            out[part] = extract(extractor, images[part], device=device).numpy()
+            bar.update(len(out[part]))

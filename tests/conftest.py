@@ -1,0 +1,41 @@
+"""One small run of the whole package, made once for all tests that look at it."""
+
+import csv
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import SMALL_RUN, run
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the run left, and where it ran."""
+
+    cwd: Path
+    home: Path
+    folder: Path
+    answer: subprocess.CompletedProcess[str]
+
+    def result(self) -> dict[str, Any]:
+        return json.loads((self.folder / "result.json").read_text())
+
+    def metrics(self) -> list[dict[str, str]]:
+        with (self.folder / "metrics.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    def epochs(self) -> set[int]:
+        return {int(float(row["epoch"])) for row in self.metrics() if row["epoch"]}
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    cwd, home = tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("home")
+    answer = run("train", "experiment=cosine", *SMALL_RUN, cwd=cwd, home=home)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    (folder,) = (cwd / "runs" / "cosine").iterdir()
+    return Made(cwd, home, folder, answer)

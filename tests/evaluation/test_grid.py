@@ -1,0 +1,121 @@
+"""The grid: every cell equals its own separate decode, whatever the batch size."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from maskgit_lab.core.schedules import Cosine, Linear
+from maskgit_lab.evaluation.features import TokenizerFeatures
+from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.evaluation.grid import Cell, Grid, GridScores, evaluate_grid
+from maskgit_lab.evaluation.grid_tables import all_scores, csv_rows, marked, table_1, terminal_tables
+from maskgit_lab.evaluation.references import score_outputs
+from maskgit_lab.evaluation.spread import Spread
+from maskgit_lab.evaluation.truth import Truth, read_truth
+from maskgit_lab.models.filling import DecodeSettings
+from tests.builders import inpaint_set, model, tokenizer
+
+SCHEDULES = {"linear": Linear(), "cosine": Cosine()}
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Truth:
+    test = inpaint_set(5)
+    assert test.truth is not None
+    extractor = TokenizerFeatures(tokenizer=tokenizer())
+    return read_truth(test.truth, test.holes, extractor, cache=tmp_path, batch_size=3, device="cpu")
+
+
+def grid(**changes: Any) -> Grid:
+    return Grid(**{"schedules": SCHEDULES, "sweet_spots": [2, 4], "seeds": [0, 1], "num_steps": 5, **changes})
+
+
+def measured(truth: Truth, *, batch_size: int = 2, **changes: Any) -> GridScores:
+    filler = Filler(model(), tokenizer(), DecodeSettings(schedule=Cosine()))
+    return evaluate_grid(filler, inpaint_set(5), truth, grid(**changes), batch_size=batch_size, num_shown=3)
+
+
+def test_every_cell_equals_a_separate_decode(truth: Truth):
+    test, result = inpaint_set(5), measured(truth)
+    assert len(result.cells) == 2 * 2 * 2
+    for cell in result.cells:
+        for i, seed in enumerate(result.seeds):
+            settings = DecodeSettings(schedule=SCHEDULES[cell.schedule], num_steps=5, sweet_spot=cell.sweet_spot)
+            fill = Filler(model(), tokenizer(), settings, seed).fill(test.images, test.holes, range(5))
+            expected = score_outputs(getattr(fill, cell.output).numpy(), truth, batch_size=5)
+            assert {name: cell.scores[name][i] for name in expected} == pytest.approx(expected, rel=1e-4)
+            shown = result.pictures[cell.schedule, cell.sweet_spot]
+            if i == 0:
+                np.testing.assert_array_equal(shown, fill.composited.numpy()[:3])
+            true_tokens = tokenizer().encode(torch.from_numpy(truth.images))
+            accuracy = float((fill.tokens == true_tokens)[fill.mask].float().mean())
+            assert cell.scores["token_accuracy"][i] == pytest.approx(accuracy)
+
+
+def test_the_batch_size_changes_nothing(truth: Truth):
+    for small, large in zip(measured(truth).cells, measured(truth, batch_size=5).cells, strict=True):
+        for name, values in small.scores.items():
+            assert values == pytest.approx(large.scores[name], rel=1e-4, abs=1e-7)
+
+
+def test_more_sweet_spots_change_no_other(truth: Truth):
+    few = {(c.schedule, c.sweet_spot, c.output): c.scores for c in measured(truth).cells}
+    for cell in measured(truth, sweet_spots=[4, 5, 1, 2]).cells:
+        if cell.sweet_spot in (2, 4):
+            assert cell.scores == few[cell.schedule, cell.sweet_spot, cell.output]
+
+
+def test_a_single_prediction_is_measured_once_for_the_checkpoint(truth: Truth):
+    result = measured(truth)
+    assert 0 < result.token_cross_entropy < 10
+    assert 0 <= result.token_accuracy <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sweet_spots": [6]}, r"decode.sweet_spot must be from 1 to decode.num_steps \(5\), got 6"),
+        ({"seeds": []}, "seeds must hold at least one value"),
+        ({"seeds": [1, 1]}, "seeds holds a value twice"),
+        ({"choice_temperature": -1.0}, "decode.choice_temperature must be at least 0"),
+    ],
+)
+def test_cells_that_cannot_be_are_refused(changes: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        grid(**changes)
+
+
+CELLS = [
+    Cell(schedule, spot, "decoded", {"fid": [base + spot, base + spot + 0.2], "psnr_hole": [base, base]})
+    for schedule, base in (("linear", 1.0), ("cosine", 1.1), ("square", 9.0))
+    for spot in (3, 5)
+]
+
+
+def test_table_1_has_a_row_per_sweet_spot_and_marks_what_the_spread_cannot_tell():
+    headers, rows = table_1(CELLS, score="fid", output="decoded")
+    assert headers == ["fid, decoded", "linear", "cosine", "square"]
+    assert [row[0] for row in rows] == ["3", "5"]
+    assert [cell[-1] for cell in rows[0][1:]] == ["*", "~", "4"]
+
+
+def test_higher_is_better_where_it_is():
+    assert marked([Spread.of([1.0]), Spread.of([2.0])], score="psnr_hole") == ["1", "2*"]
+    assert marked([Spread.of([1.0]), Spread.of([2.0])], score="fid") == ["1*", "2"]
+
+
+def test_references_stand_below_with_a_dash_for_what_they_do_not_have():
+    headers, rows = all_scores(CELLS, {"grey fill": {"fid": 3.0}}, output="decoded")
+    assert headers == ["decoded", "fid", "psnr_hole"]
+    assert rows[-1] == ["grey fill", "3", "-"]
+    assert rows[0][0] == "linear, sweet spot 3"
+
+
+def test_tables_print_and_every_value_has_a_row_in_the_csv():
+    references = {"grey fill": {"fid": 3.0}}
+    text = terminal_tables(CELLS, references, score="fid", outputs=["decoded"])
+    assert text.count("grey fill") == 1
+    assert len(csv_rows(CELLS, references)) == 6 * 2 + 1

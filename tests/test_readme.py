@@ -1,0 +1,56 @@
+"""The README's commands exist: every example composes, every path it names is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from maskgit_lab.config import config_dir, register
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"^python -m maskgit_lab\.(\w+) (.+?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.parametrize(("module", "arguments"), EXAMPLES, ids=[arguments for _, arguments in EXAMPLES])
+def test_examples_compose(module: str, arguments: str):
+    overrides = [part.split(",")[0] for part in shlex.split(arguments) if part != "-m"]
+    register()
+    with initialize_config_dir(version_base="1.3", config_dir=config_dir()):
+        assert compose(config_name=module, overrides=overrides)
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
+def test_links_lead_somewhere(target: str):
+    assert (ROOT / target).is_file()
+
+
+@pytest.mark.parametrize("command", ["demo", "test"])
+def test_the_two_commands_are_in_the_makefile(command: str):
+    assert f"make {command}" in README
+    assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+def test_groups_and_options_in_the_table_are_those_there_are():
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", README, flags=re.MULTILINE)
+    conf = Path(config_dir())
+    table = {group: set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", options))) for group, options in rows}
+    for group in (
+        "experiment",
+        "recipe",
+        "data",
+        "tokenizer",
+        "model",
+        "mask_schedule",
+        "training",
+        "callbacks",
+        "logger",
+    ):
+        assert table[group] == {path.stem for path in (conf / group).glob("*.yaml")}, group
+    assert table["metrics"] == {path.stem for path in (conf / "metrics").glob("*.yaml")}
