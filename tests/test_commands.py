@@ -9,7 +9,7 @@ import pytest
 
 from tests.commands import environment, run
 
-COMMANDS = ("train", "train_tokenizer", "inpaint")
+COMMANDS = ("train", "train_tokenizer", "inpaint", "evaluate", "audit", "report")
 
 
 @pytest.mark.parametrize("module", COMMANDS)
@@ -39,7 +39,7 @@ def test_questions_are_answered_without_torch(module: str, flag: str, tmp_path: 
 def test_help_shows_an_example_and_the_groups(module: str, tmp_path: Path):
     text = run(module, "--help", cwd=tmp_path, home=tmp_path).stdout
     assert f"python -m maskgit_lab.{module}" in text
-    if module != "inpaint":
+    if module.startswith("train"):
         assert "experiment: cats_cpu, cosine, linear, square" in text
 
 

@@ -52,7 +52,7 @@ def test_every_option_composes_and_fits_its_targets(group: str, option: str):
         check_target(node)
 
 
-@pytest.mark.parametrize("name", ["train", "train_tokenizer", "inpaint"])
+@pytest.mark.parametrize("name", ["train", "train_tokenizer", "inpaint", "evaluate", "audit", "report"])
 def test_every_command_has_a_configuration_with_help(name: str):
     assert composed(name=name)
     assert "python -m maskgit_lab." in (CONF / f"{name}.yaml").read_text()

@@ -25,7 +25,7 @@ def test_the_terminal_shows_the_table_and_the_paths_and_no_warning(made: Made):
     for word in ("Stage 1", "Stage 2", "Filling test pictures"):
         assert word in text
     listed = [Path(line.strip()) for line in made.answer.stdout.splitlines() if line.strip().endswith(".png")]
-    assert len(listed) == 9
+    assert len(listed) == 11
     assert all((made.cwd / path).is_file() for path in listed)
 
 

@@ -24,6 +24,12 @@ def test_each_value_is_a_run_of_its_own_and_a_failure_is_an_exit_status(tmp_path
     dashboards = {path.name for job in jobs for path in (job / "wandb").glob("offline-run-*")}
     assert len(dashboards) == 2
 
+    page = run("report", f"run={sweep}", cwd=tmp_path, home=tmp_path / "home")
+    assert page.returncode == 0, page.stderr
+    text = (sweep / "report.md").read_text()
+    assert "2 runs, 2 completed" in text
+    assert "| Linear | 1 |" in text
+
     failing = ["optimizer.decay=cosine,step"]
     answer = run("train", "-m", *failing, *SMALL_RUN, *quick, cwd=tmp_path, home=tmp_path / "home")
     assert answer.returncode == 1

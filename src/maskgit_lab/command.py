@@ -56,7 +56,7 @@ def resumed_config(cfg: DictConfig) -> DictConfig:
     """
     if cfg.resume is None:
         return cfg
-    from maskgit_lab.experiment import load_config
+    from maskgit_lab.load_run import load_config
 
     recorded = load_config(Path(cfg.resume))
     for override in HydraConfig.get().overrides.task:

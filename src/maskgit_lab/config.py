@@ -96,6 +96,25 @@ class EvaluateConfig:
     paths: dict[str, Any] = MISSING
 
 
+@dataclass
+class AuditConfig:
+    """Root keys of `audit`."""
+
+    near: float = 4.0
+    num_pairs: int = 24
+    out: str = "audit"
+    data: dict[str, Any] = MISSING
+    paths: dict[str, Any] = MISSING
+
+
+@dataclass
+class ReportConfig:
+    """Root keys of `report`."""
+
+    run: str = MISSING
+    out: str | None = None
+
+
 def _join_run_dir(resume: str | None, fresh: str) -> str:
     return str(Path(resume).resolve()) if resume else fresh
 
@@ -106,6 +125,8 @@ def register() -> None:
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="inpaint_schema", node=InpaintConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="audit_schema", node=AuditConfig)
+    store.store(name="report_schema", node=ReportConfig)
     OmegaConf.register_new_resolver("maskgit.run_dir", _join_run_dir, replace=True)
 
 

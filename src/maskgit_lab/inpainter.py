@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
+from maskgit_lab.composition import build_model, decode_settings
 from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.experiment import build_model, decode_settings, load_config, load_tokenizer, load_weights
+from maskgit_lab.load_run import load_config, load_tokenizer, load_weights
 from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.run_folder import RunFolder
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
 from tqdm.auto import tqdm
 
+from maskgit_lab.composition import decode_settings, with_tokenizer
 from maskgit_lab.config import build, config_dir
 from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
 from maskgit_lab.data.image_set import DataSplits, InpaintSet
@@ -25,9 +26,9 @@ from maskgit_lab.evaluation.perceptual_similarity import build_lpips
 from maskgit_lab.evaluation.references import OTHER_REAL, reference_outputs, score_outputs
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.evaluation.truth import Truth, read_truth
-from maskgit_lab.experiment import build_extractor, decode_settings, load_config, shown_path
 from maskgit_lab.inpainter import Inpainter
-from maskgit_lab.run_folder import RunFolder, provenance
+from maskgit_lab.load_run import load_config
+from maskgit_lab.run_folder import RunFolder, provenance, shown_path
 from maskgit_lab.training.precision import autocast_dtype
 from maskgit_lab.training.quiet import quiet_lightning
 
@@ -59,7 +60,7 @@ def _measure_run(cfg: DictConfig) -> None:
     filler = inpainter.filler
     filler = type(filler)(filler.model, filler.tokenizer, filler.settings, 0, autocast_dtype(cfg.precision))
     grid = _grid(cfg, run_config)
-    extractor = build_extractor(cfg, filler.tokenizer).to(filler.tokenizer.device)
+    extractor = with_tokenizer(build(cfg.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
     lpips = build_lpips(cfg.lpips) if cfg.lpips else None
     cache = Path(cfg.paths.cache).expanduser()
     splits: DataSplits = build(run_config.data.source).load(cache=cache)

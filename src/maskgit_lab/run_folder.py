@@ -10,6 +10,7 @@ from typing import Any
 
 CONFIG_FILE = "config.yaml"
 RESULT_FILE = "result.json"
+METRICS_FILE = "metrics.csv"  # the name that Lightning's logger gives it
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class RunFolder:
     def result(self) -> Path:
         """Status, scores and provenance."""
         return self.root / RESULT_FILE
+
+    @property
+    def metrics(self) -> Path:
+        """Every curve, as CSV."""
+        return self.root / METRICS_FILE
 
     @property
     def checkpoints(self) -> Path:
@@ -62,6 +68,12 @@ class RunFolder:
         partial = self.result.with_suffix(".partial")
         partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
         partial.replace(self.result)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as people type it: relative to the working directory where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)
 
 
 def provenance() -> dict[str, str]:

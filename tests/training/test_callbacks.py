@@ -16,6 +16,7 @@ from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.output_scores import distance_name
 from maskgit_lab.models.filling import DecodeSettings
+from maskgit_lab.training.callbacks.overfitting import FixedTrainLoss
 from maskgit_lab.training.callbacks.samples import SampleStrips
 from maskgit_lab.training.callbacks.scores import InpaintingScores
 from maskgit_lab.training.callbacks.throughput import Throughput
@@ -125,6 +126,21 @@ def test_strips_are_written_per_epoch_and_show_input_and_truth(tmp_path: Path):
         values = {tuple(v) for v in sheet[row * height : (row + 1) * height].reshape(-1, 3)}
         assert {tuple(v) for v in pictures.truth[row].reshape(-1, 3)} <= values
         assert (128, 128, 128) in values
+
+
+def test_training_pictures_are_measured_with_the_masks_of_validation(tmp_path: Path):
+    log = Log()
+    trained = fit(tmp_path, FixedTrainLoss(num_images=20), log)
+    data = InpaintingDataModule(
+        splits=splits(), tokenizer=trained.tokenizer, cache=tmp_path / "cache", batch_size=6, with_images=True
+    )
+    data.setup("fit")
+    trained.model.eval()
+    with torch.no_grad():
+        expected = trained.measured_loss(data.train_batch(np.arange(20)), 0)
+        validation = trained.measured_loss(next(iter(data.val_dataloader())), 0)
+    assert log.epochs[-1]["train/fixed_loss"] == pytest.approx(float(expected), rel=1e-5)
+    assert log.epochs[-1]["val/loss"] == pytest.approx(float(validation), rel=1e-5)
 
 
 def test_throughput_counts_pictures_per_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -184,6 +184,30 @@ def test_weights_of_another_tokenizer_are_refused(tmp_path: Path):
         fit(tmp_path / "run", module(tokenizer=tokenizer(seed=1)), callbacks=[], resume=True)
 
 
+def test_last_holds_the_last_epoch_and_best_the_first_when_the_loss_rises(tmp_path: Path):
+    class Rising(MaskedTokenModule):
+        def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+            self.log("val/loss", float(self.current_epoch))
+
+    trained = module()
+    trained.__class__ = Rising
+    best = ModelCheckpoint(tmp_path / "run", filename="best", monitor="val/loss", enable_version_counter=False)
+    fit(tmp_path / "run", trained, callbacks=[best])
+    epochs = {
+        name: torch.load(tmp_path / "run" / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
+    }
+    assert epochs == {"best": 0, "last": 2}
+
+
+def test_training_leaves_the_tokenizer_alone(tmp_path: Path):
+    trained = module()
+    before = [value.clone() for value in trained.tokenizer.model.state_dict().values()]
+    fit(tmp_path / "run", trained, callbacks=[])
+    after = trained.tokenizer.model.state_dict().values()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert not any(name.startswith("tokenizer") for name, _ in trained.named_parameters())
+
+
 def test_the_loss_falls(tmp_path: Path):
     trained = module()
     before = trained._masked_loss(batch(), "val", 0).loss

@@ -1,5 +1,6 @@
 """Tokens and pictures for stage 2: the frozen tokenizer sees each picture once, training reads tokens."""
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -125,19 +126,21 @@ class InpaintingDataModule(L.LightningDataModule):
         """Return the validation batches, always in the same order."""
         return self._loader("val", self.splits.val, batch_size=self.val_batch_size, shuffle=False)
 
+    def train_batch(self, indices: np.ndarray) -> dict[str, Tensor]:
+        """Return training pictures by index; n + i is the mirrored copy of picture i of n."""
+        return self._batch("train", self.splits.train, indices)
+
+    def _batch(self, split: str, images: ImageSet, indices: np.ndarray) -> dict[str, Tensor]:
+        batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
+        if self.with_images:
+            batch["images"] = torch.from_numpy(mirrored_pictures(images.images, indices))
+        return batch
+
     def _loader(self, split: str, images: ImageSet, *, batch_size: int, shuffle: bool) -> ResumableLoader:
-        tokens = self._tokens[split]
-
-        def collate(indices: np.ndarray) -> dict[str, Tensor]:
-            batch = {"tokens": torch.from_numpy(tokens[indices].astype(np.int64))}
-            if self.with_images:
-                batch["images"] = torch.from_numpy(mirrored_pictures(images.images, indices))
-            return batch
-
         return ResumableLoader(
-            num_items=len(tokens),
+            num_items=len(self._tokens[split]),
             batch_size=batch_size,
-            collate=collate,
+            collate=functools.partial(self._batch, split, images),
             seed=self.seed,
             shuffle=shuffle,
             drop_last=shuffle,

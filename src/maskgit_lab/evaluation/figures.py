@@ -19,6 +19,7 @@ MARGIN = 8  # pixels between and around the pictures of a figure
 HEADING = 28  # pixels of a line of text
 ROWS_CELL = 160  # least width of a picture in pixels, so that its heading fits
 STEP_CELL = 110
+PAIR_CELL = 96
 TITLE_WIDTH = 660
 
 
@@ -91,6 +92,22 @@ def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "")
         _write(figure, heading, centre=left + width / 2, top=first - HEADING / 2)
         for i, picture in enumerate(pictures):
             _place(figure, _enlarged(picture, scale), left=left, top=first + i * (height + MARGIN))
+    return save_figure(figure, path)
+
+
+def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], *, columns: int = 4) -> Path:
+    """Write a contact sheet of pairs of pictures (H, W, 3) uint8, side by side under a line of text."""
+    height, width = pairs[0][0].shape[:2]
+    scale = -(-PAIR_CELL // width)
+    height, width = height * scale, width * scale
+    pitch_x, pitch_y = 2 * width + 3 * MARGIN, HEADING + height + MARGIN
+    columns = min(columns, len(pairs))
+    figure = _pixel_figure(columns * pitch_x - 2 * MARGIN, -(-len(pairs) // columns) * pitch_y - MARGIN)
+    for i, (first, second, text) in enumerate(pairs):
+        left, top = i % columns * pitch_x, i // columns * pitch_y
+        _write(figure, text, centre=left + width + MARGIN / 4, top=top + HEADING / 2, size=8)
+        for side, picture in enumerate((first, second)):
+            _place(figure, _enlarged(picture, scale), left=left + side * (width + MARGIN // 2), top=top + HEADING)
     return save_figure(figure, path)
 
 

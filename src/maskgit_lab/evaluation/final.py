@@ -1,6 +1,7 @@
 """The last act of a run: fill the test pictures, score them beside fills that need no model, and draw what happened."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -103,10 +104,11 @@ def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path,
         num_steps: steps of the schedule figures (lab: 20).
     """
     figures = folder / "figures"
-    shown = slice(0, ROWS_SHOWN)
     columns = {"truth": test.truth} if test.truth is not None else {}
     columns |= {"input": test.images} | {name: scores.fills[name] for name in ("diffusion fill", *MODEL_ROWS)}
-    paths = [save_rows(figures / "fills.png", {name: pictures[shown] for name, pictures in columns.items()})]
+    paths = [_save_some(figures / "fills.png", columns, np.arange(len(test))[:ROWS_SHOWN])]
+    if test.truth is not None:
+        paths += _save_extremes(figures, columns, scores.fills[MODEL_ROWS[1]], test)
     for name, schedule in SCHEDULES.items():
         settings = dataclasses.replace(filler.settings, schedule=schedule, num_steps=num_steps, sweet_spot=None)
         fill = dataclasses.replace(filler, settings=settings).fill(test.images[:1], test.holes[:1], [0])
@@ -118,3 +120,21 @@ def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path,
     paths.append(save_schedule_curves(figures / "schedules.png", SCHEDULES))
     curves = save_training_curves(figures / "training.png", folder / "metrics.csv")
     return [*paths, *([curves] if curves else [])]
+
+
+def _save_extremes(
+    figures: Path, columns: Mapping[str, np.ndarray], filled: np.ndarray, test: InpaintSet
+) -> list[Path]:
+    """Write the fills that are nearest to their truth and farthest from it, by the mean absolute error inside the hole."""
+    assert test.truth is not None
+    error = np.abs(filled.astype(np.int16) - test.truth).mean(-1)  # (n, H, W)
+    per_picture = np.where(test.holes, error, 0).sum((1, 2)) / test.holes.sum((1, 2)).clip(min=1)
+    order = per_picture.argsort(kind="stable")
+    return [
+        _save_some(figures / "fills_best.png", columns, order[:ROWS_SHOWN]),
+        _save_some(figures / "fills_worst.png", columns, order[::-1][:ROWS_SHOWN]),
+    ]
+
+
+def _save_some(path: Path, columns: Mapping[str, np.ndarray], which: np.ndarray) -> Path:
+    return save_rows(path, {name: pictures[which] for name, pictures in columns.items()})

@@ -143,8 +143,8 @@ def evaluate_grid(
         for spot in grid.sweet_spots
         for output in OUTPUTS
     ]
-    pictures = {key: np.concatenate(parts) for key, parts in shown.items()}
-    return GridScores(cells, list(grid.seeds), whole.cross_entropy(), whole.accuracy(), pictures)
+    first = {key: np.concatenate(parts) for key, parts in shown.items()}
+    return GridScores(cells, list(grid.seeds), whole.cross_entropy(), whole.accuracy(), first)
 
 
 def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> Masked:
@@ -180,6 +180,7 @@ class _SinglePrediction:
         self._loss, self._correct, self._hidden = 0.0, 0, 0
 
     def add(self, filler: Filler, masked: Masked, true_tokens: Tensor) -> None:
+        """Count one batch."""
         mask_token = filler.model.transformer.mask_token_id
         with torch.no_grad():
             logits = filler.model(masked.tokens.masked_fill(masked.mask, mask_token), masked.context)
@@ -189,7 +190,9 @@ class _SinglePrediction:
         self._hidden += len(target)
 
     def cross_entropy(self) -> float:
+        """Return nats per hidden token."""
         return self._loss / max(1, self._hidden)
 
     def accuracy(self) -> float:
+        """Return the share predicted exactly."""
         return self._correct / max(1, self._hidden)

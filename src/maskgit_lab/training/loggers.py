@@ -7,29 +7,29 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
 log = logging.getLogger("maskgit_lab")
 
-METRICS_FILE = "metrics.csv"  # Lightning's name
 
-
-def csv_logger(folder: Path, *, resumed_step: int = 0) -> CSVLogger:
+def csv_logger(path: Path, *, resumed_step: int = 0) -> CSVLogger:
     """Write metrics.csv in the run folder; the rows before the step at which a run resumes are kept.
 
     Args:
-        folder: run folder.
+        path: metrics.csv in the run folder.
         resumed_step: optimiser steps behind the checkpoint; 0 starts a new file.
     """
-    path = folder / METRICS_FILE
     rows: list[dict[str, str]] = []
     if resumed_step and path.is_file():
         with path.open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["step"]) < resumed_step]
-    logger = CSVLogger(save_dir=folder, name="", version="")
+    logger = CSVLogger(save_dir=path.parent, name="", version="")
     for row in rows:  # Lightning's logger starts its file anew
-        values = {name: float(value) for name, value in row.items() if value != "" and name != "step"}
+        values: dict[str, torch.Tensor | float] = {
+            name: float(value) for name, value in row.items() if value != "" and name != "step"
+        }
         logger.log_metrics(values, step=int(row["step"]))
     return logger
 

@@ -87,6 +87,10 @@ class MaskedTokenModule(L.LightningModule):
         self.log("val/loss", result.loss, prog_bar=True, batch_size=size, sync_dist=True)
         self.log("val/token_accuracy", result.accuracy, batch_size=size, sync_dist=True)
 
+    def measured_loss(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch with the masks that validation batch number `batch_idx` gets."""
+        return self._masked_loss(batch, "val", 0, batch_idx, self.global_rank).loss
+
     def _masked_loss(self, batch: Batch, stream: str, *counters: int) -> MaskedLoss:
         tokens = batch["tokens"]
         candidates, visible, context = torch.ones_like(tokens, dtype=torch.bool), tokens, None

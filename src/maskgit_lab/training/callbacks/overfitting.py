@@ -1,0 +1,44 @@
+"""Measure the training pictures as the validation pictures are measured, so that the gap between the two means something.
+
+The running `train/loss` averages over fresh masks, dropout and weights that change; `train/fixed_loss` has the masks, the holes
+and the evaluation mode of `val/loss`.
+"""
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.training.module import MaskedTokenModule
+
+
+class FixedTrainLoss(Callback):
+    """Log `train/fixed_loss` at every validation.
+
+    Args:
+        num_images: training pictures, the same every time.
+    """
+
+    def __init__(self, *, num_images: int = 256) -> None:
+        if num_images < 1:
+            raise ValueError(f"callbacks.fixed_train_loss.num_images must be at least 1, got {num_images}")
+        self.num_images = num_images
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Measure; nothing in the sanity check. Lightning has put the network in evaluation mode without gradients."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if trainer.sanity_checking or not isinstance(data, InpaintingDataModule):
+            return
+        assert isinstance(pl_module, MaskedTokenModule)
+        total, count = torch.zeros((), device=pl_module.device), 0
+        for number, indices in enumerate(self._batches(data)):
+            batch = pl_module.transfer_batch_to_device(data.train_batch(indices), pl_module.device, 0)
+            with trainer.precision_plugin.forward_context():
+                total += pl_module.measured_loss(batch, number) * len(indices)
+            count += len(indices)
+        pl_module.log("train/fixed_loss", total / count, rank_zero_only=True)
+
+    def _batches(self, data: InpaintingDataModule) -> list[np.ndarray]:
+        indices = np.arange(min(self.num_images, len(data.splits.train)))
+        return [indices[start : start + data.val_batch_size] for start in range(0, len(indices), data.val_batch_size)]
