@@ -20,7 +20,8 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize(("module", "arguments"), EXAMPLES, ids=[arguments for _, arguments in EXAMPLES])
 def test_examples_compose(module: str, arguments: str):
-    overrides = [part.split(",")[0] for part in shlex.split(arguments) if part != "-m"]
+    parts = shlex.split(arguments)
+    overrides = [part.split(",")[0] if "-m" in parts else part for part in parts if part != "-m"]
     register()
     with initialize_config_dir(version_base="1.3", config_dir=config_dir()):
         assert compose(config_name=module, overrides=overrides)

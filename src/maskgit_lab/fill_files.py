@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from maskgit_lab.config import build, plain
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
-from maskgit_lab.evaluation.figures import save_rows, strip_image
+from maskgit_lab.evaluation.figures import save_rows, save_strip, strip_image
 from maskgit_lab.inpainter import Filled, Inpainter
 from maskgit_lab.models.filling import HOLE_GREY
 
@@ -69,7 +69,8 @@ def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, 
                 result=filled.composited[i],
                 truth=None,
             )
-            _save(out / "steps" / f"{path.stem}.png", strip)
+            steps = range(1, len(filled.step_images) + 1)
+            save_strip(out / "steps" / f"{path.stem}.png", strip, steps=steps, with_truth=False)
 
 
 def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:

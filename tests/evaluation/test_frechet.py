@@ -1,5 +1,6 @@
 """The distance against its textbook form and against torchmetrics."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -74,6 +75,20 @@ def test_an_unfed_metric_says_what_is_missing():
         FrechetDistance(ColourMoments()).compute()
     with pytest.raises(ValueError, match="real and generated"):
         metric.compute()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pytorch-fid's call of SciPy's sqrtm
+@pytest.mark.parametrize(("n1", "n2", "d"), [(300, 260, 64), (747, 747, 128), (90, 1000, 32)])
+def test_agrees_with_pytorch_fid(n1: int, n2: int, d: int):
+    from pytorch_fid.fid_score import calculate_frechet_distance
+
+    g = torch.Generator().manual_seed(n1)
+    mixing = torch.randn(d, d, generator=g, dtype=torch.float64)
+    a = torch.randn(n1, d, generator=g, dtype=torch.float64) @ mixing
+    b = 0.9 * torch.randn(n2, d, generator=g, dtype=torch.float64) @ mixing + 0.3
+    statistics = [(x.mean(0).numpy(), np.cov(x.numpy(), rowvar=False)) for x in (a, b)]
+    expected = calculate_frechet_distance(*statistics[0], *statistics[1])
+    assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_agrees_with_torchmetrics():

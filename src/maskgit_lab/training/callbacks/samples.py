@@ -6,10 +6,9 @@ import lightning as L
 import numpy as np
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
-from PIL import Image
 
 from maskgit_lab.data.image_set import InpaintSet
-from maskgit_lab.evaluation.figures import strip_image
+from maskgit_lab.evaluation.figures import save_strip, strip_image
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.models.filling import DecodeSettings, Fill, to_uint8
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -58,9 +57,14 @@ class SampleStrips(Callback):
         )
         images, holes = self.pictures.images[: self.num_images], self.pictures.holes[: self.num_images]
         fill = filler.fill(images, holes, range(self.num_images))
-        strips = sample_strips(fill, filler.tokenizer, images, holes, self.pictures.truth)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.concatenate(strips)).save(self.folder / f"epoch_{trainer.current_epoch:04d}.png")
+        shown = shown_steps(len(fill.trace.step_tokens))
+        strips = sample_strips(fill, filler.tokenizer, images, holes, self.pictures.truth, steps=shown)
+        save_strip(
+            self.folder / f"epoch_{trainer.current_epoch:04d}.png",
+            np.concatenate(strips),
+            steps=[step + 1 for step in shown],
+            with_truth=self.pictures.truth is not None,
+        )
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("val/samples", [np.asarray(strip) for strip in strips])
@@ -70,18 +74,27 @@ class SampleStrips(Callback):
                 )
 
 
+def shown_steps(num_steps: int) -> list[int]:
+    """Return some steps, counted from 0, evenly from the first to the last."""
+    return np.unique(np.linspace(0, num_steps - 1, min(NUM_STEPS_SHOWN, num_steps)).round().astype(int)).tolist()
+
+
 def sample_strips(
-    fill: Fill, tokenizer: FrozenTokenizer, images: np.ndarray, holes: np.ndarray, truth: np.ndarray | None
+    fill: Fill,
+    tokenizer: FrozenTokenizer,
+    images: np.ndarray,
+    holes: np.ndarray,
+    truth: np.ndarray | None,
+    *,
+    steps: list[int],
 ) -> list[np.ndarray]:
-    """Return one strip (input, mask, some steps, result, truth) per picture, uint8 (h, w, 3)."""
-    num_steps = len(fill.trace.step_tokens)
-    shown = np.unique(np.linspace(0, num_steps - 1, min(NUM_STEPS_SHOWN, num_steps)).round().astype(int))
-    steps = [to_uint8(tokenizer.decode(fill.trace.step_tokens[step])).cpu().numpy() for step in shown]
+    """Return one strip (input, mask, the given steps, result, truth) per picture, uint8 (h, w, 3)."""
+    predictions = [to_uint8(tokenizer.decode(fill.trace.step_tokens[step])).cpu().numpy() for step in steps]
     return [
         strip_image(
             image=images[i],
             hole=holes[i],
-            steps=[pictures[i] for pictures in steps],
+            steps=[pictures[i] for pictures in predictions],
             result=fill.composited[i].cpu().numpy(),
             truth=None if truth is None else truth[i],
         )
