@@ -1,5 +1,6 @@
 """The truncated Inception: right widths, right layers, clear refusals; calibrated on the real pictures where they are."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,15 @@ def test_another_file_is_refused(tmp_path):
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs ../shared/weights")
 def test_the_shared_weights_load():
     assert isinstance(TruncatedInception.from_file(WEIGHTS, cut="mixed_7a"), TruncatedInception)
+
+
+def test_folded_batch_norms_give_the_same_activations():
+    torch.manual_seed(0)
+    plain = TruncatedInception(cut="mixed_6e")
+    for module in plain.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    images = torch.rand(2, 3, 299, 299) * 2 - 1
+    expected = plain(images)
+    torch.testing.assert_close(copy.deepcopy(plain).fold_batch_norms()(images), expected, rtol=1e-4, atol=1e-5)

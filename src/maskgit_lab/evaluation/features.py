@@ -85,7 +85,7 @@ class InceptionImagenet(Extractor):
 
     def __init__(self, *, weights: str | Path, cut: str = "mixed_6e", antialias: bool = True) -> None:
         super().__init__()
-        self.network = TruncatedInception.from_file(weights, cut=cut)
+        self.network = TruncatedInception.from_file(weights, cut=cut).fold_batch_norms()
         self.antialias = antialias
         self.num_features = CUTS[cut]
         self.protocol = {
