@@ -1,6 +1,7 @@
 """One small run of the whole package, from a working directory that is not the checkout."""
 
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,10 +17,19 @@ from tests.conftest import Made
 
 pytestmark = pytest.mark.slow
 
+PROGRESS = re.compile(r"(it|img|cat|fill)/s")
+# everything else that may scroll by
+EXPECTED = re.compile(
+    r"Data:|Stage [12]:|Least val/loss|Validation minus|The measures|fill  |---|grey fill|diffusion fill|model, |VQGAN |"
+    r"Pictures:|  runs/|Dashboard, offline"
+)
+
 
 def test_the_terminal_shows_the_table_and_the_paths_and_no_warning(made: Made):
     text = made.answer.stdout + made.answer.stderr
     assert "warn" not in text.lower()
+    lines = [line for line in re.split(r"[\n\r]", text) if line.strip(" \x1b[A") and not PROGRESS.search(line)]
+    assert [line for line in lines if not EXPECTED.match(line)] == []
     for line in ("grey fill", "diffusion fill", "model, decoded", "model, composited", "VQGAN reconstruction"):
         assert line in made.answer.stdout
     for word in ("Stage 1", "Stage 2", "Filling test pictures"):
@@ -106,7 +116,7 @@ def test_pictures_from_files_are_filled(made: Made, tmp_path: Path):
     steps = np.asarray(Image.open(tmp_path / "out" / "steps" / "photo_0.png"))
     all_steps = np.asarray(Image.open(tmp_path / "out" / "composited" / "photo_0.png"))
     assert all_steps.shape == (64, 64, 3)
-    assert steps.shape[1] > 5 * steps.shape[0]  # input, mask, three steps, result
+    assert steps.shape[1] > 6 * 128  # input, mask, three steps, result, each at twice the size
 
 
 def test_the_python_api_leaves_known_pixels_alone_and_ignores_batches(made: Made):

@@ -23,6 +23,7 @@ def reporting_errors() -> Iterator[None]:
 
     In a sweep the error is passed on, so that Hydra records the job as failed.
     """
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # tells of its font cache on first use
     try:
         yield
     except (KeyboardInterrupt, SystemExit):

@@ -12,14 +12,16 @@ from maskgit_lab.evaluation.figures import save_figure
 
 # panel -> the columns of metrics.csv that belong in it; prefixes end in *
 PANELS: dict[str, tuple[str, ...]] = {
-    "loss (nats per hidden token)": ("train/loss", "val/loss"),
+    "loss (nats per hidden token)": ("train/loss", "train/fixed_loss", "val/loss"),
     "token accuracy": ("train/token_accuracy", "val/token_accuracy"),
     "Frechet distance, decoded": ("val/fid", "val/fd_*"),
     "hole PSNR (dB), composited": ("val/psnr_hole",),
     "learning rate": ("lr-*",),
     "images per second": ("train/images_per_second",),
 }
-COLOURS = {"train": "#4878a8", "val": "#d9762b"}  # the same in every panel
+# the same in every panel
+COLOURS = {"train": "#4878a8", "val": "#d9762b", "train/fixed_loss": "#5f9a4f"}
+FEW_POINTS = 40  # of a curve: each is marked
 
 
 def read_metrics(path: Path) -> dict[str, np.ndarray]:
@@ -46,8 +48,8 @@ def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis, (title, names) in zip(axes, panels.items(), strict=False):
         for name in names:
-            marker = "o" if len(series[name]) < 40 and name.startswith("val/") else ""
-            colour = COLOURS.get(name.split("/")[0]) if len(names) <= 2 else None
+            marker = "o" if len(series[name]) < FEW_POINTS and name.startswith(("val/", "train/fixed")) else ""
+            colour = COLOURS.get(name, COLOURS.get(name.split("/")[0]))
             axis.plot(*series[name].T, label=name, marker=marker, markersize=3, linewidth=1.4, color=colour)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step", fontsize=8)

@@ -20,8 +20,8 @@ EXPECTED_WARNINGS = (
 
 
 def quiet_lightning() -> None:
-    """Raise the console level of Lightning and matplotlib to warnings and drop the expected ones."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning", "matplotlib"):
+    """Raise Lightning's console level to warnings and drop the expected ones."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)

@@ -86,7 +86,7 @@ def train_tokenizer(
     )
     last = ModelCheckpoint(
         dirpath=checkpoints, filename="last", save_on_exception=True, enable_version_counter=False,
-        every_n_train_steps=val_every_n_steps,
+        save_on_train_epoch_end=False,  # at every validation instead
     )  # fmt: skip
     pictures = ReconstructionPictures(images=splits.val.images[:NUM_PICTURES], folder=folder / "stage_1")
     trainer = L.Trainer(
