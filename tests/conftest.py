@@ -1,13 +1,16 @@
-"""One small run of the whole package, made once for all tests that look at it."""
+"""One small run of the whole package, made once for all tests that look at it; tests run in processes side by side."""
 
 import csv
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the processes share the cores
 
 from tests.commands import SMALL_RUN, run
 

@@ -14,7 +14,7 @@ from tests.builders import boxes, pictures, write_pictures
 from tests.commands import run
 from tests.conftest import Made
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 
 
 @pytest.fixture(scope="module")

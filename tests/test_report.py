@@ -7,7 +7,7 @@ import pytest
 from tests.commands import run
 from tests.conftest import Made
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 
 
 def test_a_run_becomes_one_page(made: Made, tmp_path: Path):

@@ -15,7 +15,7 @@ from tests.builders import pictures, write_pictures
 from tests.commands import SMALL_RUN, run
 from tests.conftest import Made
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 
 PROGRESS = re.compile(r"(it|img|cat|fill)/s")
 # everything else that may scroll by
