@@ -20,7 +20,7 @@ STYLE = """
 }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
-main { max-width: 1080px; margin: 0 auto; padding: 2rem 1rem 4rem }
+main { max-width: 1180px; margin: 0 auto; padding: 2rem 1rem 4rem }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; overflow-wrap: anywhere }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem } p { margin: .4rem 0 }
 .note { color: var(--soft) }
@@ -30,11 +30,11 @@ th, td { padding: .4rem .8rem; text-align: right; white-space: nowrap; border-bo
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--card) }
 tr:last-child td { border-bottom: 0 } th { color: var(--soft); font-weight: 600 }
 figure { margin: 1rem 0 } figcaption { color: var(--soft); font-size: .9rem; margin-bottom: .3rem }
-figure .scroll { background: #fff } img { display: block; max-width: 100%; height: auto } .wide img { max-width: none }
+figure .scroll { background: #fff } img { display: block; max-width: 100%; height: auto } .wide img { min-width: 760px }
 details { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .8rem; background: var(--card); margin: .8rem 0 }
 summary { cursor: pointer; color: var(--accent) } pre { overflow-x: auto; font-size: .82rem; line-height: 1.4 }
 """
-PHONE_WIDTH = 700  # pixels; wider pictures scroll on small screens instead of shrinking until nothing can be seen
+SHRINKS_BELOW = 1100  # pixels of width; on small screens wider pictures scroll, or nothing could be seen in them
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _picture_html(block: Picture) -> str:
     width = int.from_bytes(content[16:20], "big")  # of a PNG's header
     data = base64.b64encode(content).decode()
     caption = html.escape(block.caption)
-    wide = " wide" if width > PHONE_WIDTH else ""
+    wide = " wide" if width > SHRINKS_BELOW else ""
     return (
         f'<figure><figcaption>{caption}</figcaption><div class="scroll{wide}">'
         f'<img src="data:image/png;base64,{data}" alt="{caption}"></div></figure>'
