@@ -62,6 +62,7 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
     log.info(f"Data: {splits.description}")
     settings = decode_settings(cfg)
     extractor = build(cfg.metrics.extractor)  # its weights are missed now, not after stage 1
+    loggers += build_loggers(cfg, folder)
     tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=folder.root)
     tokenizer.save(folder.tokenizer)
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
@@ -79,7 +80,6 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
         seed=cfg.seed,
     )
     extractor = with_tokenizer(extractor, tokenizer)
-    loggers += build_loggers(cfg, folder)
     callbacks = build_callbacks(cfg, folder, datamodule, settings, extractor)
     trainer = build_trainer(cfg, folder, loggers, callbacks)
     return Run(cfg, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings)

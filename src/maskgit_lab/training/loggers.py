@@ -72,12 +72,12 @@ def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
     """Write TensorBoard event files to tensorboard/ in the run folder.
 
     Raises:
-        ModuleNotFoundError: when tensorboard is not installed; the message says how to get it.
+        ValueError: when tensorboard is not installed; the message says how to get it.
     """
     try:
         return TensorBoardLogger(save_dir=str(folder), name="", version="tensorboard")
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("logger=tensorboard needs TensorBoard: pip install tensorboard") from error
+        raise ValueError("logger=tensorboard needs TensorBoard: pip install tensorboard") from error
 
 
 def log_final(loggers: Sequence[Logger], rows: Sequence[dict[str, Any]], figures: Sequence[Path]) -> None:
