@@ -4,15 +4,12 @@ python -m maskgit_lab.audit data=cat_faces data.root=DIR
 python -m maskgit_lab.audit data=image_folder data.root=photos near=8
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from maskgit_lab.config import config_dir, register
-
-register()
+from maskgit_lab.command_line import hydra_command
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="audit")
+@hydra_command("audit")
 def main(cfg: DictConfig) -> None:
     """Write audit.json, audit.md and pairs.png, and print what was found."""
     from maskgit_lab.command import reporting_errors

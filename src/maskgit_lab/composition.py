@@ -23,7 +23,7 @@ from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.models.filling import DecodeSettings
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
-from maskgit_lab.run_folder import RunFolder
+from maskgit_lab.run_folder import RunFolder, provenance
 from maskgit_lab.stage1 import find_or_train_tokenizer
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.loggers import csv_logger
@@ -52,7 +52,7 @@ class Run:
     settings: DecodeSettings
 
 
-def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
+def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], *, sweep: Path | None = None) -> Run:
     """Build every object of a run; stage 1 is trained here when no cached tokenizer fits."""
     quiet_lightning()
     check_configuration(cfg)
@@ -62,7 +62,7 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> Run:
     log.info(f"Data: {splits.description}")
     settings = decode_settings(cfg)
     extractor = build(cfg.metrics.extractor)  # its weights are missed now, not after stage 1
-    loggers += build_loggers(cfg, folder)
+    loggers += build_loggers(cfg, folder, sweep)
     tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=folder.root)
     tokenizer.save(folder.tokenizer)
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
@@ -151,11 +151,14 @@ def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:
     return extractor(tokenizer=tokenizer) if isinstance(extractor, functools.partial) else extractor
 
 
-def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
-    """Build CSV and whatever else is configured, give them the configuration, and say where to look."""
+def build_loggers(cfg: DictConfig, folder: RunFolder, sweep: Path | None) -> list[Logger]:
+    """Build CSV and whatever else is configured, and give them the configuration; a sweep is a group in wandb."""
     loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=last_step(folder) if cfg.resume else 0)]
     kinds = [name for name in ("wandb", "tensorboard") if cfg.logger.get(name) is not None]
-    loggers += [build(cfg.logger[name], folder=folder.root) for name in kinds]
+    extra: dict[str, dict[str, Any]] = {"wandb": {"provenance": provenance()}}
+    if sweep and "wandb" in kinds and cfg.logger.wandb.group is None:
+        extra["wandb"]["group"] = f"{sweep.parent.name}-{sweep.name}"
+    loggers += [build(cfg.logger[name], folder=folder.root, **extra.get(name, {})) for name in kinds]
     for logger in loggers:
         logger.log_hyperparams(plain(cfg))
     return loggers

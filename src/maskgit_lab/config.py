@@ -26,6 +26,7 @@ class TrainConfig:
     tags: list[str] = field(default_factory=list)
     notes: str = ""
     resume: str | None = None
+    reuse: str = "sweep"
     paths: dict[str, Any] = MISSING
     data: dict[str, Any] = MISSING
     tokenizer: dict[str, Any] = MISSING

@@ -5,15 +5,12 @@ python -m maskgit_lab.evaluate run=RUN metrics=inception sweet_spots=[3,5,7] see
 python -m maskgit_lab.evaluate outputs=filled truth=test_gt masks=mask64
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from maskgit_lab.config import config_dir, register
-
-register()
+from maskgit_lab.command_line import hydra_command
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="evaluate")
+@hydra_command("evaluate")
 def main(cfg: DictConfig) -> None:
     """Write evaluation.json, table.md, table.csv and figures/, and print the table."""
     from maskgit_lab.command import reporting_errors

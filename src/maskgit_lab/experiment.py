@@ -12,31 +12,39 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.composition import Run, compose
+from maskgit_lab.data.only_one import only_one
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.load_run import load_weights
-from maskgit_lab.run_folder import RunFolder, provenance, shown_path
+from maskgit_lab.run_folder import RunFolder, process, provenance, shown_path
+from maskgit_lab.trained_store import TrainedStore, adopt, curves_of, training_key
 from maskgit_lab.training.precision import autocast_dtype
 
 log = logging.getLogger("maskgit_lab")
 
 
-def run_experiment(cfg: DictConfig, root: Path) -> float:
+def run_experiment(cfg: DictConfig, root: Path, *, sweep: Path | None = None) -> float:
     """Train, score and picture one configuration in a run folder; return the monitored metric.
 
     `result.json` is written whatever happens; its status is completed, interrupted or failed.
+
+    Args:
+        cfg: the whole configuration.
+        root: the run folder.
+        sweep: folder of the sweep that the run is a job of.
     """
     folder = RunFolder(root)
-    OmegaConf.save(cfg, folder.config, resolve=True)
-    result: dict[str, Any] = {"status": "running", "name": cfg.name, "seed": cfg.seed, "provenance": provenance()}
+    folder.write_config(OmegaConf.to_yaml(cfg, resolve=True))
+    result: dict[str, Any] = {"status": "running", "name": cfg.name, "seed": cfg.seed}
+    result |= {"process": process(), "provenance": provenance()}
     folder.write_result(result)
     loggers: list[Logger] = []
     try:
         start = time.perf_counter()
-        run = compose(cfg, folder, loggers)
+        run = compose(cfg, folder, loggers, sweep=sweep)
         result["seconds"] = {"data_and_stage_1": round(time.perf_counter() - start, 1)}
         result |= {"data": run.splits.description, "tokenizer_sha256": run.tokenizer.sha256}
-        fit(run, result)
-        score_and_draw(run, result, loggers)
+        train_or_adopt(run, result, loggers, trained_store(cfg, sweep))
+        score_and_draw(run, result, loggers, sweep=sweep is not None)
         result["status"] = "completed"
         return float(result["monitor"]["best"])
     except (KeyboardInterrupt, SystemExit):
@@ -56,6 +64,41 @@ def how_to_go_on(folder: RunFolder) -> str:
     if not (folder.checkpoints / "last.ckpt").is_file():
         return "\nStopped before stage 2; the same command goes on from here"
     return f"\nStopped. To go on: python -m maskgit_lab.train resume={shown_path(folder.root)}"
+
+
+def trained_store(cfg: DictConfig, sweep: Path | None) -> TrainedStore | None:
+    """Return where trainings are shared: within the sweep, in the cache, or nowhere.
+
+    Raises:
+        ValueError: when `reuse` is none of its options.
+    """
+    places = {
+        "sweep": sweep / "trained" if sweep else None,
+        "cache": Path(cfg.paths.cache).expanduser() / "trained",
+        "never": None,
+    }
+    if cfg.reuse not in places:
+        raise ValueError(f"reuse must be one of {', '.join(places)}, got {cfg.reuse!r}")
+    place = places[cfg.reuse]
+    return TrainedStore(place) if place else None
+
+
+def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], store: TrainedStore | None) -> None:
+    """Train, unless a run that differs in decoding alone was trained already; of several at once, one trains."""
+    if store is None or run.cfg.resume:
+        fit(run, result)
+        return
+    key = training_key(run.cfg, run.splits, run.tokenizer)
+    with only_one(store.path(key)):
+        trained = store.find(key)
+        if trained is None:
+            fit(run, result)
+            store.keep(key, run.folder, result)
+            return
+    adopt(trained, run.folder, result)
+    for step, values in curves_of(trained):
+        for logger in loggers:
+            logger.log_metrics(values, step=step)
 
 
 def fit(run: Run, result: dict[str, Any]) -> None:
@@ -79,7 +122,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     log.info(f"Stage 2: done after {result['seconds']['stage_2']:.0f} s, best {best.monitor} {score:.4f}")
 
 
-def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger]) -> None:
+def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, sweep: bool = False) -> None:
     """Fill the test pictures with the best weights, write the table and the pictures, and show where they are."""
     from maskgit_lab.evaluation.diagnosis import diagnose, read_epochs, sentences
     from maskgit_lab.evaluation.final import draw_run, score_test_set
@@ -111,7 +154,10 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger]) -> N
         log.info(f"\n{scores.terminal()}\n")
     else:
         log.info("The test pictures have no truth: filled and drawn, not scored")
-    log.info("Pictures:\n" + "\n".join(f"  {shown_path(path)}" for path in figures))
+    if sweep:
+        log.info(f"Pictures: {len(figures)} in {shown_path(run.folder.figures)}")
+    else:
+        log.info("Pictures:\n" + "\n".join(f"  {shown_path(path)}" for path in figures))
 
 
 def close_loggers(loggers: list[Logger], status: str) -> None:

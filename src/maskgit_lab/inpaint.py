@@ -4,15 +4,12 @@ python -m maskgit_lab.inpaint run=runs/cosine/2026-01-31_12-00-00 images=photos 
 python -m maskgit_lab.inpaint run=RUN images=photos hole_style=centre out=filled
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from maskgit_lab.config import config_dir, register
-
-register()
+from maskgit_lab.command_line import hydra_command
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="inpaint")
+@hydra_command("inpaint")
 def main(cfg: DictConfig) -> None:
     """Fill and write decoded/, composited/, steps/ and overview.png."""
     from maskgit_lab.command import reporting_errors

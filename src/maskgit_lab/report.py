@@ -4,15 +4,12 @@ python -m maskgit_lab.report run=runs/cosine/2026-01-31_12-00-00
 python -m maskgit_lab.report run=runs/sweeps/default/2026-01-31_12-00-00
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from maskgit_lab.config import config_dir, register
-
-register()
+from maskgit_lab.command_line import hydra_command
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="report")
+@hydra_command("report")
 def main(cfg: DictConfig) -> None:
     """Write report.html and report.md."""
     from maskgit_lab.command import reporting_errors

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,12 @@ class RunFolder:
             )
         return path
 
+    def write_config(self, text: str) -> None:
+        """Write config.yaml in one piece; `collect` may read while a sweep runs."""
+        partial = self.config.with_suffix(".partial")
+        partial.write_text(text)
+        partial.replace(self.config)
+
     def write_result(self, content: dict[str, Any]) -> None:
         """Write result.json in one piece, so that a reader never sees half of it."""
         partial = self.result.with_suffix(".partial")
@@ -87,6 +94,11 @@ def provenance() -> dict[str, str]:
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
         "commit": commit(),
     }
+
+
+def process() -> dict[str, str | int]:
+    """Return where this process runs, so that a reader of an unfinished result.json can tell whether it still does."""
+    return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
 def commit() -> str:

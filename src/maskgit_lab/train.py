@@ -8,23 +8,21 @@
 Heavy imports stay inside the function: `--help` and `--cfg job` answer at once.
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from maskgit_lab.config import config_dir, register
-
-register()
+from maskgit_lab.command_line import hydra_command
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="train")
+@hydra_command("train")
 def main(cfg: DictConfig) -> float:
     """Run one job and return the best value of the monitored metric, for Hydra's sweepers."""
     from maskgit_lab.command import reporting_errors, resumed_config, run_dir
 
     with reporting_errors():
         from maskgit_lab.experiment import run_experiment
+        from maskgit_lab.sweep import sweep_folder
 
-        return run_experiment(resumed_config(cfg), run_dir())
+        return run_experiment(resumed_config(cfg), run_dir(), sweep=sweep_folder())
 
 
 if __name__ == "__main__":

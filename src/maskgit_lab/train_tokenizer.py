@@ -4,15 +4,12 @@ python -m maskgit_lab.train_tokenizer
 python -m maskgit_lab.train_tokenizer experiment=cats_cpu data.root=DIR
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from maskgit_lab.config import config_dir, register
-
-register()
+from maskgit_lab.command_line import hydra_command
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="train_tokenizer")
+@hydra_command("train_tokenizer")
 def main(cfg: DictConfig) -> None:
     """Train one tokenizer, or say where the cached one is."""
     from maskgit_lab.command import reporting_errors, run_dir

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from maskgit_lab.config import plain
+from maskgit_lab.collect_sweep import read_result, read_sweep
 from maskgit_lab.evaluation.diagnosis import read_epochs, sentences
 from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.evaluation.grid_tables import LEGEND, all_scores, table_1
@@ -22,7 +22,7 @@ from maskgit_lab.evaluation.report_blocks import (
     render_html,
     render_report_markdown,
 )
-from maskgit_lab.evaluation.sweep_runs import RunRecord, differing_keys, flat, sweep_table
+from maskgit_lab.evaluation.sweep_runs import RunRecord, differing_keys, sweep_table
 from maskgit_lab.load_run import load_config
 from maskgit_lab.run_folder import RunFolder, shown_path
 
@@ -58,7 +58,7 @@ def write_report(cfg: DictConfig) -> None:
 
 
 def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
-    config, result = load_config(folder.root), _result(folder.root)
+    config, result = load_config(folder.root), read_result(folder.root)
     blocks: list[Block] = [Text(_summary(result), soft=True)]
     if folder.metrics.is_file() and "diagnosis" in result:
         blocks.append(Text(sentences(result["diagnosis"], len(read_epochs(folder.metrics)))))
@@ -82,10 +82,9 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
 
 
 def _sweep_report(root: Path) -> tuple[str, list[Block]]:
-    folders = sorted((path.parent for path in root.glob("*/config.yaml")), key=lambda path: (len(path.name), path.name))
-    if not folders:
+    if not any(root.glob("*/config.yaml")):
         raise FileNotFoundError(f"{root} is neither a run folder (config.yaml) nor a sweep (numbered run folders)")
-    runs = [RunRecord(folder, flat(plain(load_config(folder))), _result(folder)) for folder in folders]
+    runs = read_sweep(root)
     headers, rows = sweep_table(runs)
     blocks: list[Block] = [
         Text([f"{len(runs)} runs, {sum(run.status == 'completed' for run in runs)} completed"], soft=True),
@@ -117,11 +116,6 @@ def _failure(run: RunRecord) -> list[Block]:
         Text([f"{run.folder.name} {run.status}: {run.result['error']}"]),
         Code("Traceback", str(run.result.get("traceback", ""))),
     ]
-
-
-def _result(folder: Path) -> dict[str, Any]:
-    path = RunFolder(folder).result
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def _summary(result: Mapping[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ class RunRecord:
 
     @property
     def status(self) -> str:
-        """Return completed, failed, interrupted, running or missing."""
+        """Return completed, failed, interrupted, running, how else it ended, or missing."""
         return str(self.result.get("status", "missing"))
 
     def scores(self) -> dict[str, float]:
@@ -62,7 +62,7 @@ def group_by_difference(runs: Sequence[RunRecord]) -> dict[tuple[str, ...], list
     keys = differing_keys(runs)
     groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in runs:
-        groups.setdefault(tuple(_shown(run.config.get(key)) for key in keys), []).append(run)
+        groups.setdefault(tuple(shown_value(run.config.get(key)) for key in keys), []).append(run)
     return groups
 
 
@@ -77,12 +77,17 @@ def sweep_table(runs: Sequence[RunRecord]) -> tuple[list[str], list[list[str]]]:
             str(Spread.of([scores[name] for scores in done if name in scores])) if any(name in s for s in done) else "-"
             for name in names
         ]
-        states = ", ".join(f"{run.folder.name} {run.status}" for run in group if run.status != "completed")
+        states = ", ".join(f"{run.folder.name} {run.status}" for run in unfinished(group))
         rows.append([*values, str(len(done)), *cells, states or "-"])
     return [*(keys or ["runs"])[: len(keys)], "n", *names, "not completed"], rows
 
 
-def _shown(value: Any) -> str:
+def unfinished(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs that have not been completed."""
+    return [run for run in runs if run.status != "completed"]
+
+
+def shown_value(value: Any) -> str:
     """Return a value as a table shows it: of a dotted class path its last part."""
     text = str(value)
     return text.rsplit(".", 1)[-1] if text.startswith("maskgit_lab.") else text
