@@ -5,6 +5,8 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from maskgit_lab.config import build
+from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.run_folder import RunFolder
@@ -22,6 +24,13 @@ def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTok
 def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:
     """Return the tokenizer that a run was trained with."""
     return FrozenTokenizer.load(folder.tokenizer)
+
+
+def load_splits(root: str | Path) -> DataSplits:
+    """Return the pictures that a run was trained and scored on, from the cache where they are."""
+    cfg = load_config(Path(root))
+    splits: DataSplits = build(cfg.data.source).load(cache=Path(cfg.paths.cache).expanduser())
+    return splits
 
 
 def load_config(root: Path) -> DictConfig:

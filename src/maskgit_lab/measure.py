@@ -4,7 +4,7 @@ import csv
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from maskgit_lab.load_run import load_config
 from maskgit_lab.run_folder import RunFolder, provenance, shown_path
 from maskgit_lab.training.precision import autocast_dtype
 from maskgit_lab.training.quiet import quiet_lightning
+from maskgit_lab.training.wandb_run import log_evaluation
 
 log = logging.getLogger("maskgit_lab")
 
@@ -94,6 +95,17 @@ def _measure_run(cfg: DictConfig) -> None:
     figure = _draw(out, test, scores)
     _write(out, scores.cells, references, protocol, score=distance_name(extractor.name))
     log.info(f"Pictures: {shown_path(figure)}")
+    _show_on_dashboard(run_config, Path(cfg.run), csv_rows(scores.cells, references), figure)
+
+
+def _show_on_dashboard(run_config: DictConfig, folder: Path, rows: Sequence[Sequence[Any]], figure: Path) -> None:
+    wandb = run_config.logger.get("wandb")
+    if wandb is None:
+        return
+    if log_evaluation(
+        folder, project=wandb.project, name=wandb.name, offline=wandb.offline, columns=CSV_HEADER, rows=rows, pictures=[figure]
+    ):  # fmt: skip
+        log.info("The table is in the run's dashboard, as evaluation/table")
 
 
 def _measure_outputs(cfg: DictConfig) -> None:

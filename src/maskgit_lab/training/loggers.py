@@ -1,23 +1,16 @@
 """Loggers besides CSV: how they are made, what the final table and pictures become in them, and how they end."""
 
 import csv
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
-log = logging.getLogger("maskgit_lab")
-
-WANDB_ID_FILE = "run_id.txt"  # in wandb/ of the run folder
-STEP = "trainer/global_step"  # Lightning's name for the x axis
-SUMMARIES = {
-    "val/loss": "min", "val/psnr_hole": "max", "val/ssim_hole": "max", "val/mae_hole": "min", "val/token_accuracy": "max",
-}  # fmt: skip
+from maskgit_lab.training.wandb_run import start
 
 
 def csv_logger(path: Path, *, resumed_step: int = 0) -> CSVLogger:
@@ -51,40 +44,11 @@ def wandb_logger(
     notes: str = "",
     provenance: Mapping[str, str] | None = None,
 ) -> WandbLogger:
-    """Start a wandb run with its files in the run folder; a folder that already has a run continues that one.
-
-    Without credentials or network a live run becomes an offline one, with a warning: a dashboard never stops a training.
-
-    Args:
-        folder: run folder; the files go to wandb/ inside it.
-        offline: nothing leaves the machine.
-        group: what the dashboard shows together, such as the jobs of a sweep.
-        provenance: versions and commit, kept with the configuration.
-    """
-    import wandb
-
-    known = folder / "wandb" / WANDB_ID_FILE
-    run_id = known.read_text().strip() if known.is_file() else None
-
-    def start(mode: Literal["online", "offline"]) -> Any:
-        return wandb.init(
-            dir=str(folder), project=project, name=name, group=group, tags=list(tags), notes=notes, mode=mode, id=run_id,
-            resume="allow" if run_id and mode == "online" else None,  # offline files of one id are joined by `wandb sync`
-            reinit="create_new", settings=wandb.Settings(silent=True, console="off"),
-        )  # fmt: skip
-
-    try:
-        run = start("offline" if offline else "online")
-    except (wandb.errors.CommError, wandb.errors.UsageError) as error:
-        log.warning(f"wandb cannot go online ({error}); this run is recorded offline. `wandb login`, then `wandb sync`")
-        run = start("offline")
-    known.parent.mkdir(exist_ok=True)
-    known.write_text(run.id + "\n")
-    run.config.update({"provenance": dict(provenance or {})}, allow_val_change=True)
-    run.define_metric(STEP)
-    run.define_metric("*", step_metric=STEP, step_sync=True)
-    for metric, summary in SUMMARIES.items():  # the table of runs shows the best value, not the last
-        run.define_metric(metric, step_metric=STEP, step_sync=True, summary=summary)
+    """Log to wandb; the arguments are those of `wandb_run.start`."""
+    run = start(
+        folder=folder, project=project, name=name, offline=offline, group=group, tags=tags, notes=notes,
+        provenance=provenance,
+    )  # fmt: skip
     return WandbLogger(experiment=run, save_dir=str(folder))
 
 

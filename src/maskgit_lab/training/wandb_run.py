@@ -1,0 +1,96 @@
+"""One wandb run per run folder: started, continued by whoever comes back to the folder, and never a reason for training to stop."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+log = logging.getLogger("maskgit_lab")
+
+ID_FILE = "run_id.txt"  # in wandb/ of the run folder
+STEP = "trainer/global_step"  # Lightning's name for the x axis
+# the table of runs shows the best value of these, not the last
+SUMMARIES = {
+    "val/loss": "min", "val/psnr_hole": "max", "val/ssim_hole": "max", "val/mae_hole": "min", "val/token_accuracy": "max",
+}  # fmt: skip
+
+
+def start(
+    *,
+    folder: Path,
+    project: str,
+    name: str,
+    offline: bool = True,
+    group: str | None = None,
+    tags: Sequence[str] = (),
+    notes: str = "",
+    provenance: Mapping[str, str] | None = None,
+) -> Any:
+    """Start a wandb run with its files in the run folder; a folder that already has a run continues that one.
+
+    Without credentials or network a live run becomes an offline one, with a warning: a dashboard never stops a training.
+
+    Args:
+        folder: run folder; the files go to wandb/ inside it.
+        offline: nothing leaves the machine.
+        group: what the dashboard shows together, such as the jobs of a sweep.
+        provenance: versions and commit, kept with the configuration.
+    """
+    import wandb
+
+    known = folder / "wandb" / ID_FILE
+    run_id = known.read_text().strip() if known.is_file() else None
+
+    def begin(mode: Literal["online", "offline"]) -> Any:
+        return wandb.init(
+            dir=str(folder), project=project, name=name, group=group, tags=list(tags), notes=notes, mode=mode, id=run_id,
+            resume="allow" if run_id and mode == "online" else None,  # offline files of one id are joined by `wandb sync`
+            reinit="create_new", settings=wandb.Settings(silent=True, console="off"),
+        )  # fmt: skip
+
+    try:
+        run = begin("offline" if offline else "online")
+    except (wandb.errors.CommError, wandb.errors.UsageError) as error:
+        log.warning(f"wandb cannot go online ({error}); this run is recorded offline. `wandb login`, then `wandb sync`")
+        run = begin("offline")
+    known.parent.mkdir(exist_ok=True)
+    known.write_text(run.id + "\n")
+    if provenance:
+        run.config.update({"provenance": dict(provenance)}, allow_val_change=True)
+    run.define_metric(STEP)
+    run.define_metric("*", step_metric=STEP, step_sync=True)
+    for metric, summary in SUMMARIES.items():
+        run.define_metric(metric, step_metric=STEP, step_sync=True, summary=summary)
+    return run
+
+
+def log_evaluation(
+    folder: Path,
+    *,
+    project: str,
+    name: str,
+    offline: bool,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    pictures: Sequence[Path],
+) -> bool:
+    """Put a table and pictures of an evaluation into the wandb run of a run folder.
+
+    Args:
+        folder: run folder.
+        columns, rows: the table; empty texts become empty cells.
+        pictures: logged under evaluation/STEM.
+
+    Returns:
+        Whether the folder has a wandb run.
+    """
+    if not (folder / "wandb" / ID_FILE).is_file():
+        return False
+    import wandb
+
+    run = start(folder=folder, project=project, name=name, offline=offline)
+    cells = [[None if cell == "" else cell for cell in row] for row in rows]
+    table = wandb.Table(columns=list(columns), data=cells)
+    run.log({"evaluation/table": table} | {f"evaluation/{path.stem}": wandb.Image(str(path)) for path in pictures})
+    run.finish()
+    return True

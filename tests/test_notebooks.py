@@ -1,0 +1,65 @@
+"""The notebooks run from top to bottom, show pictures, define nothing of their own, and carry no outputs in git."""
+
+import ast
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.commands import environment
+from tests.conftest import Made
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def workplace(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run and a sweep of two jobs, both the small run."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    runs = folder / "runs"
+    shutil.copytree(made.folder, runs / "cosine" / "a")
+    for number, spot in enumerate(("3", "7")):
+        job = runs / "sweeps" / "spots" / "a" / str(number)
+        shutil.copytree(made.folder, job)
+        config = (job / "config.yaml").read_text()
+        (job / "config.yaml").write_text(config.replace("sweet_spot: null", f"sweet_spot: {spot}"))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("small_run")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_and_shows_pictures(path: Path, made: Made, workplace: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in environment(made.home).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(workplace)}}
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(shown) >= 3
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_kept_without_outputs(path: Path):
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert cells
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_defines_nothing_that_the_package_should_hold(path: Path):
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    nodes = [node for cell in cells for node in ast.walk(ast.parse("".join(cell["source"])))]
+    assert not [node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)]
+    assert [n for n in nodes if isinstance(n, ast.ImportFrom) and str(n.module).startswith("maskgit_lab.")]
+
+
+def test_there_are_three():
+    assert [path.stem for path in NOTEBOOKS] == ["01_schedules", "02_decoding_step_by_step", "03_read_a_sweep"]
