@@ -40,7 +40,7 @@ def test_help_shows_an_example_and_the_groups(module: str, tmp_path: Path):
     text = run(module, "--help", cwd=tmp_path, home=tmp_path).stdout
     assert f"python -m maskgit_lab.{module}" in text
     if module.startswith("train"):
-        assert "experiment: cats_cpu, cosine, linear, square" in text
+        assert "experiment: cats_cpu, cosine, linear, square, sweep_batch_size" in text
 
 
 def test_the_console_scripts_are_installed(tmp_path: Path):

@@ -128,3 +128,24 @@ def test_built_objects_hold_plain_values():
     source = build(composed("data=image_folder", "data.root=x").data.source)
     assert type(source.hole_share) is tuple
     assert type(build(composed().optimizer).betas) in (list, tuple)
+
+
+def test_the_sweep_file_of_wandb_drives_the_command():
+    sweep = OmegaConf.to_container(OmegaConf.load(CONF / "wandb_sweep.yaml"))
+    assert isinstance(sweep, dict)
+    words = [str(word) for word in sweep["command"]]
+    assert words[2:4] == ["-m", "maskgit_lab.train"]
+    values = [f"{key}={choice['values'][-1]}" for key, choice in sweep["parameters"].items()]
+    cfg = composed(*values, *words[5:])
+    assert (cfg.decode.sweet_spot, cfg.seed, cfg.reuse, cfg.logger.offline) == (7, 1, "cache", False)
+    assert sweep["metric"]["name"].startswith("val/loss")
+
+
+@pytest.mark.parametrize("overlay", ["sweep_schedule", "sweep_sweet_spot", "sweep_batch_size", "sweep_seeds"])
+def test_sweeps_are_overlays_without_a_flag(overlay: str):
+    register()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose(config_name="train", overrides=[f"experiment={overlay}"], return_hydra_config=True)
+    assert cfg.hydra.mode.name == "MULTIRUN"
+    assert "seed" in cfg.hydra.sweeper.params
+    assert cfg.tokenizer.seed == 0  # one stage 1 for all jobs

@@ -37,7 +37,7 @@ class Sweep:
 
 
 def swept(cwd: Path, name: str, *arguments: str) -> Sweep:
-    answer = run("train", *arguments, *SMALL_RUN, f"name={name}", cwd=cwd, home=cwd / "home")
+    answer = run("train", *SMALL_RUN, *arguments, f"name={name}", cwd=cwd, home=cwd / "home")
     folders = sorted((cwd / "runs" / "sweeps" / name).glob("*"))
     return Sweep(cwd, answer, folders[-1] if folders else cwd)
 

@@ -79,6 +79,7 @@ def collected_at_the_end() -> Iterator[None]:
         yield
     finally:
         for folder in _started:
-            from maskgit_lab.collect_sweep import collect_sweep
+            if any(folder.glob("*/config.yaml")):  # none when the sweep was refused
+                from maskgit_lab.collect_sweep import collect_sweep
 
-            print(collect_sweep(folder).text)
+                print(collect_sweep(folder).text)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 log = logging.getLogger("maskgit_lab")
 
 ID_FILE = "run_id.txt"  # in wandb/ of the run folder
+GIVE_UP_SECONDS = 30.0  # of trying to reach the server; wandb's own value is 90
 STEP = "trainer/global_step"  # Lightning's name for the x axis
 # the table of runs shows the best value of these, not the last
 SUMMARIES = {
@@ -45,7 +46,7 @@ def start(
         return wandb.init(
             dir=str(folder), project=project, name=name, group=group, tags=list(tags), notes=notes, mode=mode, id=run_id,
             resume="allow" if run_id and mode == "online" else None,  # offline files of one id are joined by `wandb sync`
-            reinit="create_new", settings=wandb.Settings(silent=True, console="off"),
+            reinit="create_new", settings=wandb.Settings(silent=True, console="off", init_timeout=GIVE_UP_SECONDS),
         )  # fmt: skip
 
     try:

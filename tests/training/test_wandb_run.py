@@ -1,0 +1,89 @@
+"""A run folder has one wandb run, whatever becomes of network and credentials. Offline files are read back."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskgit_lab.training import wandb_run
+from maskgit_lab.training.wandb_run import log_evaluation, start
+from tests.wandb_file import OfflineRun, read_offline_run
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wandb")]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_MODE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+
+
+def offline_runs(folder: Path) -> list[OfflineRun]:
+    return [read_offline_run(path) for path in sorted((folder / "wandb").glob("offline-run-*"))]
+
+
+def test_whoever_comes_back_to_a_folder_continues_its_run(tmp_path: Path):
+    for number in range(2):
+        run = start(folder=tmp_path, project="p", name="n", group="g", tags=["t"], provenance={"commit": f"c{number}"})
+        run.log({"val/loss": 2.0 - number, "trainer/global_step": number})
+        run.finish()
+    first, second = offline_runs(tmp_path)
+    assert first.run_id == second.run_id
+    assert (first.group, first.tags, first.exit_code) == ("g", ["t"], 0)
+    assert first.values("val/loss") + second.values("val/loss") == [2.0, 1.0]
+    assert second.config["provenance"] == {"commit": "c1"}
+
+
+def test_the_summary_keeps_the_best_value_not_the_last(tmp_path: Path):
+    run = start(folder=tmp_path, project="p", name="n")
+    for step, loss in enumerate((3.0, 1.0, 2.0)):
+        run.log({"val/loss": loss, "val/psnr_hole": loss, "trainer/global_step": step})
+    run.finish()
+    (read,) = offline_runs(tmp_path)
+    assert read.summary["val/loss"] == {"min": 1.0}
+    assert read.summary["val/psnr_hole"] == {"max": 3.0}
+
+
+def test_a_live_run_without_credentials_is_recorded_offline(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING, "maskgit_lab"):
+        run = start(folder=tmp_path, project="p", name="n", offline=False)
+    assert run.settings.mode == "offline"
+    run.finish()
+    assert "wandb cannot go online" in caplog.text
+
+
+def test_a_live_run_without_network_is_recorded_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setattr(wandb_run, "GIVE_UP_SECONDS", 1.0)
+    with caplog.at_level(logging.WARNING, "maskgit_lab"):
+        run = start(folder=tmp_path, project="p", name="n", offline=False)
+    assert run.settings.mode == "offline"
+    run.finish()
+    assert "wandb cannot go online" in caplog.text
+
+
+def test_an_evaluation_goes_into_the_run_of_its_folder(tmp_path: Path):
+    figure = tmp_path / "grid.png"
+    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(figure)
+    columns, rows = ("fill", "schedule", "sweet_spot", "sd"), [("model", "cosine", 3, 0.1), ("grey fill", "", "", "")]
+
+    def log_into(folder: Path) -> bool:
+        return log_evaluation(
+            folder, project="p", name="n", offline=True, columns=columns, rows=rows, pictures=[figure]
+        )  # fmt: skip
+
+    assert not log_into(tmp_path)  # no run there
+    start(folder=tmp_path, project="p", name="n").finish()
+    assert log_into(tmp_path)
+    runs = offline_runs(tmp_path)
+    assert runs[0].run_id == runs[1].run_id
+    assert runs[1].values("evaluation/table/nrows") == [2]
+    assert runs[1].values("evaluation/grid/width") == [8]
+    assert list((tmp_path / "wandb").rglob("evaluation/table*.json"))
