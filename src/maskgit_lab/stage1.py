@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from maskgit_lab.config import build, plain
 from maskgit_lab.data.image_set import DataSplits
+from maskgit_lab.data.only_one import only_one
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 log = logging.getLogger("maskgit_lab")
@@ -50,7 +51,7 @@ def tokenizer_key(cfg: DictConfig, splits: DataSplits) -> str:
 
 
 def find_or_train_tokenizer(cfg: DictConfig, splits: DataSplits, *, cache: Path, folder: Path) -> FrozenTokenizer:
-    """Return the tokenizer: from `tokenizer.checkpoint`, from the cache, or trained now.
+    """Return the tokenizer: from `tokenizer.checkpoint`, from the cache, or trained now, by one process while others wait for it.
 
     Args:
         cfg: the whole configuration.
@@ -62,16 +63,22 @@ def find_or_train_tokenizer(cfg: DictConfig, splits: DataSplits, *, cache: Path,
         return _given(Path(cfg.tokenizer.checkpoint), cfg)
     key = tokenizer_key(cfg, splits)
     path = cache / "tokenizers" / key / "tokenizer.pt"
-    if path.is_file():
-        log.info(f"Stage 1: tokenizer {key} found in the cache")
-        return FrozenTokenizer.load(path)
-    log.info(f"Stage 1: training tokenizer {key} on {splits.description}")
+    if not path.is_file():
+        with only_one(path):
+            if not path.is_file():
+                return _train_and_keep(cfg, splits, folder, path)
+    log.info(f"Stage 1: tokenizer {key} found in the cache")
+    return FrozenTokenizer.load(path)
+
+
+def _train_and_keep(cfg: DictConfig, splits: DataSplits, folder: Path, path: Path) -> FrozenTokenizer:
+    log.info(f"Stage 1: training tokenizer {path.parent.name} on {splits.description}")
     start = time.perf_counter()
     tokenizer, scores = _train(cfg, splits, folder, path.parent)
-    tokenizer.save(path)
     scores = {"seconds": round(time.perf_counter() - start, 1), **scores}
     (path.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     (path.parent / "config.json").write_text(json.dumps(plain(cfg.tokenizer), indent=2) + "\n")
+    tokenizer.save(path)  # last: whoever finds it finds the rest
     log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
     return tokenizer
 

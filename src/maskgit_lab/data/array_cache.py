@@ -1,4 +1,4 @@
-"""One array per file, computed once: written whole or not at all, and memory-mapped when read."""
+"""One array per file, computed once by one process: written whole or not at all, and memory-mapped when read."""
 
 import os
 from collections.abc import Callable
@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from maskgit_lab.data.only_one import only_one
+
 
 def cached_array(
     path: Path, *, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[np.ndarray], None]
 ) -> np.ndarray:
     """Return the array of a file, computing it first when the file is missing or not what it should be.
+
+    Of several processes that ask for it, one computes and the others wait.
 
     Args:
         path: an .npy file; its name must hold a hash of everything the values depend on.
@@ -21,9 +25,17 @@ def cached_array(
         A read-only memory map.
     """
     found = _open(path, shape, dtype)
-    if found is not None:
-        return found
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if found is None:
+        with only_one(path):
+            found = _open(path, shape, dtype)
+            if found is None:
+                _make(path, shape, dtype, fill)
+                found = _open(path, shape, dtype)
+    assert found is not None
+    return found
+
+
+def _make(path: Path, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[np.ndarray], None]) -> None:
     partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
     try:
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
@@ -33,9 +45,6 @@ def cached_array(
         partial.replace(path)  # atomic: a reader sees the whole file or none
     finally:
         partial.unlink(missing_ok=True)
-    result = _open(path, shape, dtype)
-    assert result is not None
-    return result
 
 
 def _open(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
