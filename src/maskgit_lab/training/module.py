@@ -68,10 +68,23 @@ class MaskedTokenModule(L.LightningModule):
         self.seed = seed
         self.holes: Tensor | None
         self.register_buffer("holes", holes, persistent=False)
+        self._ddp_params_and_buffers_to_ignore = [
+            "holes"
+        ]  # the same on all ranks: DDP would send the bank at every step
 
     def setup(self, stage: str) -> None:
         """Move the tokenizer to the device; Lightning does not know it."""
         self.tokenizer.to(self.device)
+        if self.trainer.world_size > 1:
+            self._require_one_tokenizer()
+
+    def _require_one_tokenizer(self) -> None:
+        strategy, own = self.trainer.strategy, self.tokenizer.sha256
+        if not strategy.reduce_boolean_decision(strategy.broadcast(own) == own):
+            raise ValueError(
+                f"the processes of this run have different tokenizers (this one {own[:12]}): "
+                "hydra.run.dir and paths.cache must be folders that all of them see"
+            )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make dropout a function of the step: Lightning restores no generator on resume."""
@@ -96,9 +109,9 @@ class MaskedTokenModule(L.LightningModule):
         self.log("val/loss", result.loss, prog_bar=True, batch_size=share.num_items, sync_dist=True)
         self.log("val/token_accuracy", result.accuracy, batch_size=share.num_items, sync_dist=True)
 
-    def measured_loss(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of a whole batch on this process, with the masks that validation batch number `batch_idx` gets."""
-        return self._masked_loss(batch, "val", 0, batch_idx, FOR_ALL_RANKS).loss
+    def measured_loss(self, batch: Batch, batch_idx: int, share: BatchShare | None = None) -> Tensor:
+        """Return the loss of a batch, or of this process's share, with the masks that validation batch number `batch_idx` gets."""
+        return self._masked_loss(batch, "val", 0, batch_idx, FOR_ALL_RANKS, share=share).loss
 
     def _masked_loss(self, batch: Batch, stream: str, *counters: int, share: BatchShare | None = None) -> MaskedLoss:
         tokens = batch["tokens"]
