@@ -9,12 +9,15 @@ from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
-from maskgit_lab.composition import Run, compose
+from maskgit_lab.composition import Run, build_model, compose
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.load_run import load_weights
+from maskgit_lab.ranks import process_rank, quiet
 from maskgit_lab.run_folder import RunFolder, provenance, shown_path
+from maskgit_lab.training.callbacks.interruption import leave_process_group
 from maskgit_lab.training.precision import autocast_dtype
 
 log = logging.getLogger("maskgit_lab")
@@ -23,9 +26,12 @@ log = logging.getLogger("maskgit_lab")
 def run_experiment(cfg: DictConfig, root: Path) -> float:
     """Train, score and picture one configuration in a run folder; return the monitored metric.
 
-    `result.json` is written whatever happens; its status is completed, interrupted or failed.
+    `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
+    does all this; the others train with it and leave.
     """
     folder = RunFolder(root)
+    if process_rank() > 0:
+        return help_to_train(cfg, folder)
     OmegaConf.save(cfg, folder.config, resolve=True)
     result: dict[str, Any] = {"status": "running", "name": cfg.name, "seed": cfg.seed, "provenance": provenance()}
     folder.write_result(result)
@@ -44,11 +50,37 @@ def run_experiment(cfg: DictConfig, root: Path) -> float:
         log.info(how_to_go_on(folder))
         raise
     except BaseException as error:
-        result |= {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        of_another = folder.read_result()  # "failed" when another process went first and took this one with it
+        result |= of_another if of_another["status"] == "failed" else failure(error)
         raise
     finally:
         folder.write_result(result)
         close_loggers(loggers, result["status"])
+
+
+def help_to_train(cfg: DictConfig, folder: RunFolder) -> float:
+    """Train beside the first process, without a word and without files; a failure is recorded for it."""
+    quiet()
+    try:
+        run = compose(cfg, folder, [])
+        if run.trainer.world_size == 1:
+            raise ValueError(
+                "several processes were started (torchrun, srun), but trainer.devices=1: trainer=multi_gpu or trainer=cpu_ddp "
+                "with as many devices as processes per node, or start one process"
+            )
+        fit(run, {"seconds": {}})
+    except SIGTERMException:
+        return math.nan  # stopped together with the first process, which says so
+    except BaseException as error:
+        log.error(f"Process {process_rank()} failed: {error}")
+        folder.write_result(folder.read_result() | failure(error))
+        raise
+    return math.nan
+
+
+def failure(error: BaseException) -> dict[str, str]:
+    """Return what result.json says about an error."""
+    return {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
 
 
 def how_to_go_on(folder: RunFolder) -> str:
@@ -68,6 +100,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     )
     ckpt_path = str(run.folder.checkpoint("last")) if run.cfg.resume else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
+    leave_process_group()
     result["seconds"]["stage_2"] = round(time.perf_counter() - start, 1)
     result["num_parameters"] = parameters
     result["epochs"] = run.trainer.current_epoch
@@ -86,9 +119,12 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger]) -> N
     from maskgit_lab.training.loggers import log_final
 
     start = time.perf_counter()
-    load_weights(run.module.model, run.folder.checkpoint("best"), run.tokenizer)
+    model = build_model(run.cfg, run.tokenizer).to(
+        run.tokenizer.device
+    )  # anew: a strategy may have cut the trained one up
+    load_weights(model, run.folder.checkpoint("best"), run.tokenizer)
     autocast = autocast_dtype(str(run.trainer.precision))
-    filler = Filler(run.module.model, run.tokenizer, run.settings, run.cfg.seed, autocast)
+    filler = Filler(model, run.tokenizer, run.settings, run.cfg.seed, autocast)
     scores = score_test_set(
         filler,
         run.splits.test,

@@ -69,6 +69,12 @@ class RunFolder:
         partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
         partial.replace(self.result)
 
+    def read_result(self) -> dict[str, Any]:
+        """Return the content of result.json."""
+        content = json.loads(self.result.read_text())
+        assert isinstance(content, dict)
+        return content
+
 
 def shown_path(path: Path) -> str:
     """Return a path as people type it: relative to the working directory where that is shorter."""
