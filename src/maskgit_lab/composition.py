@@ -191,7 +191,7 @@ def build_callbacks(
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
     return [
         StageBar(stage="Stage 2"),
-        StopBetweenBatches(),
+        StopBetweenBatches(record=folder.record_failure),
         *(build(nodes[name], **objects.get(name, {})) for name in names),
     ]
 

@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,8 @@ def run_experiment(cfg: DictConfig, root: Path) -> float:
         log.info(how_to_go_on(folder))
         raise
     except BaseException as error:
-        of_another = folder.read_result()  # "failed" when another process went first and took this one with it
-        result |= of_another if of_another["status"] == "failed" else failure(error)
+        folder.record_failure(error)
+        result |= {key: folder.read_result()[key] for key in ("status", "error", "traceback")}
         raise
     finally:
         folder.write_result(result)
@@ -73,14 +72,9 @@ def help_to_train(cfg: DictConfig, folder: RunFolder) -> float:
         return math.nan  # stopped together with the first process, which says so
     except BaseException as error:
         log.error(f"Process {process_rank()} failed: {error}")
-        folder.write_result(folder.read_result() | failure(error))
+        folder.record_failure(error)
         raise
     return math.nan
-
-
-def failure(error: BaseException) -> dict[str, str]:
-    """Return what result.json says about an error."""
-    return {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
 
 
 def how_to_go_on(folder: RunFolder) -> str:

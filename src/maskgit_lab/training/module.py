@@ -96,8 +96,12 @@ class MaskedTokenModule(L.LightningModule):
         share = BatchShare(len(batch["tokens"]) * trainer.world_size, trainer.global_rank, trainer.world_size)
         counters = (self.current_epoch, batch_idx, FOR_ALL_RANKS)
         result = self._masked_loss(batch, "train", *counters, share=share)
-        self.log("train/loss", result.loss.detach(), prog_bar=True, sync_dist=True)
-        self.log("train/token_accuracy", result.accuracy, sync_dist=True)
+        logged = torch.stack([result.loss.detach(), result.accuracy])
+        if trainer.world_size > 1:
+            torch.distributed.all_reduce(logged)  # one message; sync_dist would wait at a barrier for each value
+            logged /= trainer.world_size
+        self.log("train/loss", logged[0], prog_bar=True)
+        self.log("train/token_accuracy", logged[1])
         return result.loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

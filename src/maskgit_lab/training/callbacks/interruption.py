@@ -6,6 +6,7 @@ Where several processes train together they stop after the same batch, and one t
 import logging
 import signal
 import subprocess
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -25,9 +26,13 @@ class StopBetweenBatches(Callback):
     Lightning itself answers Ctrl-C wherever it strikes, which may be between an update of the weights and the count of that update.
     With several processes its answer to SIGTERM talks to the others from inside the signal handler, which may be in the middle of
     another conversation; here each process notes the signal and all agree after the batch.
+
+    Args:
+        record: told of an error that ends the training; returns whether it is the first, which the others only follow from.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, record: Callable[[BaseException], bool] = lambda error: True) -> None:
+        self.record = record
         self._before: dict[signal.Signals, Any] = {}
         self._pressed = False
         self._told_to_stop = False
@@ -56,10 +61,14 @@ class StopBetweenBatches(Callback):
         """Give the signals back; after a failure, part from the other processes."""
         self._give_back()
         if trainer.world_size > 1 and not isinstance(exception, SIGTERMException):
-            _part(trainer)
+            _part(trainer, at_once=self.record(exception))
 
     def _agree(self, trainer: L.Trainer) -> None:
-        if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(self._told_to_stop, all=False):
+        if trainer.world_size == 1:
+            return
+        told = torch.tensor(float(self._told_to_stop), device=trainer.strategy.root_device)
+        torch.distributed.all_reduce(told)  # not the strategy's reduce, which waits at a barrier first
+        if told:
             # what Lightning's own handler sets, and what its loops look at
             trainer._signal_connector.received_sigterm = True
 
@@ -80,18 +89,21 @@ class StopBetweenBatches(Callback):
         self._told_to_stop = True
 
 
-def _part(trainer: L.Trainer) -> None:
-    """Break the connection, so that nobody waits for this process, and end the processes that this one started."""
+def _part(trainer: L.Trainer, *, at_once: bool) -> None:
+    """Leave the other processes and end those that this one started, after a while in which they may say why they failed."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint):
             callback.save_on_exception = False  # a checkpoint is made by all processes together
+    abort = getattr(torch.distributed.group.WORLD, "abort", None)
+    if abort is not None:
+        abort()  # or leaving waits for what the others have yet to send
     leave_process_group()
-    started: list[subprocess.Popen] = list(getattr(trainer.strategy.launcher, "procs", []))
-    # Lightning's observer kills this process when one of these fails: not before it has recorded what happened
-    getattr(trainer.strategy.launcher, "procs", []).clear()
+    launched: list[subprocess.Popen] = getattr(trainer.strategy.launcher, "procs", [])
+    started = list(launched)
+    launched.clear()  # Lightning's observer would kill this process when one of these fails, before it has told what happened
     for process in started:
         try:
-            process.wait(GRACE)
+            process.wait(0 if at_once else GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
 
