@@ -43,6 +43,23 @@ def _write_to_log_file(text: str) -> None:
             handler.flush()
 
 
+def require_one_device_in_sweeps(cfg: DictConfig) -> None:
+    """End a sweep before its first job when a job asks for more than one device.
+
+    The processes that Lightning would start for the other devices would each begin a sweep of their own.
+    """
+    from maskgit_lab.training.devices import asks_for_one_device
+
+    devices, num_nodes = cfg.trainer.get("devices", 1), cfg.trainer.get("num_nodes", 1)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and not asks_for_one_device(devices, num_nodes):
+        print(
+            f"\nerror: trainer.devices={devices}: each job of a sweep (-m) runs on one device. Use trainer.devices=1 and run jobs "
+            "side by side (hydra/launcher=joblib or submitit_slurm), or start the runs one by one without -m",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
 def run_dir() -> Path:
     """Return the folder that Hydra made for this job."""
     return Path(HydraConfig.get().runtime.output_dir)

@@ -23,9 +23,11 @@ from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.models.filling import DecodeSettings
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.ranks import process_rank, wait_for
 from maskgit_lab.run_folder import RunFolder, provenance
 from maskgit_lab.stage1 import find_or_train_tokenizer
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
+from maskgit_lab.training.devices import asks_for_one_device, check_accelerator
 from maskgit_lab.training.loggers import csv_logger
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import resolve_precision
@@ -63,8 +65,11 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], *, sweep:
     settings = decode_settings(cfg)
     extractor = build(cfg.metrics.extractor)  # its weights are missed now, not after stage 1
     loggers += build_loggers(cfg, folder, sweep)
-    tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=folder.root)
-    tokenizer.save(folder.tokenizer)
+    if process_rank() == 0:
+        tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=folder.root)
+        tokenizer.save(folder.tokenizer)
+    else:
+        tokenizer = FrozenTokenizer.load(wait_for(folder.tokenizer))
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
     torch.manual_seed(cfg.seed)  # the same start whether stage 1 was trained just now or found
     model = build_model(cfg, tokenizer)
@@ -93,6 +98,7 @@ def check_configuration(cfg: DictConfig) -> None:
     """
     if cfg.callbacks.best is None:
         raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
+    check_accelerator(cfg.trainer.accelerator)
     decode_settings(cfg)
     build(cfg.optimizer)
     build(cfg.training.mask_schedule)
@@ -152,9 +158,12 @@ def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:
 
 
 def build_loggers(cfg: DictConfig, folder: RunFolder, sweep: Path | None) -> list[Logger]:
-    """Build CSV and whatever else is configured, and give them the configuration; a sweep is a group in wandb."""
+    """Build CSV and whatever else is configured, and give them the configuration.
+
+    The first process alone has dashboards; a sweep is a group in wandb.
+    """
     loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=last_step(folder) if cfg.resume else 0)]
-    kinds = [name for name in ("wandb", "tensorboard") if cfg.logger.get(name) is not None]
+    kinds = [name for name in ("wandb", "tensorboard") if cfg.logger.get(name) is not None and process_rank() == 0]
     extra: dict[str, dict[str, Any]] = {"wandb": {"provenance": provenance()}}
     if sweep and "wandb" in kinds and cfg.logger.wandb.group is None:
         extra["wandb"]["group"] = f"{sweep.parent.name}-{sweep.name}"
@@ -188,14 +197,15 @@ def build_callbacks(
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
     return [
         StageBar(stage="Stage 2"),
-        StopBetweenBatches(),
+        StopBetweenBatches(record=folder.record_failure),
         *(build(nodes[name], **objects.get(name, {})) for name in names),
     ]
 
 
 def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
     """Build Lightning's trainer in the precision that suits the machine."""
-    precision, reason = resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator)
+    alone = asks_for_one_device(cfg.trainer.get("devices", 1), cfg.trainer.get("num_nodes", 1))
+    precision, reason = resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator, alone=alone)
     log.info(f"Stage 2: {reason}")
     return build(
         cfg.trainer, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root)

@@ -7,6 +7,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+from maskgit_lab.ranks import shared_run_dir
+
 
 def config_dir() -> str:
     """Return the absolute path of the YAML files: beside the package in a wheel, at the repository's top in a checkout."""
@@ -117,7 +119,7 @@ class ReportConfig:
 
 
 def _join_run_dir(resume: str | None, fresh: str) -> str:
-    return str(Path(resume).resolve()) if resume else fresh
+    return str(Path(resume).resolve()) if resume else shared_run_dir(fresh)
 
 
 def register() -> None:

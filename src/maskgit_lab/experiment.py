@@ -3,20 +3,22 @@
 import logging
 import math
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
-from maskgit_lab.composition import Run, compose
+from maskgit_lab.composition import Run, build_model, compose
 from maskgit_lab.data.only_one import only_one
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.load_run import load_weights
+from maskgit_lab.ranks import process_rank, quiet
 from maskgit_lab.run_folder import RunFolder, process, provenance, shown_path
 from maskgit_lab.trained_store import TrainedStore, adopt, curves_of, training_key
+from maskgit_lab.training.callbacks.interruption import leave_process_group
 from maskgit_lab.training.precision import autocast_dtype
 
 log = logging.getLogger("maskgit_lab")
@@ -25,7 +27,8 @@ log = logging.getLogger("maskgit_lab")
 def run_experiment(cfg: DictConfig, root: Path, *, sweep: Path | None = None) -> float:
     """Train, score and picture one configuration in a run folder; return the monitored metric.
 
-    `result.json` is written whatever happens; its status is completed, interrupted or failed.
+    `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
+    does all this; the others train with it and leave.
 
     Args:
         cfg: the whole configuration.
@@ -33,6 +36,8 @@ def run_experiment(cfg: DictConfig, root: Path, *, sweep: Path | None = None) ->
         sweep: folder of the sweep that the run is a job of.
     """
     folder = RunFolder(root)
+    if process_rank() > 0:
+        return help_to_train(cfg, folder)
     folder.write_config(OmegaConf.to_yaml(cfg, resolve=True))
     result: dict[str, Any] = {"status": "running", "name": cfg.name, "seed": cfg.seed}
     result |= {"process": process(), "provenance": provenance()}
@@ -52,11 +57,32 @@ def run_experiment(cfg: DictConfig, root: Path, *, sweep: Path | None = None) ->
         log.info(how_to_go_on(folder))
         raise
     except BaseException as error:
-        result |= {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        folder.record_failure(error)
+        result |= {key: folder.read_result()[key] for key in ("status", "error", "traceback")}
         raise
     finally:
         folder.write_result(result)
         close_loggers(loggers, result["status"])
+
+
+def help_to_train(cfg: DictConfig, folder: RunFolder) -> float:
+    """Train beside the first process, without a word and without files; a failure is recorded for it."""
+    quiet()
+    try:
+        run = compose(cfg, folder, [])
+        if run.trainer.world_size == 1:
+            raise ValueError(
+                "several processes were started (torchrun, srun), but trainer.devices=1: trainer=multi_gpu or trainer=cpu_ddp "
+                "with as many devices as processes per node, or start one process"
+            )
+        fit(run, {"seconds": {}})
+    except SIGTERMException:
+        return math.nan  # stopped together with the first process, which says so
+    except BaseException as error:
+        log.error(f"Process {process_rank()} failed: {error}")
+        folder.record_failure(error)
+        raise
+    return math.nan
 
 
 def how_to_go_on(folder: RunFolder) -> str:
@@ -85,7 +111,9 @@ def trained_store(cfg: DictConfig, sweep: Path | None) -> TrainedStore | None:
 
 def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], store: TrainedStore | None) -> None:
     """Train, unless a run that differs in decoding alone was trained already; of several at once, one trains."""
-    if store is None or run.cfg.resume:
+    if (
+        store is None or run.cfg.resume or run.trainer.world_size > 1
+    ):  # other processes would wait for the first to train
         fit(run, result)
         return
     key = training_key(run.cfg, run.splits, run.tokenizer)
@@ -111,6 +139,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     )
     ckpt_path = str(run.folder.checkpoint("last")) if run.cfg.resume else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
+    leave_process_group()
     result["seconds"]["stage_2"] = round(time.perf_counter() - start, 1)
     result["num_parameters"] = parameters
     result["epochs"] = run.trainer.current_epoch
@@ -129,9 +158,11 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
     from maskgit_lab.training.loggers import log_final
 
     start = time.perf_counter()
-    load_weights(run.module.model, run.folder.checkpoint("best"), run.tokenizer)
+    # built anew: a strategy may have cut the trained one up
+    model = build_model(run.cfg, run.tokenizer).to(run.tokenizer.device)
+    load_weights(model, run.folder.checkpoint("best"), run.tokenizer)
     autocast = autocast_dtype(str(run.trainer.precision))
-    filler = Filler(run.module.model, run.tokenizer, run.settings, run.cfg.seed, autocast)
+    filler = Filler(model, run.tokenizer, run.settings, run.cfg.seed, autocast)
     scores = score_test_set(
         filler,
         run.splits.test,

@@ -5,6 +5,7 @@ import os
 import platform
 import socket
 import subprocess
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,30 @@ class RunFolder:
 
     def write_result(self, content: dict[str, Any]) -> None:
         """Write result.json in one piece, so that a reader never sees half of it."""
-        partial = self.result.with_suffix(".partial")
+        partial = self.result.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
         partial.replace(self.result)
+
+    def read_result(self) -> dict[str, Any]:
+        """Return the content of result.json."""
+        content = json.loads(self.result.read_text())
+        assert isinstance(content, dict)
+        return content
+
+    def record_failure(self, error: BaseException) -> bool:
+        """Write an error into result.json unless one is there: of several processes the first tells why, the others follow.
+
+        Returns:
+            Whether this was the first.
+        """
+        content = self.read_result() if self.result.is_file() else {}
+        if content.get("status") == "failed":
+            return False
+        trace = "".join(traceback.format_exception(error))
+        self.write_result(
+            content | {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": trace}
+        )
+        return True
 
 
 def shown_path(path: Path) -> str:

@@ -78,6 +78,47 @@ def test_ranks_share_an_epoch_evenly(drop_last: bool):
         assert len(served) == 24  # two items twice, so that no rank waits for another
 
 
+@pytest.mark.parametrize("drop_last", [True, False])
+def test_the_batches_of_two_ranks_are_the_batches_of_one_process_with_twice_the_size(drop_last: bool):
+    whole = epoch(loader(batch_size=8, num_items=21, drop_last=drop_last), 1)
+    sources = [loader(rank=rank, world_size=2, num_items=21, drop_last=drop_last) for rank in range(2)]
+    ranks = [epoch(source, 1) for source in sources]
+    assert len(whole) == len(ranks[0]) == len(ranks[1])
+    for number, expected in enumerate(whole):
+        mixed = [item for pair in zip(*(batches[number] for batches in ranks), strict=True) for item in pair]
+        assert mixed[: sources[0].items_in_batch(number)] == expected
+
+
+def test_another_number_of_devices_goes_on_at_the_same_place_when_the_whole_batch_is_the_same():
+    first = loader(batch_size=8)
+    first.set_epoch(1)
+    batches = iter(first)
+    next(batches)
+    ranks = [loader(rank=rank, world_size=2) for rank in range(2)]
+    for rank in ranks:
+        rank.load_state_dict(first.state_dict())
+    rest = sorted(next(batches))
+    assert sorted(item for rank in ranks for batch in rank for item in batch) == rest
+
+
+def test_another_whole_batch_in_the_middle_of_an_epoch_is_said(caplog: pytest.LogCaptureFixture):
+    first = loader()
+    next(iter(first))
+    second = loader(world_size=2)
+    second.load_state_dict(first.state_dict())
+    assert "8 pictures per step on all devices instead of 4" in caplog.text
+    assert "keep data.batch_size x devices at 4" in caplog.text
+
+
+def test_another_whole_batch_after_an_epoch_begins_the_next_one(caplog: pytest.LogCaptureFixture):
+    first = loader()
+    epoch(first, 2)
+    second = loader(batch_size=2)
+    second.load_state_dict(first.state_dict())
+    assert caplog.text == ""
+    assert list(second) == epoch(loader(batch_size=2), 3)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

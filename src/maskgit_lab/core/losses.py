@@ -16,7 +16,9 @@ class MaskedLoss:
     num_hidden: Tensor  # scalar int64
 
 
-def masked_cross_entropy(logits: Tensor, tokens: Tensor, mask: Tensor, *, label_smoothing: float = 0.0) -> MaskedLoss:
+def masked_cross_entropy(
+    logits: Tensor, tokens: Tensor, mask: Tensor, *, label_smoothing: float = 0.0, denominator: Tensor | None = None
+) -> MaskedLoss:
     """Return the cross entropy on the hidden positions only, in float32 whatever the network's precision.
 
     Args:
@@ -24,6 +26,8 @@ def masked_cross_entropy(logits: Tensor, tokens: Tensor, mask: Tensor, *, label_
         tokens: (B, N) int64, the true tokens.
         mask: (B, N) bool, True = hidden.
         label_smoothing: in [0, 1).
+        denominator: scalar that the sum over hidden positions is divided by, None = their number. Where W processes share a batch,
+            the hidden positions of all of them / W: then the mean over processes is the mean over all hidden positions.
 
     Returns:
         The mean over all hidden positions of the batch; 0 for an empty mask.
@@ -32,8 +36,9 @@ def masked_cross_entropy(logits: Tensor, tokens: Tensor, mask: Tensor, *, label_
     num_hidden = mask.sum()
     loss = F.cross_entropy(hidden_logits, target, label_smoothing=label_smoothing, reduction="sum")
     correct = (hidden_logits.argmax(-1) == target).sum()
+    denominator = num_hidden.clamp(min=1) if denominator is None else denominator
     return MaskedLoss(
-        loss=loss / num_hidden.clamp(min=1),
-        accuracy=correct / num_hidden.clamp(min=1),
+        loss=loss / denominator,
+        accuracy=correct / denominator,
         num_hidden=num_hidden.to(torch.int64),
     )

@@ -4,10 +4,13 @@ Data are arrays in this process, so there are no workers. Lightning saves `state
 resumes in the middle of an epoch; a torch DataLoader would start that epoch anew.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
+log = logging.getLogger("maskgit_lab")
 
 
 class ResumableLoader:
@@ -22,7 +25,10 @@ class ResumableLoader:
         drop_last: leave out a last batch that is not full.
         rank: this process; it serves every world_size-th item of the order.
         world_size: processes. The order is cut to a multiple of it when `drop_last`, else filled up from its beginning, so that
-            all ranks serve equally many batches.
+            all ranks serve equally many batches; `items_in_batch` tells how many items of a batch count.
+
+    Batch b of all ranks together holds the items of batch b of one process with world_size * batch_size: item i of rank r is its
+    item i * world_size + r.
     """
 
     def __init__(
@@ -72,6 +78,11 @@ class ResumableLoader:
         items = len(self._rank_order(np.arange(self.num_items)))
         return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
 
+    def items_in_batch(self, batch: int) -> int:
+        """Return how many items batch number `batch` has on all ranks together, without those that only fill up."""
+        whole = self.batch_size * self.world_size
+        return whole if self.drop_last else min(whole, self.num_items - batch * whole)
+
     def __iter__(self) -> Iterator[Any]:
         # a generator: epoch and place are read when the first batch is asked for, after Lightning has set both
         start, self._resume_at = self._resume_at, 0
@@ -93,10 +104,27 @@ class ResumableLoader:
 
     def state_dict(self) -> dict[str, int]:
         """Return the place after the last batch served."""
-        return {"epoch": self.epoch, "served": self._served}
+        return {
+            "epoch": self.epoch,
+            "served": self._served,
+            "batches": len(self),
+            "items_in_batch": self.batch_size * self.world_size,
+        }
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after the last batch that was served."""
-        whole_epochs, self._resume_at = divmod(state["served"], len(self))
+        """Go on after the last batch that was served.
+
+        The place is exact when batch size x processes is what it was. Else the epoch goes on at the same batch number, which
+        repeats or leaves out some of its items; this is said on the log, and later epochs are whole.
+        """
+        batches, whole = state.get("batches", len(self)), self.batch_size * self.world_size
+        whole_epochs, self._resume_at = divmod(state["served"], batches)
+        before = state.get("items_in_batch", whole)
+        if self._resume_at and before != whole:
+            log.warning(
+                f"Resumed in the middle of an epoch with {whole} pictures per step on all devices instead of {before}: the rest "
+                "of this epoch repeats or leaves out some pictures. "
+                f"For an exact continuation keep data.batch_size x devices at {before}"
+            )
         self._served = self._resume_at
         self.epoch = state["epoch"] + whole_epochs

@@ -1,6 +1,7 @@
 """Stage 2 in Lightning: learn to predict hidden tokens (masked visual token modeling).
 
-Every random number of a step is drawn from (seed, stream, epoch, batch), so that a resumed run equals an uninterrupted one.
+Every random number of a step is drawn from (seed, stream, epoch, batch), so that a resumed run equals an uninterrupted one. Holes
+and masks are drawn for the batch of all processes together (core.batch_share): two processes train as one with twice the batch.
 """
 
 from typing import Any
@@ -9,10 +10,12 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.core.losses import MaskedLoss, masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask, token_mask
 from maskgit_lab.core.randomness import counter_seed, generator
 from maskgit_lab.core.schedules import MaskSchedule
+from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.models.filling import HOLE_GREY
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -20,6 +23,7 @@ from maskgit_lab.training.optim import AdamSettings
 
 TOKENIZER_KEY = "tokenizer_sha256"
 Batch = dict[str, Tensor]
+FOR_ALL_RANKS = 0  # last counter of a draw: the numbers are the same on every process
 
 
 class MaskedTokenModule(L.LightningModule):
@@ -64,10 +68,23 @@ class MaskedTokenModule(L.LightningModule):
         self.seed = seed
         self.holes: Tensor | None
         self.register_buffer("holes", holes, persistent=False)
+        self._ddp_params_and_buffers_to_ignore = [
+            "holes"
+        ]  # the same on all ranks: DDP would send the bank at every step
 
     def setup(self, stage: str) -> None:
         """Move the tokenizer to the device; Lightning does not know it."""
         self.tokenizer.to(self.device)
+        if self.trainer.world_size > 1:
+            self._require_one_tokenizer()
+
+    def _require_one_tokenizer(self) -> None:
+        strategy, own = self.trainer.strategy, self.tokenizer.sha256
+        if not strategy.reduce_boolean_decision(strategy.broadcast(own) == own):
+            raise ValueError(
+                f"the processes of this run have different tokenizers (this one {own[:12]}): "
+                "hydra.run.dir and paths.cache must be folders that all of them see"
+            )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make dropout a function of the step: Lightning restores no generator on resume."""
@@ -75,37 +92,54 @@ class MaskedTokenModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch with fresh masks."""
-        result = self._masked_loss(batch, "train", self.current_epoch, batch_idx, self.global_rank)
-        self.log("train/loss", result.loss.detach(), prog_bar=True)
-        self.log("train/token_accuracy", result.accuracy)
+        trainer = self.trainer
+        share = BatchShare(len(batch["tokens"]) * trainer.world_size, trainer.global_rank, trainer.world_size)
+        counters = (self.current_epoch, batch_idx, FOR_ALL_RANKS)
+        result = self._masked_loss(batch, "train", *counters, share=share)
+        logged = torch.stack([result.loss.detach(), result.accuracy])
+        if trainer.world_size > 1:
+            torch.distributed.all_reduce(logged)  # one message; sync_dist would wait at a barrier for each value
+            logged /= trainer.world_size
+        self.log("train/loss", logged[0], prog_bar=True)
+        self.log("train/token_accuracy", logged[1])
         return result.loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the loss with the same masks every epoch."""
-        result = self._masked_loss(batch, "val", 0, batch_idx, self.global_rank)
-        size = batch["tokens"].shape[0]
-        self.log("val/loss", result.loss, prog_bar=True, batch_size=size, sync_dist=True)
-        self.log("val/token_accuracy", result.accuracy, batch_size=size, sync_dist=True)
+        """Log the loss with the same masks every epoch; exact for any number of processes, pictures that fill up left out."""
+        trainer, loader = self.trainer, self.trainer.val_dataloaders
+        assert isinstance(loader, ResumableLoader)
+        share = BatchShare(loader.items_in_batch(batch_idx), trainer.global_rank, trainer.world_size)
+        result = self._masked_loss(batch, "val", 0, batch_idx, FOR_ALL_RANKS, share=share)
+        self.log("val/loss", result.loss, prog_bar=True, batch_size=share.num_items, sync_dist=True)
+        self.log("val/token_accuracy", result.accuracy, batch_size=share.num_items, sync_dist=True)
 
-    def measured_loss(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of a batch with the masks that validation batch number `batch_idx` gets."""
-        return self._masked_loss(batch, "val", 0, batch_idx, self.global_rank).loss
+    def measured_loss(self, batch: Batch, batch_idx: int, share: BatchShare | None = None) -> Tensor:
+        """Return the loss of a batch, or of this process's share, with the masks that validation batch number `batch_idx` gets."""
+        return self._masked_loss(batch, "val", 0, batch_idx, FOR_ALL_RANKS, share=share).loss
 
-    def _masked_loss(self, batch: Batch, stream: str, *counters: int) -> MaskedLoss:
+    def _masked_loss(self, batch: Batch, stream: str, *counters: int, share: BatchShare | None = None) -> MaskedLoss:
         tokens = batch["tokens"]
-        candidates, visible, context = torch.ones_like(tokens, dtype=torch.bool), tokens, None
+        size = len(tokens)
+        share = share or BatchShare(num_items=size)
+        candidates = torch.ones(share.num_items, tokens.shape[1], dtype=torch.bool, device=tokens.device)
+        visible, context = tokens, None
         if self.holes is not None:
-            holes = self._draw_holes(len(tokens), f"{stream}/holes", *counters)
-            candidates = token_mask(holes, grid=self.tokenizer.grid)
+            all_holes = self._draw_holes(share.num_items, f"{stream}/holes", *counters)
+            candidates = token_mask(all_holes, grid=self.tokenizer.grid)
+            holes = share.own(all_holes, size)
             masked = batch["images"].masked_fill(holes[..., None], HOLE_GREY)
             context = self.model.read_context(masked, holes)
             if self.encode_masked:
-                visible = torch.where(candidates, tokens, self.tokenizer.encode(masked))
-        mask = sample_mvtm_mask(
+                visible = torch.where(share.own(candidates, size), tokens, self.tokenizer.encode(masked))
+        all_masks = sample_mvtm_mask(
             candidates, schedule=self.mask_schedule, generator=generator(self.seed, f"{stream}/mask", *counters)
         )
+        mask = share.own(all_masks, size) & share.counts(size, tokens.device)[:, None]
         logits = self.model(visible.masked_fill(mask, self.model.transformer.mask_token_id), context)
-        return masked_cross_entropy(logits, tokens, mask, label_smoothing=self.label_smoothing)
+        return masked_cross_entropy(
+            logits, tokens, mask, label_smoothing=self.label_smoothing,
+            denominator=all_masks.sum().clamp(min=1) / share.num_ranks,
+        )  # fmt: skip
 
     def _draw_holes(self, batch_size: int, stream: str, *counters: int) -> Tensor:
         """Take holes (B, H, W) from the bank, each flipped and transposed at random, eight shapes from one."""
@@ -140,7 +174,12 @@ class MaskedTokenModule(L.LightningModule):
             raise ValueError(
                 "trainer.gradient_clip_val does not go with trainer.precision=16-mixed here: use bf16-mixed or clip nothing (null)"
             )
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+        # a strategy that shards the weights knows the norm of the whole; this process sees its shards alone
+        sharded_clip = getattr(self.trainer.model, "clip_grad_norm_", None)
+        if sharded_clip is not None:
+            sharded_clip(gradient_clip_val)
+        else:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record which tokenizer the tokens came from."""

@@ -8,12 +8,13 @@ import torch
 BF16_ADVANTAGE = 1.3
 
 
-def resolve_precision(precision: str, accelerator: str) -> tuple[str, str]:
+def resolve_precision(precision: str, accelerator: str, *, alone: bool = True) -> tuple[str, str]:
     """Return Lightning's precision for a configured one and a sentence that says why.
 
     Args:
         precision: "auto" or one of Lightning's names, which passes through.
         accelerator: Lightning's accelerator; "auto" takes CUDA where there is one.
+        alone: one process trains. Several on the CPU do not measure: each might choose another precision.
     """
     if precision != "auto":
         return precision, f"precision {precision} as configured"
@@ -22,6 +23,11 @@ def resolve_precision(precision: str, accelerator: str) -> tuple[str, str]:
         return chosen, f"precision {chosen} on {torch.cuda.get_device_name()}"
     if accelerator not in ("cpu", "auto"):
         return "32-true", f"precision 32-true on {accelerator}"
+    if not alone:
+        return (
+            "32-true",
+            "precision 32-true on several processes; trainer.precision=bf16-mixed where the CPU is fast in it",
+        )
     ratio = _product_seconds(torch.float32) / _product_seconds(torch.bfloat16)
     chosen = "bf16-mixed" if ratio > BF16_ADVANTAGE else "32-true"
     return chosen, f"precision {chosen}: bf16 products run {ratio:.1f}x as fast as float32 here"

@@ -1,43 +1,82 @@
-"""Ctrl-C between two batches, never inside one, so that the checkpoint it leaves continues exactly where training stopped."""
+"""Ctrl-C between two batches, never inside one, so that the checkpoint it leaves continues exactly where training stopped.
+
+Where several processes train together they stop after the same batch, and one that fails takes the others with it.
+"""
 
 import logging
 import signal
+import subprocess
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+import torch.distributed
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 log = logging.getLogger("maskgit_lab")
 
+GRACE = 10.0  # seconds in which the other processes may say why they failed
+
 
 class StopBetweenBatches(Callback):
-    """Treat the first Ctrl-C like SIGTERM, which Lightning answers after the current batch; a second one stops at once.
+    """Treat the first Ctrl-C like SIGTERM, which is answered after the current batch; a second one stops at once.
 
     Lightning itself answers Ctrl-C wherever it strikes, which may be between an update of the weights and the count of that update.
+    With several processes its answer to SIGTERM talks to the others from inside the signal handler, which may be in the middle of
+    another conversation; here each process notes the signal and all agree after the batch.
+
+    Args:
+        record: told of an error that ends the training; returns whether it is the first, which the others only follow from.
     """
 
-    def __init__(self) -> None:
-        self._before: Any = None
+    def __init__(self, *, record: Callable[[BaseException], bool] = lambda error: True) -> None:
+        self.record = record
+        self._before: dict[signal.Signals, Any] = {}
         self._pressed = False
+        self._told_to_stop = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take over Ctrl-C; by now Lightning listens to SIGTERM."""
-        self._pressed = False
-        self._before = signal.signal(signal.SIGINT, self._on_ctrl_c)
+        """Take over Ctrl-C and, with several processes, SIGTERM; by now Lightning listens to it."""
+        self._pressed = self._told_to_stop = False
+        self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_ctrl_c)
+        if trainer.world_size > 1:
+            self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Stop on all processes when one was told to."""
+        self._agree(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop on all processes when one was told to."""
+        if not trainer.sanity_checking:
+            self._agree(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Give Ctrl-C back."""
+        """Give the signals back."""
         self._give_back()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Give Ctrl-C back."""
+        """Give the signals back; after a failure, part from the other processes."""
         self._give_back()
+        if trainer.world_size > 1 and not isinstance(exception, SIGTERMException):
+            _part(trainer, at_once=self.record(exception))
+
+    def _agree(self, trainer: L.Trainer) -> None:
+        if trainer.world_size == 1:
+            return
+        told = torch.tensor(float(self._told_to_stop), device=trainer.strategy.root_device)
+        torch.distributed.all_reduce(told)  # not the strategy's reduce, which waits at a barrier first
+        if told:
+            # what Lightning's own handler sets, and what its loops look at
+            trainer._signal_connector.received_sigterm = True
 
     def _give_back(self) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        for number, handler in self._before.items():
+            if handler is not None:  # None: it was not installed from Python
+                signal.signal(number, handler)
+        self._before = {}
 
     def _on_ctrl_c(self, signal_number: int, frame: FrameType | None) -> None:
         if self._pressed:
@@ -45,3 +84,31 @@ class StopBetweenBatches(Callback):
         self._pressed = True
         log.info("\nStopping after this batch; Ctrl-C again stops at once")
         signal.raise_signal(signal.SIGTERM)
+
+    def _on_sigterm(self, signal_number: int, frame: FrameType | None) -> None:
+        self._told_to_stop = True
+
+
+def _part(trainer: L.Trainer, *, at_once: bool) -> None:
+    """Leave the other processes and end those that this one started, after a while in which they may say why they failed."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint):
+            callback.save_on_exception = False  # a checkpoint is made by all processes together
+    abort = getattr(torch.distributed.group.WORLD, "abort", None)
+    if abort is not None:
+        abort()  # or leaving waits for what the others have yet to send
+    leave_process_group()
+    launched: list[subprocess.Popen] = getattr(trainer.strategy.launcher, "procs", [])
+    started = list(launched)
+    launched.clear()  # Lightning's observer would kill this process when one of these fails, before it has told what happened
+    for process in started:
+        try:
+            process.wait(0 if at_once else GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def leave_process_group() -> None:
+    """End the conversation with the other processes; without it a metric would go on asking them."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

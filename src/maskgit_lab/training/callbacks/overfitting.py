@@ -1,7 +1,7 @@
 """Measure the training pictures as the validation pictures are measured, so that the gap between the two means something.
 
 The running `train/loss` averages over fresh masks, dropout and weights that change; `train/fixed_loss` has the masks, the holes
-and the evaluation mode of `val/loss`.
+and the evaluation mode of `val/loss`. Several processes share its batches as they share those of validation.
 """
 
 import lightning as L
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.training.module import MaskedTokenModule
 
@@ -32,13 +33,15 @@ class FixedTrainLoss(Callback):
             return
         assert isinstance(pl_module, MaskedTokenModule)
         total, count = torch.zeros((), device=pl_module.device), 0
-        for number, indices in enumerate(self._batches(data)):
-            batch = pl_module.transfer_batch_to_device(data.train_batch(indices), pl_module.device, 0)
+        for number, indices in enumerate(self._batches(data, trainer.world_size)):
+            share = BatchShare(len(indices), trainer.global_rank, trainer.world_size)
+            own = share.own(torch.from_numpy(indices), -(-len(indices) // trainer.world_size))
+            batch = pl_module.transfer_batch_to_device(data.train_batch(own.numpy()), pl_module.device, 0)
             with trainer.precision_plugin.forward_context():
-                total += pl_module.measured_loss(batch, number) * len(indices)
+                total += pl_module.measured_loss(batch, number, share) * len(indices)
             count += len(indices)
-        pl_module.log("train/fixed_loss", total / count, rank_zero_only=True)
+        pl_module.log("train/fixed_loss", total / count, sync_dist=True)
 
-    def _batches(self, data: InpaintingDataModule) -> list[np.ndarray]:
-        indices = np.arange(min(self.num_images, len(data.splits.train)))
-        return [indices[start : start + data.val_batch_size] for start in range(0, len(indices), data.val_batch_size)]
+    def _batches(self, data: InpaintingDataModule, world_size: int) -> list[np.ndarray]:
+        indices, size = np.arange(min(self.num_images, len(data.splits.train))), data.val_batch_size * world_size
+        return [indices[start : start + size] for start in range(0, len(indices), size)]

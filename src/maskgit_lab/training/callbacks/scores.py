@@ -1,6 +1,7 @@
 """Fill validation pictures each epoch and score them: the distance of distributions beside measures of the hole alone.
 
-The features and all arithmetic are float32 outside autocast: half precision moves the distance more than the seed does.
+Several processes share the pictures and gather features and sums before a score is computed, so that each picture counts once. The
+features and all arithmetic are float32 outside autocast: half precision moves the distance more than the seed does.
 """
 
 import lightning as L
@@ -62,10 +63,15 @@ class InpaintingScores(Callback):
         )
         self._update(filler, trainer.global_rank, trainer.world_size)
         for name, metric in {self.distance_name: self.distance, **self.hole_metrics}.items():
-            pl_module.log(f"val/{name}", float(metric.compute()), rank_zero_only=True)
+            pl_module.log(f"val/{name}", float(metric.compute()), sync_dist=True)  # the same number on every rank
 
     def _update(self, filler: Filler, rank: int, world_size: int) -> None:
         mine = np.arange(rank, len(self.pictures.images), world_size)
+        if len(self.pictures.images) < world_size:
+            raise ValueError(
+                f"data.num_val_fills ({len(self.pictures.images)}) must be at least the number of processes ({world_size}): "
+                "each fills its share. callbacks.scores=null leaves the scores out"
+            )
         truth = self.pictures.truth
         assert truth is not None
         device = filler.tokenizer.device

@@ -1,0 +1,55 @@
+"""Several processes of one run: which one this is, and the run folder they share.
+
+Lightning starts the other processes itself, and hands them the run folder; torchrun and srun start all of them at once.
+"""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+# as Lightning reads them: torchrun, Lightning's own launcher, srun
+RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+POLL = 0.5  # seconds between two looks for a file
+
+
+def process_rank() -> int:
+    """Return the rank of this process, 0 for one that is alone."""
+    return next((int(os.environ[name]) for name in RANK_VARIABLES if name in os.environ), 0)
+
+
+def shared_run_dir(fresh: str) -> str:
+    """Return one folder for all processes that were started together; `fresh` holds the time, which differs between them.
+
+    torchrun: the first process tells the others through torchrun's own store. srun with several tasks: named after job and step.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return _told_by_first(fresh)
+    if "SLURM_STEP_ID" in os.environ and int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+        parts = [os.environ[name] for name in ("SLURM_JOB_ID", "SLURM_STEP_ID")]
+        restarts = os.environ.get("SLURM_RESTART_COUNT", "0")  # a requeued job keeps its id
+        return str(Path(fresh).with_name("-".join(["slurm", *parts, *([restarts] if restarts != "0" else [])])))
+    return fresh
+
+
+def _told_by_first(value: str) -> str:
+    from torch.distributed import TCPStore
+
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    key = f"maskgit_lab/run_dir/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    if process_rank() == 0:
+        store.set(key, value)
+        return value
+    return store.get(key).decode()  # waits until it is there
+
+
+def quiet() -> None:
+    """Let this process log warnings alone: the first one speaks for all."""
+    logging.getLogger().setLevel(logging.WARNING)
+
+
+def wait_for(path: Path) -> Path:
+    """Wait until another process has made a file; whoever started the processes ends this one if the other fails."""
+    while not path.is_file():
+        time.sleep(POLL)
+    return path

@@ -1,0 +1,23 @@
+"""How many devices a configuration asks for, and whether they are there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+
+def asks_for_one_device(devices: Any, num_nodes: int = 1) -> bool:
+    """Return whether `trainer.devices` is one device, written as Lightning reads it: 1, "1", [3]; "auto" and -1 may be several."""
+    return num_nodes == 1 and (
+        devices in (1, "1") or (isinstance(devices, Sequence) and not isinstance(devices, str) and len(devices) == 1)
+    )
+
+
+def check_accelerator(accelerator: str) -> None:
+    """Raise ValueError when a GPU is asked for and there is none, before anything is trained."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if (accelerator == "cuda" and not cuda) or (accelerator == "gpu" and not (cuda or mps)):
+        raise ValueError(
+            f"trainer.accelerator={accelerator}: torch finds no GPU here. trainer.accelerator=auto takes what there is; "
+            "trainer=cpu_ddp runs two processes on the CPU"
+        )
