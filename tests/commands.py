@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from tests.warm import WarmProcess
 
 SMALL_RUN = (
     "data.source.num_train=96", "data.source.num_val=24", "data.source.num_test=16", "data.num_train_holes=32",
@@ -14,6 +17,7 @@ SMALL_RUN = (
     "trainer.accelerator=cpu", "trainer.precision=32-true", "decode.figure_steps=4",
 )  # fmt: skip
 TIMEOUT = 240  # seconds
+WARM = WarmProcess()
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -27,7 +31,18 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end and return it with its output."""
+    """Run a command to its end and return it with its output; `tests.warm` says why no interpreter is started."""
+    with tempfile.TemporaryDirectory() as outputs:
+        out, err = Path(outputs, "out"), Path(outputs, "err")
+        status = WARM.run({
+            "module": module, "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
+            "stderr": str(err), "timeout": TIMEOUT,
+        })  # fmt: skip
+        return subprocess.CompletedProcess(command(module, *arguments), status, out.read_text(), err.read_text())
+
+
+def run_cold(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in an interpreter of its own, imports and all."""
     return subprocess.run(
         command(module, *arguments), cwd=cwd, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT,
         check=False,

@@ -12,7 +12,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the processes share the cores
 
-from tests.commands import SMALL_RUN, run
+from tests.commands import SMALL_RUN, run_cold
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Made:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     cwd, home = tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("home")
-    answer = run("train", "experiment=cosine", *SMALL_RUN, cwd=cwd, home=home)
+    # in an interpreter of its own: what imports print is looked at too
+    answer = run_cold("train", "experiment=cosine", *SMALL_RUN, cwd=cwd, home=home)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     (folder,) = (cwd / "runs" / "cosine").iterdir()
     return Made(cwd, home, folder, answer)

@@ -37,7 +37,9 @@ class Sweep:
 
 
 def swept(cwd: Path, name: str, *arguments: str) -> Sweep:
-    answer = run("train", *SMALL_RUN, *arguments, f"name={name}", cwd=cwd, home=cwd / "home")
+    flags = [word for word in arguments if word == "-m"]
+    overrides = [word for word in arguments if word != "-m"]
+    answer = run("train", *flags, *SMALL_RUN, *overrides, f"name={name}", cwd=cwd, home=cwd / "home")
     folders = sorted((cwd / "runs" / "sweeps" / name).glob("*"))
     return Sweep(cwd, answer, folders[-1] if folders else cwd)
 
