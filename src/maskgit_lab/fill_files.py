@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 from PIL import Image
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from maskgit_lab.config import build, plain
 from maskgit_lab.data.holes import draw_holes

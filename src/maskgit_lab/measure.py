@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from torchmetrics import Metric
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from maskgit_lab.composition import decode_settings, with_tokenizer
 from maskgit_lab.config import build, config_dir

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.data.cat_painter import Face, Field, Picture, blend, smooth_noise

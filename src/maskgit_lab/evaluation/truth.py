@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.evaluation.features import Extractor
