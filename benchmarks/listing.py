@@ -1,9 +1,9 @@
 """The lab's own procedure, written plainly, as a course listing has it: the other side of every benchmark.
 
-float32, eager, separate query, key and value projections, attention written out with dropout 0.1, every picture encoded by the VQGAN
-in every step, Python loops over the batch for masks and top-k, one picture at a time in decoding with every step turned into pixels,
-and one whole decode for every cell of the table. It is no straw man: nothing is slower than that way of writing makes it, and it
-gives the results of this package.
+float32, eager, separate query, key and value projections, attention written out with dropout 0.1, every picture encoded by the
+VQGAN in every step, Python loops over the batch for masks and top-k, one picture at a time in decoding with every step turned into
+pixels, and one whole decode for every cell of the table. It is no straw man: nothing is slower than that way of writing makes it,
+and it gives the results of this package.
 """
 
 import math
