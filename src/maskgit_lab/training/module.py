@@ -11,6 +11,7 @@ from torch import Tensor
 
 from maskgit_lab.core.losses import MaskedLoss, masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask, token_mask
+from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.randomness import counter_seed, generator
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.models.filling import HOLE_GREY
@@ -104,7 +105,8 @@ class MaskedTokenModule(L.LightningModule):
         mask = sample_mvtm_mask(
             candidates, schedule=self.mask_schedule, generator=generator(self.seed, f"{stream}/mask", *counters)
         )
-        logits = self.model(visible.masked_fill(mask, self.model.transformer.mask_token_id), context)
+        hidden = Positions.of(mask, mask.sum(1).tolist())
+        logits = self.model(visible.masked_fill(mask, self.model.transformer.mask_token_id), context, hidden)
         return masked_cross_entropy(logits, tokens, mask, label_smoothing=self.label_smoothing)
 
     def _draw_holes(self, batch_size: int, stream: str, *counters: int) -> Tensor:
