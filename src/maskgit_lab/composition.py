@@ -149,7 +149,9 @@ def build_model(cfg: DictConfig, tokenizer: FrozenTokenizer) -> MaskedTokenModel
 def decode_settings(cfg: DictConfig) -> DecodeSettings:
     """Read the decoding settings, checked before anything is trained."""
     keys = ("num_steps", "sweet_spot", "choice_temperature", "mask_dilation")
-    return DecodeSettings(schedule=build(cfg.mask_schedule), **{key: cfg.decode[key] for key in keys})
+    values = {key: cfg.decode[key] for key in keys}
+    # runs of before 0.2 do not have it
+    return DecodeSettings(schedule=build(cfg.mask_schedule), refresh_every=cfg.decode.get("refresh_every"), **values)
 
 
 def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:

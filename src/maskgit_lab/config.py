@@ -51,6 +51,7 @@ class InpaintDecode:
     sweet_spot: int | None = None
     choice_temperature: float | None = None
     mask_dilation: int | None = None
+    refresh_every: int | None = None
 
 
 @dataclass

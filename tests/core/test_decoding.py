@@ -124,6 +124,20 @@ def test_an_image_decodes_alike_alone_and_in_a_batch():
         assert torch.equal(alone.tokens[0], batch.tokens[row])
 
 
+def test_full_images_leave_the_batch():
+    tokens, mask = example()
+    mask[:, :] = False
+    mask[1, :2] = mask[3, :] = True  # two hidden tokens are revealed within two of seven steps, the empty ones at once
+    seen = []
+
+    def watched(t):
+        seen.append(len(t))
+        return predict(t)
+
+    decode(watched, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
+    assert seen == [2, 2, 2, 2, 1, 1, 1]
+
+
 def test_order_noise_acts_on_the_log_probability_and_fades():
     # at temperature 0 the most confident tokens come first; the noise may only blur that order
     tokens, mask = example(batch=64, seed=10)

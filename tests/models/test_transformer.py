@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.transformer import BidirectionalTransformer, SelfAttention
 
 SMALL = {
@@ -64,3 +65,60 @@ def test_base_size_has_the_labs_parameter_count():
 def test_dim_that_does_not_divide_into_heads_is_refused_by_its_keys():
     with pytest.raises(ValueError, match=r"model\.dim \(30\).*model\.num_heads \(4\)"):
         BidirectionalTransformer(**{**SMALL, "dim": 30})
+
+
+def some_positions(share=0.4, batch=3):
+    mask = torch.rand(batch, 16) < share
+    mask[1] = False  # an image without any
+    return mask, Positions.of(mask, mask.sum(1).tolist())
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("context", [False, True])
+def test_logits_at_some_positions_equal_those_of_the_whole_grid(norm_first, context):
+    torch.manual_seed(0)
+    model = BidirectionalTransformer(**SMALL, norm_first=norm_first).eval()
+    tokens, extra = torch.randint(13, (3, 16)), torch.randn(3, 16, 32) if context else None
+    mask, positions = some_positions()
+    torch.testing.assert_close(model(tokens, extra, positions), model(tokens, extra)[mask], rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_at_some_positions_equal_those_of_the_whole_grid():
+    torch.manual_seed(0)
+    model = BidirectionalTransformer(**SMALL)
+    tokens = torch.randint(13, (3, 16))
+    mask, positions = some_positions()
+    gradients = []
+    for logits in (model(tokens, None, positions), model(tokens)[mask]):
+        model.zero_grad()
+        logits.square().sum().backward()
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    for ours, whole in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, whole, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_refreshing_everything_is_a_whole_pass(norm_first):
+    torch.manual_seed(0)
+    model = BidirectionalTransformer(**SMALL, norm_first=norm_first).eval()
+    before, after, extra = *torch.randint(13, (2, 3, 16)), torch.randn(3, 16, 32)
+    mask, wanted = some_positions()
+    everything = Positions.of(torch.ones_like(mask), [16] * 3)
+    with torch.no_grad():
+        logits, memory = model.remembering(before, extra, wanted)
+        torch.testing.assert_close(logits, model(before, extra)[mask], rtol=1e-5, atol=1e-5)
+        refreshed = model.refresh(after, extra, memory, everything, wanted)
+        torch.testing.assert_close(refreshed, model(after, extra)[mask], rtol=1e-5, atol=1e-5)
+
+
+def test_refreshing_what_changed_is_exact_in_one_block_and_close_in_more():
+    torch.manual_seed(0)
+    for layers, tolerance in ((1, 1e-5), (2, 0.5)):
+        model = BidirectionalTransformer(**{**SMALL, "num_layers": layers}).eval()
+        before, (mask, changed) = torch.randint(13, (3, 16)), some_positions()
+        after = torch.where(mask, (before + 1) % 13, before)
+        with torch.no_grad():
+            _, memory = model.remembering(before, None, changed)
+            refreshed = model.refresh(after, None, memory, changed, changed)
+            exact = model(after)[mask]
+        assert float((refreshed - exact).norm() / exact.norm()) < tolerance

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
@@ -30,9 +31,9 @@ class Spy(MaskedTokenModel):
         super().__init__(transformer=inner.transformer, context=inner.context)
         self.tokens: list[Tensor] = []
 
-    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, context: Tensor | None = None, positions: Positions | None = None) -> Tensor:
         self.tokens.append(tokens)
-        return super().forward(tokens, context)
+        return super().forward(tokens, context, positions)
 
 
 def module(**changes: Any) -> MaskedTokenModule:

@@ -22,7 +22,7 @@ def masked_cross_entropy(
     """Return the cross entropy on the hidden positions only, in float32 whatever the network's precision.
 
     Args:
-        logits: (B, N, V) float; V may include the mask token.
+        logits: (B, N, V) float, or (M, V) at the hidden positions alone; V may include the mask token.
         tokens: (B, N) int64, the true tokens.
         mask: (B, N) bool, True = hidden.
         label_smoothing: in [0, 1).
@@ -32,7 +32,8 @@ def masked_cross_entropy(
     Returns:
         The mean over all hidden positions of the batch; 0 for an empty mask.
     """
-    hidden_logits, target = logits[mask].float(), tokens[mask]  # (M, V), (M,)
+    hidden_logits = (logits if logits.ndim == 2 else logits[mask]).float()  # (M, V)
+    target = tokens[mask]  # (M,)
     num_hidden = mask.sum()
     loss = F.cross_entropy(hidden_logits, target, label_smoothing=label_smoothing, reduction="sum")
     correct = (hidden_logits.argmax(-1) == target).sum()

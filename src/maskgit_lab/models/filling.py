@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeTrace, checked_stop, decode
+from maskgit_lab.core.decoding import DecodeTrace, Predictor, checked_stop, decode_hidden
 from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.schedules import MaskSchedule
+from maskgit_lab.models.hidden_prediction import HiddenPrediction, RefreshedPrediction
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
@@ -24,11 +26,14 @@ class DecodeSettings:
     sweet_spot: int | None = None  # stop after this many steps; None = all
     choice_temperature: float = 4.5
     mask_dilation: int = 0  # cells by which the hidden region grows beyond the touched cells
+    refresh_every: int | None = None  # full passes every so many steps, cells of the hole in between; None or 1 = exact
 
     def __post_init__(self) -> None:
         checked_stop(num_steps=self.num_steps, sweet_spot=self.sweet_spot, choice_temperature=self.choice_temperature)
         if self.mask_dilation < 0:
             raise ValueError(f"decode.mask_dilation must be at least 0 cells, got {self.mask_dilation}")
+        if self.refresh_every is not None and self.refresh_every < 1:
+            raise ValueError(f"decode.refresh_every must be at least 1 step or null, got {self.refresh_every}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,14 @@ def read_masked(
     return Masked(images=images, holes=holes, tokens=tokenizer.encode(masked), mask=mask, context=context)
 
 
+def first_logits(model: MaskedTokenModel, masked: Masked, *, autocast: torch.dtype | None = None) -> Tensor:
+    """Return the logits (M, V + 1) of all hidden tokens at once: the first step of every schedule and seed."""
+    hidden = Positions.of(masked.mask, masked.mask.sum(1).tolist())
+    tokens = masked.tokens.masked_fill(masked.mask, model.transformer.mask_token_id)
+    with torch.no_grad(), torch.autocast(masked.tokens.device.type, dtype=autocast, enabled=autocast is not None):
+        return model(tokens, masked.context, hidden)
+
+
 def decode_masked(
     model: MaskedTokenModel,
     masked: Masked,
@@ -97,11 +110,24 @@ def decode_masked(
     settings: DecodeSettings,
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
+    first: Tensor | None = None,
 ) -> DecodeTrace:
-    """Predict the hidden tokens along the schedule; one generator per picture, so that it does not depend on its batch."""
-    with torch.autocast(masked.tokens.device.type, dtype=autocast, enabled=autocast is not None):
-        return decode(
-            lambda tokens: model(tokens, masked.context),
+    """Predict the hidden tokens along the schedule; one generator per picture, so that it does not depend on its batch.
+
+    Args:
+        model: in evaluation mode.
+        masked: what to fill.
+        settings: how.
+        generators: of the order noise.
+        autocast: precision of the network's matrix products, None = as the weights are.
+        first: of `first_logits`, where several decodes of the same pictures share it; not used with partial refresh.
+    """
+    predict: Predictor = HiddenPrediction(model, masked.context, first=first)
+    if settings.refresh_every is not None and settings.refresh_every > 1:
+        predict = RefreshedPrediction(model, masked.context, mask=masked.mask, every=settings.refresh_every)
+    with torch.no_grad(), torch.autocast(masked.tokens.device.type, dtype=autocast, enabled=autocast is not None):
+        return decode_hidden(
+            predict,
             masked.tokens,
             masked.mask,
             schedule=settings.schedule,

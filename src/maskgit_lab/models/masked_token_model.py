@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.context import PixelContext
 from maskgit_lab.models.transformer import BidirectionalTransformer
 
@@ -25,6 +26,6 @@ class MaskedTokenModel(nn.Module):
             return None
         return self.context(images.permute(0, 3, 1, 2).float() / 255, holes)
 
-    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return logits (B, N, V + 1) for tokens (B, N)."""
-        return self.transformer(tokens, context)
+    def forward(self, tokens: Tensor, context: Tensor | None = None, positions: Positions | None = None) -> Tensor:
+        """Return logits (B, N, V + 1) for tokens (B, N), or (M, V + 1) where only some positions are wanted."""
+        return self.transformer(tokens, context, positions)

@@ -1,15 +1,39 @@
 """The bidirectional transformer that predicts hidden tokens.
 
 Sizes and initialisation follow the lab's network (15 post-norm blocks at its `base` size); the module is written with one fused
-query-key-value projection and torch's `scaled_dot_product_attention`, which equals the written-out softmax to float32 rounding.
+query-key-value projection, which equals the lab's to float32 rounding. Where only some positions are wanted, the last block and
+the head run on those alone; where only some tokens changed, `refresh` recomputes them against the keys and values of the others.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maskgit_lab.core.positions import Positions
+from maskgit_lab.models.attention import Dropout, attend
+
 LAYER_NORM_EPS = 1e-12  # the lab's value; the larger defaults change its checkpoints' outputs
 INIT_STD = 0.02
+
+
+@dataclass
+class KeysValues:
+    """What one block's attention remembers of every position; `refresh` writes into it."""
+
+    keys: Tensor  # (B, N, heads, d)
+    values: Tensor  # (B, N, heads, d)
+
+    def write(self, rows: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Replace the rows (M,) of the flattened batch with keys and values (M, heads, d)."""
+        self.keys.flatten(0, 1).index_copy_(0, rows, keys)
+        self.values.flatten(0, 1).index_copy_(0, rows, values)
+
+    def of(self, images: Tensor) -> "KeysValues":
+        """Return those of some images (B',) of the batch."""
+        return KeysValues(self.keys.index_select(0, images), self.values.index_select(0, images))
 
 
 class SelfAttention(nn.Module):
@@ -26,12 +50,42 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, dim) to (B, N, dim)."""
-        batch, num_tokens, dim = x.shape
-        qkv = self.qkv(x).view(batch, num_tokens, 3, self.num_heads, dim // self.num_heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, dim / heads)
+        q, k, v = self._heads(self.qkv(x), 3)
+        return self.out(self._mixed(q, k, v).flatten(2))
+
+    def at(self, x: Tensor, positions: Positions) -> Tensor:
+        """Map (B, N, dim) to (M, dim): the output at some positions, which see all of them."""
+        dim = x.shape[-1]
+        weight, bias = self.qkv.weight, self.qkv.bias
+        k, v = self._heads(F.linear(x, weight[dim:], bias[dim:]), 2)
+        (q,) = self._heads(F.linear(positions.take(x), weight[:dim], bias[:dim]), 1)
+        return self._packed(q, k, v, positions)
+
+    def remembering(self, x: Tensor) -> tuple[Tensor, KeysValues]:
+        """Return the output of `forward` and the keys and values behind it."""
+        q, k, v = self._heads(self.qkv(x), 3)
+        return self.out(self._mixed(q, k, v).flatten(2)), KeysValues(k.contiguous(), v.contiguous())
+
+    def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
+        """Map the changed rows (M, dim) to (M, dim), or to those `wanted` among them, against remembered keys and values."""
+        q, k, v = self._heads(self.qkv(x), 3)
+        memory.write(changed.rows, k, v)
+        if wanted is not None:
+            q = q.index_select(0, torch.searchsorted(changed.rows, wanted.rows))
+        return self._packed(q, memory.keys, memory.values, changed if wanted is None else wanted)
+
+    def _heads(self, projected: Tensor, parts: int) -> tuple[Tensor, ...]:
+        """Split (..., parts * dim) into parts of (..., heads, d)."""
+        return projected.unflatten(-1, (parts, self.num_heads, -1)).unbind(-3)
+
+    def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend from (B, Q, heads, d) to (B, N, heads, d)."""
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-        return self.out(mixed.transpose(1, 2).reshape(batch, num_tokens, dim))
+        return attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), dropout=dropout).transpose(1, 2)
+
+    def _packed(self, q: Tensor, k: Tensor, v: Tensor, positions: Positions) -> Tensor:
+        """Attend from packed queries (M, heads, d), each to its own image."""
+        return self.out(positions.pack(self._mixed(positions.spread(q), k, v)).flatten(1))
 
 
 class Block(nn.Module):
@@ -46,14 +100,36 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, dim))
         self.norm1 = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.norm2 = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(p=dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, dim) to (B, N, dim)."""
+        return self._after_attention(x, self.attention(self._attention_input(x)))
+
+    def at(self, x: Tensor, positions: Positions) -> Tensor:
+        """Map (B, N, dim) to (M, dim): the output at some positions."""
+        return self._after_attention(positions.take(x), self.attention.at(self._attention_input(x), positions))
+
+    def remembering(self, x: Tensor) -> tuple[Tensor, KeysValues]:
+        """Return the output of `forward` and what `refresh` needs of it."""
+        mixed, memory = self.attention.remembering(self._attention_input(x))
+        return self._after_attention(x, mixed), memory
+
+    def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
+        """Map the changed rows (M, dim) to their output, or that of the `wanted` among them."""
+        mixed = self.attention.refresh(self._attention_input(x), memory, changed, wanted)
+        if wanted is not None:
+            x = x.index_select(0, torch.searchsorted(changed.rows, wanted.rows))
+        return self._after_attention(x, mixed)
+
+    def _attention_input(self, x: Tensor) -> Tensor:
+        return self.norm1(x) if self.norm_first else x
+
+    def _after_attention(self, x: Tensor, mixed: Tensor) -> Tensor:
         if self.norm_first:
-            x = x + self.dropout(self.attention(self.norm1(x)))
+            x = x + self.dropout(mixed)
             return x + self.dropout(self.mlp(self.norm2(x)))
-        x = self.norm1(x + self.dropout(self.attention(x)))
+        x = self.norm1(x + self.dropout(mixed))
         return self.norm2(x + self.dropout(self.mlp(x)))
 
 
@@ -68,7 +144,7 @@ class BidirectionalTransformer(nn.Module):
         num_heads: attention heads.
         hidden_dim: width inside the MLP.
         dropout: on the embeddings and on both branches of a block.
-        attention_dropout: on attention weights; above 0 it leaves torch's fused kernel.
+        attention_dropout: on attention weights; above 0 it leaves torch's fused kernel on a GPU.
         norm_first: LayerNorm before the branches; trains faster at small sizes. The lab's network has it after.
     """
 
@@ -93,7 +169,7 @@ class BidirectionalTransformer(nn.Module):
         self.token_embedding = nn.Embedding(num_codebook_vectors + 1, dim)
         self.position_embedding = nn.Parameter(torch.empty(num_image_tokens, dim))
         self.embedding_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(p=dropout)
         self.blocks = nn.ModuleList(
             Block(
                 dim=dim,
@@ -110,23 +186,76 @@ class BidirectionalTransformer(nn.Module):
         self.apply(_initialise)
         nn.init.trunc_normal_(self.position_embedding, std=INIT_STD)
 
-    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, context: Tensor | None = None, positions: Positions | None = None) -> Tensor:
         """Return logits.
 
         Args:
             tokens: (B, N) int64 in [0, V], V = hidden.
             context: (B, N, dim) added to the embeddings, for example the known pixels of each cell.
+            positions: where logits are wanted; None = everywhere.
 
         Returns:
-            (B, N, V + 1): similarity of each position's feature to every token embedding, plus a bias per position.
+            (B, N, V + 1), or (M, V + 1) with `positions`: similarity of each position's feature to every token embedding,
+            plus a bias per position.
         """
+        x = self._embedded(tokens, context)
+        for i, block in enumerate(self._blocks()):
+            x = block(x) if positions is None or i < self.last else block.at(x, positions)
+        return self._logits(x, self.bias if positions is None else self._bias_at(positions))
+
+    def remembering(
+        self, tokens: Tensor, context: Tensor | None, positions: Positions
+    ) -> tuple[Tensor, list[KeysValues]]:
+        """Return logits (M, V + 1) at some positions and every block's keys and values for `refresh`."""
+        x, memory = self._embedded(tokens, context), []
+        for block in self._blocks():
+            x, remembered = block.remembering(x)
+            memory.append(remembered)
+        return self._logits(positions.take(x), self._bias_at(positions)), memory
+
+    def refresh(
+        self, tokens: Tensor, context: Tensor | None, memory: list[KeysValues], changed: Positions, wanted: Positions
+    ) -> Tensor:
+        """Return logits (M, V + 1) at `wanted` with only the `changed` positions computed anew.
+
+        The others keep the keys and values they had, which is what makes it an approximation: they have not seen the change.
+
+        Args:
+            tokens: (B, N).
+            context: (B, N, dim) or None.
+            memory: of `remembering`; the changed rows are written into it.
+            changed: positions to compute, all of `wanted` among them.
+            wanted: positions to predict.
+        """
+        x = self.token_embedding(changed.take(tokens)) + self.position_embedding[changed.rows % self.num_image_tokens]
+        if context is not None:
+            x = x + changed.take(context)
+        x = self.embedding_norm(x)
+        for i, (block, remembered) in enumerate(zip(self._blocks(), memory, strict=True)):
+            x = block.refresh(x, remembered, changed, wanted if i == self.last else None)
+        return self._logits(x, self._bias_at(wanted))
+
+    @property
+    def last(self) -> int:
+        """Number of the last block."""
+        return len(self.blocks) - 1
+
+    def _blocks(self) -> Iterator[Block]:
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            yield block
+
+    def _embedded(self, tokens: Tensor, context: Tensor | None) -> Tensor:
         x = self.token_embedding(tokens) + self.position_embedding
         if context is not None:
             x = x + context
-        x = self.dropout(self.embedding_norm(x))
-        for block in self.blocks:
-            x = block(x)
-        return F.linear(self.head(x), self.token_embedding.weight) + self.bias
+        return self.dropout(self.embedding_norm(x))
+
+    def _bias_at(self, positions: Positions) -> Tensor:
+        return self.bias[positions.rows % self.num_image_tokens]
+
+    def _logits(self, x: Tensor, bias: Tensor) -> Tensor:
+        return F.linear(self.head(x), self.token_embedding.weight) + bias
 
 
 def _initialise(module: nn.Module) -> None:

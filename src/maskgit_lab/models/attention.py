@@ -1,0 +1,119 @@
+"""Softmax attention and dropout by the fastest road that a device has; what is computed is the same everywhere.
+
+torch's fused attention kernel is best on GPUs and in float32. In bfloat16 on a CPU three plain products are faster (0.7 of its time
+forward, 0.45 with the backward pass), and with dropout, where the fused kernel drops out, a third. torch draws one Bernoulli number
+per element on one core; here one 64-bit draw decides four elements.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_DRAW_BITS = 15  # of each 16-bit lane; probabilities are multiples of 2^-15
+_LANES = 4  # 16-bit lanes of a 64-bit draw
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
+    """Return softmax(q k^T / sqrt(d)) v.
+
+    Args:
+        q: (B, heads, Q, d).
+        k, v: (B, heads, N, d).
+        dropout: share of attention weights that are dropped.
+
+    Returns:
+        (B, heads, Q, d).
+    """
+    if not _has_own_road(q):
+        return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+    flat = [part.reshape(-1, *part.shape[2:]) for part in (q * q.shape[-1] ** -0.5, k, v)]
+    if torch.is_grad_enabled() and any(part.requires_grad for part in flat):
+        mixed = _Attention.apply(*flat, dropout)
+    else:
+        weights = torch.softmax(flat[0] @ flat[1].mT, dim=-1)
+        mixed = (drop(weights, dropout) if dropout else weights) @ flat[2]
+    return mixed.view(q.shape)
+
+
+class Dropout(nn.Module):
+    """Dropout that draws fast on a CPU in bfloat16 and is torch's elsewhere."""
+
+    def __init__(self, *, p: float) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"model.dropout must be in [0, 1), got {p}")
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop elements in training; keep x otherwise."""
+        return drop(x, self.p) if self.training and self.p else x
+
+
+def drop(x: Tensor, p: float) -> Tensor:
+    """Set a share `p` of the elements to zero and divide the others by 1 - p; draws come from torch's global generator."""
+    return _Drop.apply(x, p) if _has_own_road(x) else F.dropout(x, p)
+
+
+def _has_own_road(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.compiler.is_compiling()
+
+
+def _keep_bits(like: Tensor, p: float) -> Tensor:
+    """Return int16 of the shape of `like`: all bits set = keep, none = drop."""
+    count = like.numel()
+    draws = (
+        torch.empty(math.ceil(count / _LANES), dtype=torch.int64).random_().view(torch.int16)[:count].view(like.shape)
+    )
+    limit = round(p * 2**_DRAW_BITS)
+    # draw < limit drops; the sign of limit - 1 - draw, spread over all bits, says which
+    return draws.bitwise_and_(2**_DRAW_BITS - 1).neg_().add_(limit - 1).bitwise_right_shift_(_DRAW_BITS)
+
+
+def _kept(x: Tensor, bits: Tensor) -> Tensor:
+    return (x.contiguous().view(torch.int16) & bits).view(torch.bfloat16)
+
+
+class _Drop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+        """Keep the drawn elements."""
+        bits = _keep_bits(x, p)
+        ctx.save_for_backward(bits)
+        ctx.scale = 1 / (1 - p)
+        return _kept(x, bits).mul_(ctx.scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Pass the gradient of what was kept."""
+        (bits,) = ctx.saved_tensors
+        return _kept(gradient, bits).mul_(ctx.scale), None
+
+
+class _Attention(torch.autograd.Function):
+    """softmax(q k^T) v with dropout on the weights; q is scaled already; all (B * heads, ..., d) bfloat16."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, p: float) -> Tensor:
+        """Multiply, normalise, drop, multiply."""
+        weights = torch.softmax(q @ k.mT, dim=-1)
+        bits = _keep_bits(weights, p) if p else None
+        ctx.save_for_backward(q, k, v, weights, bits)
+        ctx.scale = 1 / (1 - p)
+        if bits is None:
+            return weights @ v
+        return (_kept(weights, bits) @ v).mul_(ctx.scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        """Go back through the products and the softmax, dropping what was dropped."""
+        q, k, v, weights, bits = ctx.saved_tensors
+        gradient = gradient if bits is None else gradient * ctx.scale
+        kept = weights if bits is None else _kept(weights, bits)
+        into_weights = gradient @ v.mT
+        if bits is not None:
+            into_weights = _kept(into_weights, bits)
+        into_scores = torch._softmax_backward_data(into_weights, weights, -1, weights.dtype)
+        return into_scores @ k, into_scores.mT @ q, kept.mT @ gradient, None

@@ -1,0 +1,108 @@
+"""Partial refresh: an approximation in which prediction is used, but every property of decoding holds."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from maskgit_lab.core.decoding import DecodeTrace, decode
+from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.core.schedules import Cosine, Linear
+from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked, first_logits
+from maskgit_lab.models.hidden_prediction import ring_around
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from tests.builders import transformer
+
+MASK = torch.rand(5, 64, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.0, 0.05, 0.3, 0.7, 1.0])[:, None]
+REFRESHES = pytest.mark.parametrize("refresh_every", [None, 1, 2, 7])
+
+
+def network() -> MaskedTokenModel:
+    torch.manual_seed(0)
+    made = MaskedTokenModel(transformer=transformer(num_layers=4, norm_first=False)).eval()
+    for parameter in made.parameters():
+        if parameter.ndim > 1:
+            parameter.data.mul_(15)  # predictions that depend on what was revealed
+    return made
+
+
+def masked(rows: slice = slice(None)) -> Masked:
+    g = torch.Generator().manual_seed(1)
+    tokens, context = torch.randint(16, (5, 64), generator=g), torch.randn(5, 64, 16, generator=g)
+    return Masked(torch.empty(0), torch.empty(0), tokens[rows], MASK[rows], context[rows])
+
+
+def filled(rows: slice = slice(None), *, first: Tensor | None = None, **changes: object) -> DecodeTrace:
+    settings = DecodeSettings(**{"schedule": Cosine(), "num_steps": 6, **changes})  # type: ignore[arg-type]
+    generators = image_generators(0, "d", range(5)[rows])
+    return decode_masked(network(), masked(rows), settings=settings, generators=generators, first=first)
+
+
+def test_exact_prediction_equals_a_decode_with_the_whole_grid():
+    given = masked()
+
+    def whole(tokens: Tensor) -> Tensor:
+        assert given.context is not None
+        return network()(tokens, given.context[1:])  # the first image has no hole and has left
+
+    expected = decode(
+        whole, given.tokens, given.mask, schedule=Cosine(), num_steps=6, mask_token_id=16,
+        generator=image_generators(0, "d", range(5)),
+    )  # fmt: skip
+    assert torch.equal(filled().step_tokens, expected.step_tokens)
+    assert torch.equal(filled().step_masks, expected.step_masks)
+
+
+def test_a_full_pass_in_every_step_is_exact():
+    assert torch.equal(filled(refresh_every=1).step_tokens, filled().step_tokens)
+
+
+def test_the_first_step_after_a_full_pass_is_exact():
+    assert torch.equal(filled(refresh_every=3).step_tokens[0], filled().step_tokens[0])
+
+
+@REFRESHES
+def test_known_tokens_never_change(refresh_every: int | None):
+    assert bool((filled(refresh_every=refresh_every).step_tokens == masked().tokens)[:, ~MASK].all())
+
+
+@REFRESHES
+def test_counts_follow_each_images_own_hole(refresh_every: int | None):
+    trace = filled(refresh_every=refresh_every, schedule=Linear())
+    for step in range(6):
+        assert trace.step_masks[step].sum(1).tolist() == [n * (5 - step) // 6 for n in MASK.sum(1).tolist()]
+
+
+@REFRESHES
+def test_an_image_decodes_alike_alone_and_in_a_batch(refresh_every: int | None):
+    together = filled(refresh_every=refresh_every)
+    for i in range(5):
+        alone = filled(slice(i, i + 1), refresh_every=refresh_every)
+        assert torch.equal(alone.step_tokens[:, 0], together.step_tokens[:, i])
+
+
+@REFRESHES
+def test_more_steps_than_hidden_tokens_end_with_nothing_hidden(refresh_every: int | None):
+    trace = filled(refresh_every=refresh_every, num_steps=40, schedule=Linear())
+    assert not bool(trace.step_masks[-1].any())
+    assert int(trace.tokens.max()) < 16
+
+
+def test_partial_refresh_agrees_with_exact_decoding_on_most_tokens():
+    approximate, exact = filled(refresh_every=6), filled()
+    agreement = float((approximate.tokens == exact.tokens)[MASK].float().mean())
+    assert 0.8 < agreement < 1
+
+
+def test_a_shared_first_step_changes_nothing():
+    assert torch.equal(filled(first=first_logits(network(), masked())).step_tokens, filled().step_tokens)
+
+
+def test_the_ring_is_the_known_cells_next_to_the_hole():
+    mask = torch.zeros(1, 16, dtype=torch.bool)
+    mask[0, 5] = True
+    assert ring_around(mask)[0].nonzero().flatten().tolist() == [0, 1, 2, 4, 6, 8, 9, 10]
+
+
+def test_a_period_of_no_steps_is_refused_by_its_key():
+    with pytest.raises(ValueError, match=r"decode\.refresh_every must be at least 1 step or null, got 0"):
+        DecodeSettings(schedule=Cosine(), refresh_every=0)
