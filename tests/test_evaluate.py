@@ -13,6 +13,7 @@ from maskgit_lab.evaluation.inception import TruncatedInception
 from tests.builders import boxes, pictures, write_pictures
 from tests.commands import run
 from tests.conftest import Made
+from tests.wandb_file import read_offline_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 
@@ -58,6 +59,15 @@ def test_the_spreadsheet_has_a_row_per_score(evaluation: Path):
     assert all(np.isfinite(float(row["mean"])) for row in rows)
     assert (evaluation / "table.md").read_text().startswith("## fd_tokenizer, decoded")
     assert np.asarray(Image.open(evaluation / "figures" / "grid.png")).std() > 5
+
+
+def test_the_table_is_in_the_dashboard_of_the_run(made: Made, evaluation: Path):
+    assert "The table is in the run's dashboard" in (evaluation / "terminal.txt").read_text()
+    runs = [read_offline_run(path) for path in (made.folder / "wandb").glob("offline-run-*")]
+    with_table = [run for run in runs if run.values("evaluation/table/nrows")]
+    with (evaluation / "table.csv").open() as file:
+        assert with_table[0].values("evaluation/table/nrows") == [len(list(csv.DictReader(file)))]
+    assert {run.run_id for run in runs} == {with_table[0].run_id}
 
 
 def test_a_folder_of_outputs_is_measured_like_a_run(tmp_path: Path):

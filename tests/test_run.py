@@ -14,6 +14,7 @@ from maskgit_lab.inpainter import Inpainter
 from tests.builders import pictures, write_pictures
 from tests.commands import SMALL_RUN, run
 from tests.conftest import Made
+from tests.wandb_file import read_offline_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 
@@ -76,11 +77,22 @@ def test_pictures_open_and_are_not_empty(made: Made):
 
 
 def test_the_dashboard_is_offline_and_holds_table_and_curves(made: Made):
-    (offline,) = (made.folder / "wandb").glob("offline-run-*")
-    content = next(offline.glob("run-*.wandb")).read_bytes()
-    for key in (b"test/table", b"test/composited/fd_tokenizer", b"val/samples", b"figures/fills", b"mask_schedule"):
-        assert key in content
-    assert f"wandb sync {offline.relative_to(made.cwd)}" in made.answer.stdout
+    said = re.search(r"wandb sync (\S+)", made.answer.stdout)
+    assert said is not None
+    shown = read_offline_run(made.cwd / said.group(1))
+    assert shown.config["mask_schedule"]["_target_"].endswith("Cosine")
+    assert shown.config["provenance"]["torch"] == version("torch")
+    assert (shown.tags, shown.exit_code) == (["cosine"], 0)
+    losses = [float(row["val/loss"]) for row in made.metrics() if row["val/loss"]]
+    assert shown.values("val/loss") == pytest.approx(losses[:2])
+    assert len(shown.values("train/fixed_loss")) == len(shown.values("val/psnr_hole")) == 2
+    assert [len(files) for files in shown.values("val/samples/filenames")] == [4, 4]  # strips of every epoch
+    assert shown.values("test/table/nrows") == [6]
+    assert shown.values("figures/fills/count") == shown.values("figures/schedule_cosine/count") == [1]
+    composited = next(row for row in made.result()["scores"] if row["fill"] == "model, composited")
+    assert shown.summary["test/composited/psnr_hole"] == pytest.approx(composited["psnr_hole"])
+    assert shown.summary["val/loss"] == {"min": pytest.approx(min(losses[:2]))}
+    assert shown.system
 
 
 def test_another_run_finds_the_tokenizer_and_the_same_numbers(made: Made):
@@ -144,3 +156,6 @@ def test_a_finished_run_can_be_made_longer(made: Made):
     assert made.epochs() == {0, 1, 2}
     steps = [int(row["step"]) for row in made.metrics()]
     assert steps == sorted(steps)
+    dashboards = [read_offline_run(path) for path in (made.folder / "wandb").glob("offline-run-*")]
+    assert len(dashboards) >= 2
+    assert len({dashboard.run_id for dashboard in dashboards}) == 1  # one run in the dashboard
