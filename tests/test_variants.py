@@ -1,12 +1,13 @@
 """Whole small runs of what the demo does not use: the lab's recipe, folders of pictures, averaged weights, TensorBoard."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from maskgit_lab.training import loggers
 from tests.builders import pictures, write_pictures
 from tests.commands import SMALL_RUN, run
 
@@ -53,9 +54,24 @@ def test_averaged_weights_are_what_is_kept_and_scored(tmp_path: Path):
     assert any(not torch.equal(raw[name], averaged[name]) for name in averaged)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is not None, reason="TensorBoard is installed")
-def test_tensorboard_that_is_not_installed_is_a_message_before_the_work(tmp_path: Path):
-    answer = run("train", "logger=tensorboard", *SMALL_RUN, cwd=tmp_path, home=tmp_path / "home")
-    assert answer.returncode == 1
-    assert "error: logger=tensorboard needs TensorBoard: pip install tensorboard" in answer.stderr
-    assert "Stage 1" not in answer.stdout
+def test_tensorboard_gets_curves_and_pictures(tmp_path: Path):
+    arguments = ["name=variant", *SMALL_RUN, "logger=tensorboard", "trainer.max_epochs=1"]
+    answer = run("train", *arguments, cwd=tmp_path, home=tmp_path / "home")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "warn" not in (answer.stdout + answer.stderr).lower()
+    (folder,) = (tmp_path / "runs" / "variant").iterdir()
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert {"val/loss", "val/psnr_hole", "train/fixed_loss"} <= set(events.Tags()["scalars"])
+    assert {"val/samples", "figures/fills", "figures/schedule_cosine"} <= set(events.Tags()["images"])
+    result = json.loads((folder / "result.json").read_text())
+    assert events.Scalars("val/loss")[0].value == pytest.approx(result["monitor"]["best"])
+    assert not (folder / "wandb").exists()
+
+
+def test_tensorboard_that_is_not_installed_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def missing(**_: object) -> None:
+        raise ModuleNotFoundError("No module named 'tensorboard'")
+
+    monkeypatch.setattr(loggers, "TensorBoardLogger", missing)
+    with pytest.raises(ValueError, match="logger=tensorboard needs TensorBoard: pip install tensorboard"):
+        loggers.tensorboard_logger(folder=tmp_path)
