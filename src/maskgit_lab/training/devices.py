@@ -1,9 +1,11 @@
-"""How many devices a configuration asks for, and whether they are there."""
+"""How many devices a configuration asks for, whether they are there, and whether each holds the whole network."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import lightning as L
 import torch
+from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 
 
 def asks_for_one_device(devices: Any, num_nodes: int = 1) -> bool:
@@ -21,3 +23,8 @@ def check_accelerator(accelerator: str) -> None:
             f"trainer.accelerator={accelerator}: torch finds no GPU here. trainer.accelerator=auto takes what there is; "
             "trainer=cpu_ddp runs two processes on the CPU"
         )
+
+
+def holds_all_weights(trainer: L.Trainer) -> bool:
+    """Return whether this process can run the network alone, outside the steps that a strategy runs on all processes together."""
+    return not isinstance(trainer.strategy, FSDPStrategy | ModelParallelStrategy | DeepSpeedStrategy)

@@ -4,6 +4,7 @@ Every random number of a step is drawn from (seed, stream, epoch, batch), so tha
 and masks are drawn for the batch of all processes together (core.batch_share): two processes train as one with twice the batch.
 """
 
+import logging
 from typing import Any
 
 import lightning as L
@@ -20,7 +21,10 @@ from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.models.filling import HOLE_GREY
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.training.devices import holds_all_weights
 from maskgit_lab.training.optim import AdamSettings
+
+log = logging.getLogger("maskgit_lab")
 
 TOKENIZER_KEY = "tokenizer_sha256"
 Batch = dict[str, Tensor]
@@ -76,6 +80,10 @@ class MaskedTokenModule(L.LightningModule):
     def setup(self, stage: str) -> None:
         """Move the tokenizer to the device; Lightning does not know it."""
         self.tokenizer.to(self.device)
+        if not holds_all_weights(self.trainer):
+            log.warning(
+                "trainer.strategy cuts the weights up: callbacks.scores, fixed_train_loss and samples are left out"
+            )
         if self.trainer.world_size > 1:
             self._require_one_tokenizer()
 

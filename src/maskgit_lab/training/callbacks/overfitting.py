@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.training.devices import holds_all_weights
 from maskgit_lab.training.module import MaskedTokenModule
 
 
@@ -27,9 +28,12 @@ class FixedTrainLoss(Callback):
         self.num_images = num_images
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure; nothing in the sanity check. Lightning has put the network in evaluation mode without gradients."""
+        """Measure; nothing in the sanity check and where the weights are cut up.
+
+        Lightning has put the network in evaluation mode without gradients.
+        """
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if trainer.sanity_checking or not isinstance(data, InpaintingDataModule):
+        if trainer.sanity_checking or not isinstance(data, InpaintingDataModule) or not holds_all_weights(trainer):
             return
         assert isinstance(pl_module, MaskedTokenModule)
         total, count = torch.zeros((), device=pl_module.device), 0

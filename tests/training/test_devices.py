@@ -1,0 +1,43 @@
+"""What a configuration asks for, and what goes with it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
+
+from maskgit_lab.training.devices import asks_for_one_device, check_accelerator, holds_all_weights
+from maskgit_lab.training.precision import resolve_precision
+
+
+@pytest.mark.parametrize("devices", [1, "1", [3]])
+def test_one_device_is_recognised(devices: Any):
+    assert asks_for_one_device(devices)
+    assert not asks_for_one_device(devices, num_nodes=2)
+
+
+@pytest.mark.parametrize("devices", [2, "2", "auto", -1, [0, 1]])
+def test_what_may_be_several_is_not_one(devices: Any):
+    assert not asks_for_one_device(devices)
+
+
+def test_a_missing_gpu_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"trainer.accelerator=gpu: torch finds no GPU here.*trainer=cpu_ddp"):
+        check_accelerator("gpu")
+    check_accelerator("auto")
+    check_accelerator("cpu")
+
+
+def test_weights_that_are_cut_up_are_recognised():
+    sharded = SimpleNamespace(strategy=object.__new__(FSDPStrategy))
+    assert not holds_all_weights(sharded)  # type: ignore[arg-type]
+    whole = SimpleNamespace(strategy=object.__new__(DDPStrategy))
+    assert holds_all_weights(whole)  # type: ignore[arg-type]
+
+
+def test_several_processes_do_not_measure_their_precision():
+    assert resolve_precision("auto", "cpu", alone=False)[0] == "32-true"
+    assert resolve_precision("bf16-mixed", "cpu", alone=False)[0] == "bf16-mixed"
