@@ -73,6 +73,8 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], *, sweep:
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
     torch.manual_seed(cfg.seed)  # the same start whether stage 1 was trained just now or found
     model = build_model(cfg, tokenizer)
+    if cfg.training.get("compile"):
+        model.transformer.compile_blocks()
     holes = datamodule.train_holes() if cfg.training.mask_region == "hole" else None
     module = MaskedTokenModule(
         model=model,
@@ -128,6 +130,7 @@ def build_datamodule(
         num_train_holes=cfg.data.num_train_holes,
         num_val_fills=cfg.data.num_val_fills,
         seed=cfg.seed,
+        token_cache=cfg.data.get("cache", "on"),
     )
 
 

@@ -30,6 +30,23 @@ def test_tokens_belong_to_their_pictures(tmp_path: Path, flip: bool):
         assert torch.equal(module.tokenizer.encode(batch["images"]), batch["tokens"])
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_without_the_cache_the_batches_are_the_same(tmp_path: Path, flip: bool):
+    cached, anew = (datamodule(tmp_path / mode, flip=flip, token_cache=mode) for mode in ("on", "off"))
+    assert not (tmp_path / "off").exists()
+    for name in ("train_dataloader", "val_dataloader"):
+        pairs = list(zip(getattr(cached, name)(), getattr(anew, name)(), strict=True))
+        assert len(pairs) > 2
+        for first, second in pairs:
+            assert first.keys() == second.keys()
+            assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_another_word_for_the_cache_is_refused_by_its_key(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"data\.cache must be on or off, got 'maybe'"):
+        datamodule(tmp_path, token_cache="maybe")
+
+
 def test_validation_is_whole_and_in_order(tmp_path: Path):
     module = datamodule(tmp_path, flip=True)
     images = torch.cat([batch["images"] for batch in module.val_dataloader()])

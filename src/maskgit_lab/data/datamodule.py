@@ -38,6 +38,8 @@ class InpaintingDataModule(L.LightningDataModule):
         num_train_holes: size of the bank.
         num_val_fills: validation pictures that get holes and are filled for the scores.
         seed: of the order of pictures and of the holes.
+        token_cache: on, or off: encode every batch anew. The batches are the same; it is there to show that, and for disks that
+            are full.
     """
 
     def __init__(
@@ -55,8 +57,11 @@ class InpaintingDataModule(L.LightningDataModule):
         num_train_holes: int = 2048,
         num_val_fills: int = 64,
         seed: int = 0,
+        token_cache: str = "on",
     ) -> None:
         super().__init__()
+        if token_cache not in ("on", "off"):
+            raise ValueError(f"data.cache must be on or off, got {token_cache!r}")
         if batch_size > len(splits.train.images) * (2 if flip else 1):
             raise ValueError(
                 f"data.batch_size ({batch_size}) exceeds the training set ({len(splits.train.images)} images)"
@@ -73,6 +78,7 @@ class InpaintingDataModule(L.LightningDataModule):
         self.num_train_holes = num_train_holes
         self.num_val_fills = min(num_val_fills, len(splits.val.images))
         self.seed = seed
+        self.token_cache = token_cache
         self._tokens: dict[str, np.ndarray] = {}
 
     def train_holes(self) -> Tensor:
@@ -110,6 +116,8 @@ class InpaintingDataModule(L.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Encode the pictures, or find their tokens in the cache."""
+        if self.token_cache == "off":
+            return
         cache = TokenCache(
             folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.val_batch_size
         )
@@ -120,25 +128,28 @@ class InpaintingDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> ResumableLoader:
         """Return shuffled batches; a resumed run goes on at the next unseen one."""
-        return self._loader("train", self.splits.train, batch_size=self.batch_size, shuffle=True)
+        return self._loader("train", self.splits.train, batch_size=self.batch_size, shuffle=True, flip=self.flip)
 
     def val_dataloader(self) -> ResumableLoader:
         """Return the validation batches, always in the same order."""
-        return self._loader("val", self.splits.val, batch_size=self.val_batch_size, shuffle=False)
+        return self._loader("val", self.splits.val, batch_size=self.val_batch_size, shuffle=False, flip=False)
 
     def train_batch(self, indices: np.ndarray) -> dict[str, Tensor]:
         """Return training pictures by index; n + i is the mirrored copy of picture i of n."""
         return self._batch("train", self.splits.train, indices)
 
     def _batch(self, split: str, images: ImageSet, indices: np.ndarray) -> dict[str, Tensor]:
-        batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
+        if self.token_cache == "on":
+            batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
+        else:
+            batch = {"tokens": self.tokenizer.encode(torch.from_numpy(mirrored_pictures(images.images, indices))).cpu()}
         if self.with_images:
             batch["images"] = torch.from_numpy(mirrored_pictures(images.images, indices))
         return batch
 
-    def _loader(self, split: str, images: ImageSet, *, batch_size: int, shuffle: bool) -> ResumableLoader:
+    def _loader(self, split: str, images: ImageSet, *, batch_size: int, shuffle: bool, flip: bool) -> ResumableLoader:
         return ResumableLoader(
-            num_items=len(self._tokens[split]),
+            num_items=len(images) * (2 if flip else 1),
             batch_size=batch_size,
             collate=functools.partial(self._batch, split, images),
             seed=self.seed,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.evaluation.batches import in_batches
 from maskgit_lab.models.filling import DecodeSettings, Fill, fill_holes
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -42,11 +43,13 @@ class Filler:
         finally:
             self.model.train(training)
 
-    def batches(self, images: np.ndarray, holes: np.ndarray, *, batch_size: int) -> Iterator[tuple[slice, Fill]]:
-        """Yield (which pictures, their fill) over a whole set."""
-        for start in range(0, len(images), batch_size):
-            part = slice(start, min(start + batch_size, len(images)))
-            yield part, self.fill(images[part], holes[part], range(part.start, part.stop))
+    def batches(self, images: np.ndarray, holes: np.ndarray, *, batch_size: int | None) -> Iterator[tuple[slice, Fill]]:
+        """Yield (which pictures, their fill) over a whole set; without a batch size, as many at once as fit."""
+
+        def fill(part: slice) -> Fill:
+            return self.fill(images[part], holes[part], range(part.start, part.stop))
+
+        return in_batches(len(images), fill, batch_size=batch_size, device=self.tokenizer.device)
 
 
 def unit_range(images: np.ndarray | Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The table of schedules and sweet spots from one checkpoint: every cell over several decoding seeds.
 
 The sweet spots of one schedule lie on one decoding trajectory, so each schedule and seed is decoded once and read at every sweet
-spot. Pictures are encoded once for the whole table.
+spot. Pictures are encoded once for the whole table, and the first step, where everything is hidden, is shared by all of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,15 @@ from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
-from maskgit_lab.models.filling import DecodeSettings, Masked, composite, decode_masked, read_masked, to_uint8
+from maskgit_lab.models.filling import (
+    DecodeSettings,
+    Masked,
+    composite,
+    decode_masked,
+    first_logits,
+    read_masked,
+    to_uint8,
+)
 
 OUTPUTS = ("decoded", "composited")
 
@@ -125,8 +133,9 @@ def evaluate_grid(
         part = slice(start, min(start + batch_size, len(test)))
         masked = _read(filler, test, part, grid.mask_dilation)
         true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
-        whole.add(filler, masked, true_tokens)
-        for name, seed, stops in _trajectories(filler, masked, grid, part):
+        first = first_logits(filler.model, masked, autocast=filler.autocast)
+        whole.add(first, true_tokens[masked.mask])
+        for name, seed, stops in _trajectories(filler, masked, grid, part, first):
             for spot, tokens in stops.items():
                 decoded = to_uint8(filler.tokenizer.decode(tokens))
                 filled = composite(decoded, masked.images, masked.holes)
@@ -156,7 +165,7 @@ def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> 
 
 
 def _trajectories(
-    filler: Filler, masked: Masked, grid: Grid, part: slice
+    filler: Filler, masked: Masked, grid: Grid, part: slice, first: Tensor
 ) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
     """Yield schedule, seed, and the tokens at every sweet spot of that one decode."""
     last = max(grid.sweet_spots)
@@ -164,7 +173,7 @@ def _trajectories(
         for seed in grid.seeds:
             trace = decode_masked(
                 filler.model, masked, settings=grid.settings(schedule, last), autocast=filler.autocast,
-                generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)),
+                generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)), first=first,
             )  # fmt: skip
             yield name, seed, {spot: trace.step_tokens[spot - 1] for spot in grid.sweet_spots}
 
@@ -179,12 +188,9 @@ class _SinglePrediction:
     def __init__(self) -> None:
         self._loss, self._correct, self._hidden = 0.0, 0, 0
 
-    def add(self, filler: Filler, masked: Masked, true_tokens: Tensor) -> None:
-        """Count one batch."""
-        mask_token = filler.model.transformer.mask_token_id
-        with torch.no_grad():
-            logits = filler.model(masked.tokens.masked_fill(masked.mask, mask_token), masked.context)
-        hidden, target = logits[masked.mask].float(), true_tokens[masked.mask]
+    def add(self, logits: Tensor, target: Tensor) -> None:
+        """Count logits (M, V + 1) and true tokens (M,) of the hidden positions of one batch."""
+        hidden = logits.float()
         self._loss += float(F.cross_entropy(hidden, target, reduction="sum"))
         self._correct += int((hidden.argmax(-1) == target).sum())
         self._hidden += len(target)

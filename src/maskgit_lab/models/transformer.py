@@ -7,6 +7,7 @@ the head run on those alone; where only some tokens changed, `refresh` recompute
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -234,6 +235,18 @@ class BidirectionalTransformer(nn.Module):
         for i, (block, remembered) in enumerate(zip(self._blocks(), memory, strict=True)):
             x = block.refresh(x, remembered, changed, wanted if i == self.last else None)
         return self._logits(x, self._bias_at(wanted))
+
+    def compile_blocks(self, **options: Any) -> None:
+        """Compile every block in place: parameters keep their names, so checkpoints and resuming are not touched.
+
+        Blocks are alike, so one graph serves all of them, and it is not made anew when the number of hidden tokens changes: what
+        runs on hidden positions alone stays eager.
+
+        Args:
+            options: of torch.compile, for example mode="reduce-overhead" for CUDA graphs.
+        """
+        for block in self._blocks():
+            block.compile(**options)
 
     @property
     def last(self) -> int:

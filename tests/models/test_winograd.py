@@ -1,0 +1,68 @@
+"""Winograd's convolutions: the direct form's results, and the same module in every other respect."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from maskgit_lab.models.winograd import WinogradConv2d, use_winograd
+from tests.builders import tokenizer
+
+
+def pair(channels: int = 64) -> tuple[nn.Conv2d, WinogradConv2d]:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(channels, channels + 8, 3, padding=1)
+    return conv, WinogradConv2d.of(conv)
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 4, 4), (3, 64, 8, 16), (40, 64, 32, 32)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_equals_the_direct_convolution(shape: tuple[int, ...], layout: torch.memory_format):
+    direct, fast = pair()
+    x = torch.randn(shape).to(memory_format=layout)
+    with torch.no_grad():
+        torch.testing.assert_close(fast(x), direct(x), rtol=1e-4, atol=1e-4)
+
+
+def test_it_really_takes_the_other_road_and_only_without_gradients():
+    direct, fast = pair()
+    x = torch.randn(2, 64, 8, 8)
+    assert torch.equal(fast(x), direct(x))
+    assert fast._transformed is None
+    with torch.no_grad():
+        fast(x)
+    assert fast._transformed is not None
+
+
+def test_sizes_that_do_not_divide_into_tiles_are_convolved_as_usual():
+    direct, fast = pair()
+    with torch.no_grad():
+        assert torch.equal(fast(torch.ones(1, 64, 6, 8)), direct(torch.ones(1, 64, 6, 8)))
+
+
+def test_changed_weights_are_noticed():
+    direct, fast = pair()
+    x = torch.randn(1, 64, 8, 8)
+    with torch.no_grad():
+        fast(x)
+        direct.weight.mul_(2)  # shared
+        torch.testing.assert_close(fast(x), direct(x), rtol=1e-4, atol=1e-4)
+
+
+def test_parameters_keep_their_names_and_values():
+    model = nn.Sequential(
+        nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 64, 3, stride=2), nn.Conv2d(3, 64, 3, padding=1)
+    )
+    before = copy.deepcopy(model.state_dict())
+    use_winograd(model)
+    assert [type(layer) for layer in model] == [WinogradConv2d, nn.Conv2d, nn.Conv2d]
+    after = model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_a_tokenizer_has_them_and_the_same_hash():
+    narrow = tokenizer()
+    assert not any(isinstance(m, WinogradConv2d) for m in narrow.model.modules())
+    assert tokenizer().sha256 == narrow.sha256
