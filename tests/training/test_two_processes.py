@@ -65,7 +65,7 @@ def test_two_processes_log_what_one_with_twice_the_batch_logs(tmp_path: Path):
 
 def test_processes_stop_together_and_one_process_goes_on_from_there(tmp_path: Path):
     answers = run_two("stop", tmp_path)
-    assert [status for status, _ in answers] == [1, 1], answers  # a SystemExit on both
+    assert [status for status, _ in answers] == [0, 0], answers  # a SystemExit without a code; commands make 130 of it
     path = tmp_path / "stop" / "last.ckpt"
     assert torch.load(path, weights_only=True)["global_step"] == 6
     whole = fit(tmp_path / "one", trained(), world=1, callbacks=[])

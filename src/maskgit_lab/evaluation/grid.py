@@ -152,8 +152,8 @@ def evaluate_grid(
         for spot in grid.sweet_spots
         for output in OUTPUTS
     ]
-    first = {key: np.concatenate(parts) for key, parts in shown.items()}
-    return GridScores(cells, list(grid.seeds), whole.cross_entropy(), whole.accuracy(), first)
+    kept = {key: np.concatenate(parts) for key, parts in shown.items()}
+    return GridScores(cells, list(grid.seeds), whole.cross_entropy(), whole.accuracy(), kept)
 
 
 def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> Masked:
