@@ -54,6 +54,7 @@ def test_groups_and_options_in_the_table_are_those_there_are():
         "model",
         "mask_schedule",
         "training",
+        "trainer",
         "callbacks",
         "logger",
     ):
