@@ -22,7 +22,7 @@ PROGRESS = re.compile(r"(it|img|cat|fill)/s")
 # everything else that may scroll by
 EXPECTED = re.compile(
     r"Data:|Stage [12]:|Least val/loss|Validation minus|The measures|fill  |---|grey fill|diffusion fill|model, |VQGAN |"
-    r"Pictures:|  runs/|Dashboard, offline"
+    r"Peak memory: host|Pictures:|  runs/|Dashboard, offline"
 )
 
 

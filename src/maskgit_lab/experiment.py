@@ -15,6 +15,7 @@ from maskgit_lab.composition import Run, build_model, compose
 from maskgit_lab.data.only_one import only_one
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.load_run import load_weights
+from maskgit_lab.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.ranks import process_rank, quiet
 from maskgit_lab.run_folder import RunFolder, process, provenance, shown_path
 from maskgit_lab.trained_store import TrainedStore, adopt, curves_of, training_key
@@ -185,6 +186,8 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
         log.info(f"\n{scores.terminal()}\n")
     else:
         log.info("The test pictures have no truth: filled and drawn, not scored")
+    result["peak_memory_gib"] = {where: round(size, 2) for where, size in peak_memory().items()}
+    log.info(peak_memory_line())
     if sweep:
         log.info(f"Pictures: {len(figures)} in {shown_path(run.folder.figures)}")
     else:

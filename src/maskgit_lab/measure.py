@@ -28,6 +28,7 @@ from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.load_run import load_config
+from maskgit_lab.peak_memory import peak_memory_line
 from maskgit_lab.run_folder import RunFolder, provenance, shown_path
 from maskgit_lab.training.precision import autocast_dtype
 from maskgit_lab.training.quiet import quiet_lightning
@@ -95,6 +96,7 @@ def _measure_run(cfg: DictConfig) -> None:
     figure = _draw(out, test, scores)
     _write(out, scores.cells, references, protocol, score=distance_name(extractor.name))
     log.info(f"Pictures: {shown_path(figure)}")
+    log.info(peak_memory_line())
     _show_on_dashboard(run_config, Path(cfg.run), csv_rows(scores.cells, references), figure)
 
 
