@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import rows, subjects
+from benchmarks import million, rows, subjects
 from benchmarks.against_listing import Bench, decoding, our_table, table, training
 from benchmarks.measure import Paired, paired
 from benchmarks.rows import Row, show, write
@@ -91,3 +91,7 @@ def test_results_say_where_they_come_from(tmp_path: Path):
     assert content["rows"][0]["ratio"] == 2
     assert {"command", "machine", "provenance", "matrix_rate_flops", "load_average_before_and_after"} <= set(content)
     assert "100 %" in show([row], {"fp32": 1e9, "bf16": 2e9})
+
+
+def test_many_pictures_train_from_the_disk(tmp_path: Path):
+    assert 0 < million.train(tmp_path, 300, 2) < 4
