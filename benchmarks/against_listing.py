@@ -1,0 +1,191 @@
+"""This package against the lab's procedure: a training step, a decode of test pictures, the table of schedules and sweet spots."""
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from benchmarks import listing
+from benchmarks.measure import paired, seconds
+from benchmarks.rows import Row
+from benchmarks.subjects import Subject, pictures, subject
+from maskgit_lab.core.losses import masked_cross_entropy
+from maskgit_lab.core.masking import sample_mvtm_mask
+from maskgit_lab.core.positions import Positions
+from maskgit_lab.core.randomness import generator, image_generators
+from maskgit_lab.core.schedules import Cosine, Linear, Square
+from maskgit_lab.models.filling import (
+    DecodeSettings,
+    composite,
+    decode_masked,
+    fill_holes,
+    first_logits,
+    read_masked,
+    to_uint8,
+)
+from maskgit_lab.training.optim import AdamSettings
+
+NUM_STEPS = 7
+SCHEDULES = (Linear(), Cosine(), Square())
+SWEET_SPOTS = (3, 5, 7)
+REFRESH_EVERY = 7  # one full pass, then the hole alone
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How to measure."""
+
+    device: torch.device
+    pairs: int
+    autocast: torch.dtype | None  # ours; the listing is float32
+    num_images: int = 16
+    batch_size: int = 10  # of training
+
+
+class TrainingStep:
+    """Our training step: cached tokens, hidden positions only, fused optimiser, measured precision."""
+
+    def __init__(self, made: Subject, bench: Bench, tokens: torch.Tensor) -> None:
+        self.model = made.model.train()
+        self.device, self.autocast, self.tokens = bench.device, bench.autocast, tokens
+        self.optimizer, _ = AdamSettings(lr=1e-4, betas=(0.9, 0.999)).build(self.model.parameters(), lambda: 1)
+        self.step = 0
+
+    def __call__(self) -> None:
+        """Take one step."""
+        self.step += 1
+        everywhere = torch.ones_like(self.tokens, dtype=torch.bool)
+        mask = sample_mvtm_mask(everywhere, schedule=Cosine(), generator=generator(0, "mask", self.step))
+        hidden = Positions.of(mask, mask.sum(1).tolist())
+        masked = self.tokens.masked_fill(mask, self.model.transformer.mask_token_id)
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+            logits = self.model(masked, None, hidden)
+        masked_cross_entropy(logits, self.tokens, mask).loss.backward()
+        self.optimizer.step()
+
+
+def training(bench: Bench, size: str) -> Iterator[Row]:
+    """Compare a training step."""
+    made = subject(size, bench.device)
+    images, holes = pictures(bench.batch_size, bench.device)
+    normalised, _ = made.normalised(images, torch.zeros_like(holes))
+    ours = TrainingStep(made, bench, made.vqgan.encode(normalised))
+    theirs = made.listing.train()
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-4)
+    timed = paired(
+        ours,
+        lambda: listing.training_step(theirs, made.vqgan, optimizer, normalised, Cosine()),
+        pairs=bench.pairs,
+        device=bench.device,
+    )
+    target = {"lab": 5.0 if bench.device.type == "cuda" else 2.5}.get(size)
+    flops = 3 * bench.batch_size * made.flops.forward
+    yield Row.of(f"training step, batch {bench.batch_size}, {size}", "listing", timed, target=target, flops=flops)
+
+
+def decoding(bench: Bench, size: str) -> Iterator[Row]:
+    """Compare a decode of test pictures, exact and with partial refresh, from pixels to pixels."""
+    made = subject(size, bench.device)
+    images, holes = pictures(bench.num_images, bench.device)
+    normalised, masks = made.normalised(images, holes)
+    share = _share(bench, size, per_pair=2)
+    some = slice(0, round(share * bench.num_images))
+    cuda = bench.device.type == "cuda"
+    targets = {("lab", None): 50.0 if cuda else 4.0, ("lab", REFRESH_EVERY): 7.0, ("small", None): 4.0}
+    for refresh_every in (None, REFRESH_EVERY):
+        settings = DecodeSettings(schedule=Cosine(), num_steps=NUM_STEPS, refresh_every=refresh_every)
+        timed = paired(
+            lambda settings=settings: fill_holes(
+                made.model, made.tokenizer, images, holes, settings=settings, autocast=bench.autocast,
+                generators=image_generators(0, "decode", range(bench.num_images)),
+            ),
+            lambda: listing.decode_images(
+                made.listing, made.vqgan, normalised[some], masks[some], schedule=Cosine(), num_steps=NUM_STEPS
+            ),
+            pairs=bench.pairs,
+            device=bench.device,
+            share=share,
+        )  # fmt: skip
+        per_picture = NUM_STEPS * made.flops.forward + made.flops.encode + made.flops.decode
+        yield Row.of(
+            f"decode {bench.num_images} pictures, T = {NUM_STEPS}, {_how(refresh_every)}, {size}",
+            "listing",
+            timed,
+            target=targets.get((size, refresh_every)),
+            flops=None if refresh_every else bench.num_images * per_picture,
+            extra={"pictures_of_the_listing_per_pair": some.stop, **_parts(made, bench, settings, images, holes)},
+        )
+
+
+def table(bench: Bench, size: str) -> Iterator[Row]:
+    """Compare the table: three schedules, three sweet spots, every cell's pictures decoded and composited."""
+    made = subject(size, bench.device)
+    images, holes = pictures(bench.num_images, bench.device)
+    normalised, masks = made.normalised(images, holes)
+    share = _share(bench, size, per_pair=1)
+    some = slice(0, round(share * bench.num_images))
+    timed = paired(
+        lambda: our_table(made, bench, images, holes),
+        lambda: listing.decode_table(
+            made.listing, made.vqgan, normalised[some], masks[some], schedules=SCHEDULES, sweet_spots=SWEET_SPOTS,
+            num_steps=NUM_STEPS,
+        ),
+        pairs=bench.pairs,
+        device=bench.device,
+        share=share,
+        warm=size != "lab" or bench.device.type == "cuda",
+    )  # fmt: skip
+    forwards = 1 + len(SCHEDULES) * (NUM_STEPS - 1)
+    cells = len(SCHEDULES) * len(SWEET_SPOTS)
+    flops = forwards * made.flops.forward + made.flops.encode + cells * made.flops.decode
+    target = {"lab": 100.0 if bench.device.type == "cuda" else 7.0, "small": 9.0}.get(size)
+    yield Row.of(
+        f"Table 1: {cells} cells x {bench.num_images} pictures, {size}", "listing", timed, target=target,
+        flops=bench.num_images * flops, extra={"pictures_of_the_listing_per_pair": some.stop},
+    )  # fmt: skip
+
+
+def our_table(made: Subject, bench: Bench, images: torch.Tensor, holes: torch.Tensor) -> list[torch.Tensor]:
+    """Return the composited pictures of every cell, as `evaluate` makes them: read once, first step shared, a trajectory each."""
+    masked = read_masked(made.model, made.tokenizer, images, holes, autocast=bench.autocast)
+    first = first_logits(made.model, masked, autocast=bench.autocast)
+    cells = []
+    for schedule in SCHEDULES:
+        trace = decode_masked(
+            made.model, masked, settings=DecodeSettings(schedule=schedule, num_steps=NUM_STEPS), first=first,
+            generators=image_generators(0, "decode", range(len(images))), autocast=bench.autocast,
+        )  # fmt: skip
+        for spot in SWEET_SPOTS:
+            decoded = to_uint8(made.tokenizer.decode(trace.step_tokens[spot - 1]))
+            cells.append(composite(decoded, images, holes))
+    return cells
+
+
+def _parts(
+    made: Subject, bench: Bench, settings: DecodeSettings, images: torch.Tensor, holes: torch.Tensor
+) -> dict[str, float]:
+    """Return where our seconds go: the encoder, the T steps of the transformer, the decoder."""
+    masked = read_masked(made.model, made.tokenizer, images, holes, autocast=bench.autocast)
+    generators = image_generators(0, "decode", range(len(images)))
+
+    def steps() -> None:
+        decode_masked(made.model, masked, settings=settings, generators=generators, autocast=bench.autocast)
+
+    works = {
+        "seconds_encoder": lambda: made.tokenizer.encode(images),
+        "seconds_transformer": steps,
+        "seconds_decoder": lambda: made.tokenizer.decode(masked.tokens),
+    }
+    return {name: statistics.median(seconds(work, bench.device) for _ in range(2)) for name, work in works.items()}
+
+
+def _share(bench: Bench, size: str, *, per_pair: int) -> float:
+    """Return what part of the pictures the listing goes through per pair: at lab size on a CPU each takes seconds."""
+    slow = size == "lab" and bench.device.type == "cpu"
+    return min(per_pair, bench.num_images) / bench.num_images if slow else 1.0
+
+
+def _how(refresh_every: int | None) -> str:
+    return "exact" if refresh_every is None else f"partial refresh {refresh_every}"

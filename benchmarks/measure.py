@@ -1,0 +1,84 @@
+"""Two ways of doing the same work, timed in turns in one process, and the rate of the machine's matrix products beside them."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+RATE_SIDE = 2048  # of the square product that gives the matrix rate: large enough to reach it, a fraction of a second in float32
+RATE_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Seconds of both sides, pair by pair."""
+
+    ours: list[float]
+    theirs: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times as long the other side took, pair by pair."""
+        return [theirs / ours for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return statistics.median(self.ratios)
+
+
+def paired(
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    pairs: int,
+    device: torch.device,
+    share: float = 1.0,
+    warm: bool = True,
+) -> Paired:
+    """Time both sides in turns.
+
+    Args:
+        ours, theirs: do the work once.
+        pairs: how often.
+        device: is waited for before the clock is read.
+        share: what part of the work `theirs` does in a call; its time is divided by it. For work that is linear in pictures
+            because it goes through them one by one.
+        warm: do everything once before, untimed.
+    """
+    if warm:
+        ours()
+        theirs()
+    mine, other = [], []
+    for pair in range(pairs):
+        # the order alternates, so that a machine that slows down or speeds up favours nobody
+        order = (True, False) if pair % 2 == 0 else (False, True)
+        for first in order:
+            if first:
+                mine.append(seconds(ours, device))
+            else:
+                other.append(seconds(theirs, device) / share)
+    return Paired(mine, other)
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Return how long a call takes."""
+    _wait(device)
+    start = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:
+    """Return floating-point operations per second of a square matrix product, the best of a few."""
+    a = torch.ones(RATE_SIDE, RATE_SIDE, dtype=dtype, device=device)
+    best = min(seconds(lambda: a @ a, device) for _ in range(RATE_REPEATS + 1))
+    return 2 * RATE_SIDE**3 / best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,178 @@
+"""Peers from PyPI at equal size: muse-maskgit-pytorch and diffusers' aMUSEd, a training step and a whole decode, each at its best.
+
+    pip install '.[bench]'
+    python -m benchmarks.run peers --size small
+
+Tokens in, tokens out, every token hidden at the start (neither peer fills holes of different sizes in a batch), as many steps for
+everybody, one text token for the peers' conditioning, no guidance. Each side takes the faster of float32 and bfloat16 autocast.
+Both peers attend to the text in every block besides, and aMUSEd has convolutional blocks around the transformer: that is their way
+of being this size.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks.against_listing import NUM_STEPS, Bench, TrainingStep
+from benchmarks.measure import paired, seconds
+from benchmarks.rows import Row
+from benchmarks.subjects import Subject, subject
+from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.core.schedules import Cosine
+from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked
+
+TEXT = "bench"  # name under which muse finds the width of its text encoder
+TEXT_DIM = 768
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+
+Work = Callable[[torch.dtype | None], object]
+
+
+def peers(bench: Bench, size: str) -> Iterator[Row]:
+    """Compare with every peer that is installed."""
+    made = subject(size, bench.device)
+    tokens = torch.randint(made.tokenizer.num_codebook_vectors, (bench.num_images, made.tokenizer.num_image_tokens))
+    tokens = tokens.to(bench.device)
+    rivals = {"muse_maskgit_pytorch": _muse, "diffusers": _amused}
+    there = {name: rival for name, rival in rivals.items() if importlib.util.find_spec(name)}
+    for missing in sorted(set(rivals) - set(there)):
+        print(f"{missing} is not installed: pip install '.[bench]'")
+    ours_train, ours_decode = _ours(made, bench, tokens)
+    for name, rival in there.items():
+        train, decode, parameters = rival(made, tokens)
+        label = name.replace("_", "-").replace("diffusers", "diffusers aMUSEd")
+        for work, mine, theirs in (
+            (f"training step, batch {bench.batch_size}", ours_train, train),
+            (f"decode {bench.num_images} pictures' tokens, T = {NUM_STEPS}", ours_decode, decode),
+        ):
+            precision, run = _best(theirs, bench)
+            timed = paired(mine, run, pairs=bench.pairs, device=bench.device, warm=False)
+            sizes = {"their_parameters": parameters, "our_parameters": _count(made.model), "their_precision": precision}
+            yield Row.of(f"{work}, {size}", label, timed, target=1.0, extra=sizes)
+
+
+def _best(work: Work, bench: Bench) -> tuple[str, Callable[[], object]]:
+    """Return the faster precision of a peer and the work in it, warm."""
+    times = {}
+    for name, dtype in PRECISIONS.items():
+        work(dtype)
+        times[name] = seconds(lambda dtype=dtype: work(dtype), bench.device)
+    best = min(times, key=lambda name: times[name])
+    return best, lambda: work(PRECISIONS[best])
+
+
+def _count(model: torch.nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def _ours(made: Subject, bench: Bench, tokens: Tensor) -> tuple[Callable[[], object], Callable[[], object]]:
+    everything = torch.ones_like(tokens, dtype=torch.bool)
+    masked = Masked(images=tokens, holes=everything, tokens=tokens, mask=everything, context=None)
+    step = TrainingStep(made, bench, tokens[: bench.batch_size])
+
+    def train() -> None:
+        made.model.train()
+        step()
+
+    def decode() -> Tensor:
+        return decode_masked(
+            made.model.eval(), masked, settings=DecodeSettings(schedule=Cosine(), num_steps=NUM_STEPS),
+            generators=image_generators(0, "d", range(len(tokens))), autocast=bench.autocast,
+        ).tokens  # fmt: skip
+
+    train()
+    decode()
+    return train, decode
+
+
+def _trainer(model: torch.nn.Module, device: torch.device, loss: Callable[[], Tensor]) -> Work:
+    """Return a training step with torch's fused Adam, which peers leave to their users."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
+
+    def train(dtype: torch.dtype | None) -> None:
+        model.train()
+        optimizer.zero_grad()
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            value = loss()
+        value.backward()
+        optimizer.step()
+
+    return train
+
+
+def _muse(made: Subject, tokens: Tensor) -> tuple[Work, Work, int]:
+    """Return training step and decode of muse-maskgit-pytorch; its text encoder is replaced by one fixed token."""
+    from muse_maskgit_pytorch import MaskGit, MaskGitTransformer, VQGanVAE, t5
+    from transformers import T5Config
+
+    t5.T5_CONFIGS[TEXT] = {"config": T5Config(d_model=TEXT_DIM)}
+    ours = made.model.transformer
+    heads = made.listing.blocks[0].attention.num_heads
+    hidden = ours.blocks[0].mlp[0].out_features
+    transformer = MaskGitTransformer(
+        num_tokens=ours.num_codebook_vectors, seq_len=ours.num_image_tokens, dim=ours.dim, depth=len(ours.blocks),
+        dim_head=ours.dim // heads, heads=heads, ff_mult=1.5 * hidden / ours.dim, t5_name=TEXT, flash=False,
+    )  # fmt: skip
+    transformer.encode_text = lambda texts: torch.ones(len(texts), 1, TEXT_DIM, device=tokens.device)
+    vae = VQGanVAE(dim=8, layers=1, codebook_size=ours.num_codebook_vectors, use_vgg_and_gan=False)
+    model = MaskGit(image_size=64, transformer=transformer, vae=vae, cond_drop_prob=0.0).to(tokens.device)
+    model.vae = model.cond_vae = None  # tokens in, tokens out
+    texts = ["a cat"] * len(tokens)
+    side = round(ours.num_image_tokens**0.5)
+
+    def decode(dtype: torch.dtype | None) -> object:
+        with torch.autocast(tokens.device.type, dtype=dtype, enabled=dtype is not None):
+            return model.generate(texts, timesteps=NUM_STEPS, cond_scale=1, fmap_size=side)
+
+    batch = tokens[:10]
+    train = _trainer(model, tokens.device, lambda: model(batch, texts=texts[:10]))
+    return train, decode, _count(transformer)
+
+
+def _amused(made: Subject, tokens: Tensor) -> tuple[Work, Work, int]:
+    """Return training step and decode of aMUSEd: its model and scheduler, as its inpainting pipeline calls them."""
+    from diffusers import AmusedScheduler, UVit2DModel
+
+    ours = made.model.transformer
+    heads = made.listing.blocks[0].attention.num_heads
+    model = UVit2DModel(
+        hidden_size=ours.dim, cond_embed_dim=TEXT_DIM, encoder_hidden_size=TEXT_DIM,
+        vocab_size=ours.num_codebook_vectors + 1, codebook_size=ours.num_codebook_vectors, in_channels=ours.dim,
+        block_out_channels=ours.dim, block_num_heads=heads, num_hidden_layers=len(ours.blocks),
+        num_attention_heads=heads, intermediate_size=ours.blocks[0].mlp[0].out_features, hidden_dropout=0.1,
+        attention_dropout=0.1, sample_size=16,
+    ).to(tokens.device)  # fmt: skip
+    scheduler = AmusedScheduler(mask_token_id=ours.mask_token_id)
+    grids = tokens.view(len(tokens), 16, 16)
+
+    def logits(ids: Tensor) -> Tensor:
+        count = len(ids)
+        conditions: dict[str, Any] = {
+            "encoder_hidden_states": torch.ones(count, 1, TEXT_DIM, device=ids.device),
+            "pooled_text_emb": torch.ones(count, TEXT_DIM, device=ids.device),
+            "micro_conds": torch.ones(count, 5, device=ids.device),
+        }
+        return model(ids, **conditions)
+
+    def loss() -> Tensor:
+        batch = grids[:10]
+        share = torch.cos(torch.rand(len(batch), 1, 1, device=batch.device) * torch.pi / 2)
+        hidden = torch.rand(batch.shape, device=batch.device) < share
+        out = logits(batch.masked_fill(hidden, ours.mask_token_id))
+        return F.cross_entropy(out.permute(0, 2, 3, 1)[hidden].float(), batch[hidden])
+
+    @torch.no_grad()
+    def decode(dtype: torch.dtype | None) -> object:
+        model.eval()
+        scheduler.set_timesteps(NUM_STEPS, device=tokens.device)
+        ids = torch.full_like(grids, ours.mask_token_id)
+        with torch.autocast(tokens.device.type, dtype=dtype, enabled=dtype is not None):
+            for step in scheduler.timesteps:
+                ids = scheduler.step(logits(ids).float(), step, ids).prev_sample
+        return ids
+
+    return _trainer(model, tokens.device, loss), decode, _count(model)

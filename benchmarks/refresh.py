@@ -1,0 +1,61 @@
+"""Partial refresh on a trained run: how much faster, which tokens differ from the exact decode, what the pictures lose."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.against_listing import Bench
+from benchmarks.measure import paired
+from benchmarks.rows import Row
+from maskgit_lab.config import build
+from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.evaluation.fill_set import unit_range
+from maskgit_lab.evaluation.hole_metrics import HolePSNR
+from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.load_run import load_config
+from maskgit_lab.models.filling import DecodeSettings, Masked, composite, decode_masked, read_masked, to_uint8
+
+PERIODS = (2, 3, 7)
+MAX_PICTURES = 64
+
+
+def refresh(bench: Bench, run: Path) -> Iterator[Row]:
+    """Compare the steps of the transformer with each period against the exact decode of the same run."""
+    filler = Inpainter.from_run(run, device=str(bench.device)).filler
+    test = build(load_config(run).data.source).load(cache=Path.home() / ".cache" / "maskgit_lab").test
+    images, holes, truth = (
+        torch.from_numpy(np.array(array[:MAX_PICTURES])).to(bench.device)
+        for array in (test.images, test.holes, test.truth)
+    )
+    masked = read_masked(filler.model, filler.tokenizer, images, holes, autocast=bench.autocast)
+
+    def decode(every: int | None) -> torch.Tensor:
+        settings = DecodeSettings(schedule=filler.settings.schedule, num_steps=7, refresh_every=every)
+        generators = image_generators(0, "decode", range(len(images)))
+        return decode_masked(
+            filler.model, masked, settings=settings, generators=generators, autocast=bench.autocast
+        ).tokens
+
+    exact = decode(None)
+    for every in PERIODS:
+        tokens = decode(every)
+        timed = paired(
+            lambda every=every: decode(every), lambda: decode(None), pairs=bench.pairs, device=bench.device, warm=False
+        )
+        yield Row.of(
+            f"7 steps of {len(images)} pictures, partial refresh {every}", "exact", timed,
+            extra={
+                "hidden_tokens_equal": float((tokens == exact)[masked.mask].float().mean()),
+                "psnr_hole": _psnr(filler.tokenizer, masked, tokens, truth),
+                "psnr_hole_exact": _psnr(filler.tokenizer, masked, exact, truth),
+            },
+        )  # fmt: skip
+
+
+def _psnr(tokenizer: object, masked: Masked, tokens: torch.Tensor, truth: torch.Tensor) -> float:
+    filled = composite(to_uint8(tokenizer.decode(tokens)), masked.images, masked.holes)  # type: ignore[attr-defined]
+    metric = HolePSNR()
+    metric.update(unit_range(filled.cpu()), unit_range(truth.cpu()), masked.holes.cpu())
+    return float(metric.compute())

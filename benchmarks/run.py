@@ -1,0 +1,83 @@
+"""Speed as ratios, both sides measured in turns in one run.
+
+    python -m benchmarks.run                                  # every group that needs nothing more
+    python -m benchmarks.run training decoding --size small
+    python -m benchmarks.run refresh --run runs/cosine/RUN    # quality of partial refresh, on a trained run
+    python -m benchmarks.run peers                            # needs pip install .[bench]
+    python -m benchmarks.run table --device cuda --images 747
+
+Prints a table and writes benchmarks/results/<group>_<size>_<device>.json.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from benchmarks.against_listing import Bench, decoding, table, training
+from benchmarks.frechet import frechet
+from benchmarks.measure import matrix_rate
+from benchmarks.peers import peers
+from benchmarks.refresh import refresh
+from benchmarks.rows import Row, show, write
+from benchmarks.scaling import scaling
+from maskgit_lab.training.precision import autocast_dtype, resolve_precision
+
+Group = Callable[[Bench, str], Iterator[Row]]
+GROUPS: dict[str, Group] = {
+    "training": training, "decoding": decoding, "table": table, "frechet": frechet, "scaling": scaling, "peers": peers
+}  # fmt: skip
+WITHOUT_SIZE = ("frechet", "refresh")
+# what runs when nothing is named: the lab's size where the other side is the lab, the small one for the rest
+DEFAULT = [
+    ("training", "lab"), ("decoding", "lab"), ("table", "lab"), ("training", "small"), ("decoding", "small"),
+    ("table", "small"), ("frechet", "lab"), ("scaling", "small"),
+]  # fmt: skip
+
+
+def main() -> None:
+    """Measure the groups that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "groups", nargs="*", metavar="group", help=f"{', '.join(GROUPS)}, refresh; none = all but the last two"
+    )
+    parser.add_argument("--size", choices=("lab", "small"), help="default: lab")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=10, help="of training")
+    parser.add_argument("--precision", default="auto", help="ours: auto, 32-true or bf16-mixed")
+    parser.add_argument("--run", type=Path, help="trained run, for the group refresh")
+    args = parser.parse_args()
+    unknown = set(args.groups) - {*GROUPS, "refresh"}
+    if unknown:
+        parser.error(f"no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}, refresh")
+    if "refresh" in args.groups and args.run is None:
+        parser.error("refresh needs --run RUN_FOLDER")
+    device = torch.device(args.device)
+    precision, reason = resolve_precision(args.precision, "cpu" if device.type == "cpu" else "auto")
+    print(f"{reason}; {torch.get_num_threads()} threads", flush=True)
+    bench = Bench(device, args.pairs, autocast_dtype(precision), args.images, args.batch_size)
+    for group, size in [(group, args.size or "lab") for group in args.groups] or DEFAULT:
+        measure(group, size, bench, args.run)
+
+
+def measure(group: str, size: str, bench: Bench, run: Path | None) -> None:
+    """Measure one group, print it and write it."""
+    load = os.getloadavg()[0]
+    rates = {
+        name: matrix_rate(dtype, bench.device) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
+    }
+    rows = list(refresh(bench, run) if group == "refresh" and run else GROUPS[group](bench, size))
+    name = group if group in WITHOUT_SIZE else f"{group}_{size}"
+    path = write(name, rows, rates, bench.device, [load, os.getloadavg()[0]])
+    print(f"\n{show(rows, rates)}\n{path}", flush=True)
+    for row in rows:
+        if row.extra:
+            print(f"  {row.work}: {row.extra}")
+
+
+if __name__ == "__main__":
+    main()

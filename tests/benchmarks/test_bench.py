@@ -1,0 +1,97 @@
+"""The benchmarks: what they count is right, and every group runs to its end at a tiny size."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import million, rows, subjects
+from benchmarks.against_listing import Bench, decoding, our_table, table, training
+from benchmarks.measure import Paired, paired
+from benchmarks.rows import Row, show, write
+from benchmarks.scaling import scaling
+from benchmarks.subjects import pictures, subject, transformer_flops
+
+CPU = torch.device("cpu")
+TINY = (
+    "model=tiny", "tokenizer=patch_tiny", "model.transformer.dim=16", "model.transformer.num_layers=2",
+    "model.transformer.hidden_dim=24", "tokenizer.model.channels=8", "tokenizer.model.num_blocks=1",
+    "tokenizer.model.num_codebook_vectors=32",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(subjects.SIZES, "tiny", TINY)
+    monkeypatch.setattr(subjects, "MAX_PICTURES", 8)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def bench() -> Bench:
+    return Bench(CPU, 2, None, num_images=2, batch_size=2)
+
+
+def test_ratios_are_taken_pair_by_pair():
+    timed = Paired(ours=[1.0, 2.0, 4.0], theirs=[3.0, 4.0, 20.0])
+    assert timed.ratios == [3, 2, 5]
+    assert timed.ratio == 3
+
+
+def test_sides_take_turns_and_begin_in_turns():
+    calls: list[str] = []
+    paired(lambda: calls.append("ours"), lambda: calls.append("theirs"), pairs=2, device=CPU, warm=False)
+    assert calls == ["ours", "theirs", "theirs", "ours"]
+
+
+def test_a_part_of_the_work_is_scaled_to_the_whole(monkeypatch: pytest.MonkeyPatch):
+    ticks = iter(range(100))
+    monkeypatch.setattr("benchmarks.measure.time.perf_counter", lambda: float(next(ticks)))
+    timed = paired(lambda: None, lambda: None, pairs=3, device=CPU, share=0.25)
+    assert timed.ratios == [4, 4, 4]
+
+
+def test_the_formula_counts_what_a_dense_forward_does():
+    made = subject("tiny", CPU)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        made.listing(torch.zeros(1, 256, dtype=torch.int64))
+    assert transformer_flops(made.model.transformer) == counter.get_total_flops()
+
+
+def test_both_sides_have_the_same_weights():
+    made = subject("tiny", CPU)
+    tokens = torch.randint(33, (2, 256))
+    torch.testing.assert_close(made.listing.eval()(tokens), made.model(tokens), rtol=1e-4, atol=1e-4)
+    images, _ = pictures(2, CPU)
+    normalised, _ = made.normalised(images, torch.zeros(images.shape[:3], dtype=torch.bool))
+    assert torch.equal(made.vqgan.encode(normalised), made.tokenizer.encode(images))
+
+
+@pytest.mark.parametrize(("group", "count"), [(training, 1), (decoding, 2), (table, 1), (scaling, 2)])
+def test_every_group_gives_its_rows(group, count):
+    found = list(group(bench(), "tiny"))
+    assert len(found) == count
+    for row in found:
+        assert 0 < row.least <= row.ratio <= row.most
+        assert row.seconds > 0
+
+
+def test_our_table_has_a_picture_for_every_cell():
+    images, holes = pictures(2, CPU)
+    cells = our_table(subject("tiny", CPU), bench(), images, holes)
+    assert [cell.shape for cell in cells] == [images.shape] * 9
+    assert all(torch.equal(cell[~holes], images[~holes]) for cell in cells)
+
+
+def test_results_say_where_they_come_from(tmp_path: Path):
+    row = Row.of("work", "other", Paired([1.0], [2.0]), target=3.0, flops=1e9)
+    content = json.loads(write("group", [row], {"fp32": 1e9}, CPU, [0.0, 0.0]).read_text())
+    assert content["rows"][0]["ratio"] == 2
+    assert {"command", "machine", "provenance", "matrix_rate_flops", "load_average_before_and_after"} <= set(content)
+    assert "100 %" in show([row], {"fp32": 1e9, "bf16": 2e9})
+
+
+def test_many_pictures_train_from_the_disk(tmp_path: Path):
+    assert 0 < million.train(tmp_path, 300, 2) < 4
