@@ -133,9 +133,9 @@ def evaluate_grid(
         part = slice(start, min(start + batch_size, len(test)))
         masked = _read(filler, test, part, grid.mask_dilation)
         true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
-        first = first_logits(filler.model, masked, autocast=filler.autocast)
-        whole.add(first, true_tokens[masked.mask])
-        for name, seed, stops in _trajectories(filler, masked, grid, part, first):
+        opening = first_logits(filler.model, masked, autocast=filler.autocast)
+        whole.add(opening, true_tokens[masked.mask])
+        for name, seed, stops in _trajectories(filler, masked, grid, part, opening):
             for spot, tokens in stops.items():
                 decoded = to_uint8(filler.tokenizer.decode(tokens))
                 filled = composite(decoded, masked.images, masked.holes)
