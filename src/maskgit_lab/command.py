@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 log = logging.getLogger("maskgit_lab")
+logging.getLogger("matplotlib").setLevel(logging.WARNING)  # tells of its font cache on first use
 
 EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
@@ -23,7 +24,6 @@ def reporting_errors() -> Iterator[None]:
 
     In a sweep the error is passed on, so that Hydra records the job as failed.
     """
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # tells of its font cache on first use
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
