@@ -6,9 +6,15 @@ import pytest
 import torch
 from torch import nn
 
+from maskgit_lab.models import winograd
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.models.winograd import WinogradConv2d, use_winograd
+
+
+@pytest.fixture(autouse=True)
+def _small_layers_count(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(winograd, "MIN_CHANNELS", 64)
 
 
 def pair(channels: int = 64) -> tuple[nn.Conv2d, WinogradConv2d]:

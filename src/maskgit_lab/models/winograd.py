@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 TILE, STEP, POINTS = 6, 4, 36
-MIN_CHANNELS = 64  # below, moving the tiles costs more than the multiplications that are saved
+MIN_CHANNELS = 256  # below, moving the tiles costs more than the multiplications that are saved
 CHUNK_BYTES = 16 * 2**20  # tiles in work at once: they should stay in the cache
 
 # the three transforms of F(4, 3) with interpolation points 0, 1, -1, 2, -2, infinity
