@@ -15,6 +15,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the p
 from tests.commands import SMALL_RUN, run_cold
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long ones: whole commands at the end would keep one process busy while the others have nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @dataclass(frozen=True)
 class Made:
     """What the run left, and where it ran."""

@@ -26,6 +26,7 @@ class OfflineRun:
     summary: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     system: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, str] = field(default_factory=dict)  # curve -> min or max, what the summary keeps of it
     exit_code: int | None = None
 
     def values(self, name: str) -> list[Any]:
@@ -56,6 +57,10 @@ def _add(run: OfflineRun, record: pb.Record) -> None:
         run.history.append({item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items})
     elif kind == "summary":
         run.summary |= {i.key or i.nested_key[0]: json.loads(i.value_json) for i in record.summary.update}
+    elif kind == "metric":
+        for kept in ("min", "max"):
+            if getattr(record.metric.summary, kept):
+                run.best[record.metric.name] = kept
     elif kind == "stats":
         run.system.append({item.key: json.loads(item.value_json) for item in record.stats.item})
     elif kind == "exit":

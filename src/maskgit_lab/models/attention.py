@@ -1,7 +1,7 @@
 """Softmax attention and dropout by the fastest road that a device has; what is computed is the same everywhere.
 
-torch's fused attention kernel is best on GPUs and in float32. In bfloat16 on a CPU plain products are faster, and more so with dropout,
-for which the fused kernel is left. torch draws one Bernoulli number per element on one core; here one 64-bit draw decides four.
+torch's fused attention kernel is best on GPUs and in float32. In bfloat16 on a CPU plain products are faster, and more so with
+dropout, for which the fused kernel is left. torch draws one Bernoulli number per element on one core; here a draw decides four.
 """
 
 import math
