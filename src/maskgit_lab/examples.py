@@ -26,13 +26,15 @@ def example_run(runs: str | Path = "runs", *, overrides: Sequence[str] = ()) -> 
         runs: folder of runs, as `paths.runs`.
         overrides: on top of the quick run's.
     """
-    return _newest(Path(runs), "*/*/config.yaml") or _made(Path(runs), "*/*/config.yaml", "name=example", *overrides)
+    return _newest(Path(runs), "*/*/config.yaml") or _made(
+        Path(runs), "*/*/config.yaml", "name=example", overrides=overrides
+    )
 
 
 def example_sweep(runs: str | Path = "runs", *, overrides: Sequence[str] = ()) -> Path:
     """Return the newest sweep with a completed job below a folder, or make a quick one there: two schedules, two sweet spots."""
     pattern = "sweeps/*/*/*/config.yaml"
-    job = _newest(Path(runs), pattern) or _made(Path(runs), pattern, *SWEEP, *overrides)
+    job = _newest(Path(runs), pattern) or _made(Path(runs), pattern, *SWEEP, overrides=overrides)
     return job.parent
 
 
@@ -42,13 +44,13 @@ def _newest(runs: Path, pattern: str) -> Path | None:
     return max(done, key=lambda folder: (folder / "result.json").stat().st_mtime, default=None)
 
 
-def _made(runs: Path, pattern: str, *arguments: str) -> Path:
+def _made(runs: Path, pattern: str, *arguments: str, overrides: Sequence[str]) -> Path:
     """Run the command as a user would, quietly.
 
     Raises:
         RuntimeError: when it fails; the message holds what it printed last.
     """
-    command = [sys.executable, "-m", "maskgit_lab.train", *arguments, *QUICK, f"paths.runs={runs}"]
+    command = [sys.executable, "-m", "maskgit_lab.train", *arguments, *QUICK, *overrides, f"paths.runs={runs}"]
     log.info(f"Making an example: {' '.join(command[1:])}")
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     folder = _newest(runs, pattern)

@@ -28,7 +28,9 @@ h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem } p { margin: .4rem 0 }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { padding: .4rem .8rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line) }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--card) }
-tr:last-child td { border-bottom: 0 } th { color: var(--soft); font-weight: 600 }
+@media (max-width: 600px) {
+  th, td { padding: .35rem .5rem } th:first-child, td:first-child { white-space: normal; min-width: 6.5rem }
+}
 figure { margin: 1rem 0 } figcaption { color: var(--soft); font-size: .9rem; margin-bottom: .3rem }
 figure .scroll { background: #fff } img { display: block; max-width: 100%; height: auto } .wide img { min-width: 760px }
 details { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .8rem; background: var(--card); margin: .8rem 0 }
