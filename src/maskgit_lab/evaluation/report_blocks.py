@@ -31,6 +31,7 @@ th:first-child, td:first-child { text-align: left; position: sticky; left: 0; ba
 @media (max-width: 600px) {
   th, td { padding: .35rem .5rem } th:first-child, td:first-child { white-space: normal; min-width: 6.5rem }
 }
+tr:last-child td { border-bottom: 0 } th { color: var(--soft); font-weight: 600 }
 figure { margin: 1rem 0 } figcaption { color: var(--soft); font-size: .9rem; margin-bottom: .3rem }
 figure .scroll { background: #fff } img { display: block; max-width: 100%; height: auto } .wide img { min-width: 760px }
 details { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .8rem; background: var(--card); margin: .8rem 0 }
