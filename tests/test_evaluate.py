@@ -52,6 +52,14 @@ def test_everything_is_said_in_the_protocol(evaluation: Path):
     assert protocol["split"].startswith("synthetic cats")
 
 
+def test_the_prediction_of_all_tokens_at_once_is_a_score_and_shown(evaluation: Path):
+    single = json.loads((evaluation / "evaluation.json").read_text())["single_prediction"]
+    assert 0 < single["token_cross_entropy"] < 10
+    line = f"All hidden tokens at once: token_cross_entropy {single['token_cross_entropy']:.4g}, token_accuracy "
+    for shown in ("terminal.txt", "table.md"):
+        assert line in (evaluation / shown).read_text()
+
+
 def test_the_spreadsheet_has_a_row_per_score(evaluation: Path):
     with (evaluation / "table.csv").open() as file:
         rows = list(csv.DictReader(file))

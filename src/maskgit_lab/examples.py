@@ -26,9 +26,8 @@ def example_run(runs: str | Path = "runs", *, overrides: Sequence[str] = ()) -> 
         runs: folder of runs, as `paths.runs`.
         overrides: on top of the quick run's.
     """
-    return _newest(Path(runs), "*/*/config.yaml") or _made(
-        Path(runs), "*/*/config.yaml", "name=example", overrides=overrides
-    )
+    pattern = "*/*/config.yaml"
+    return _newest(Path(runs), pattern) or _made(Path(runs), pattern, "name=example", overrides=overrides)
 
 
 def example_sweep(runs: str | Path = "runs", *, overrides: Sequence[str] = ()) -> Path:

@@ -87,14 +87,12 @@ def _measure_run(cfg: DictConfig) -> None:
         "mask_dilation": grid.mask_dilation,
         "seeds": list(grid.seeds),
         "precision": cfg.precision,
-        "single_prediction": {
-            "token_cross_entropy": scores.token_cross_entropy, "token_accuracy": scores.token_accuracy
-        },
         "seconds": round(time.perf_counter() - start, 1),
-    }  # fmt: skip
+    }
+    single = {"token_cross_entropy": scores.token_cross_entropy, "token_accuracy": scores.token_accuracy}
     out = Path(cfg.out) if cfg.out else RunFolder(Path(cfg.run)).root / "evaluation"
     figure = _draw(out, test, scores)
-    _write(out, scores.cells, references, protocol, score=distance_name(extractor.name))
+    _write(out, scores.cells, references, protocol, score=distance_name(extractor.name), single=single)
     log.info(f"Pictures: {shown_path(figure)}")
     log.info(peak_memory_line())
     _show_on_dashboard(run_config, Path(cfg.run), csv_rows(scores.cells, references), figure)
@@ -204,9 +202,10 @@ def _draw(out: Path, test: InpaintSet, scores: GridScores) -> Path:
 
 
 def _write(
-    out: Path, cells: list[Cell], references: Mapping[str, Mapping[str, float]], protocol: dict[str, Any], *, score: str
+    out: Path, cells: list[Cell], references: Mapping[str, Mapping[str, float]], protocol: dict[str, Any], *, score: str,
+    single: Mapping[str, float] | None = None,
 ) -> None:  # fmt: skip
-    """Write evaluation.json, table.md and table.csv, and print the table."""
+    """Write evaluation.json, table.md and table.csv, and print the table; `single`: of all hidden tokens predicted at once."""
     out.mkdir(parents=True, exist_ok=True)
     outputs = [name for name in (*OUTPUTS, "outputs") if any(cell.output == name for cell in cells)]
     content = {
@@ -220,15 +219,21 @@ def _write(
         ],
         "references": references,
     }  # fmt: skip
+    notes = []
+    if single is not None:
+        content["single_prediction"] = single
+        notes.append("All hidden tokens at once: " + ", ".join(f"{name} {value:.4g}" for name, value in single.items()))
     (out / "evaluation.json").write_text(json.dumps(content, indent=2) + "\n")
-    lines = [f"- {key}: {value}" for key, value in protocol.items() if key != "provenance"]
+    lines = [*notes, *(f"{key}: {value}" for key, value in protocol.items() if key != "provenance")]
     tables = markdown_tables(cells, references, score=score, outputs=outputs)
-    (out / "table.md").write_text(tables + "\n" + "\n".join(lines) + "\n")
+    (out / "table.md").write_text(tables + "\n" + "\n".join(f"- {line}" for line in lines) + "\n")
     with (out / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows([CSV_HEADER, *csv_rows(cells, references)])
     log.info("\n" + terminal_tables(cells, references, score=score, outputs=outputs))
     if "note" in protocol:
-        log.info(f"Note: {protocol['note']}")
+        notes.append(f"Note: {protocol['note']}")
+    for note in notes:
+        log.info(note)
     log.info(f"\nWritten: {', '.join(shown_path(out / name) for name in ('evaluation.json', 'table.md', 'table.csv'))}")
 
 
