@@ -1,5 +1,6 @@
 """Partial refresh on a trained run: how much faster, which tokens differ from the exact decode, what the pictures lose."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from maskgit_lab.load_run import load_config
 from maskgit_lab.models.filling import DecodeSettings, Masked, composite, decode_masked, read_masked, to_uint8
 
 PERIODS = (2, 3, 7)
+RINGS = (0, 1)
 MAX_PICTURES = 64
 
 
@@ -31,27 +33,36 @@ def refresh(bench: Bench, run: Path) -> Iterator[Row]:
     )
     masked = read_masked(filler.model, filler.tokenizer, images, holes, autocast=bench.autocast)
 
-    def decode(every: int | None) -> torch.Tensor:
-        settings = DecodeSettings(schedule=filler.settings.schedule, num_steps=7, refresh_every=every)
-        generators = image_generators(0, "decode", range(len(images)))
+    def decode(every: int | None, ring: int = 0, seed: int = 0) -> torch.Tensor:
+        settings = DecodeSettings(
+            schedule=filler.settings.schedule, num_steps=7, refresh_every=every, refresh_ring=ring
+        )
+        generators = image_generators(seed, "decode", range(len(images)))
         return decode_masked(
             filler.model, masked, settings=settings, generators=generators, autocast=bench.autocast
         ).tokens
 
-    exact = decode(None)
-    for every in PERIODS:
-        tokens = decode(every)
+    exact, other_seed = decode(None), decode(None, seed=1)
+    for every, ring in itertools.product(PERIODS, RINGS):
+        tokens = decode(every, ring)
         timed = paired(
-            lambda every=every: decode(every), lambda: decode(None), pairs=bench.pairs, device=bench.device, warm=False
-        )
+            lambda every=every, ring=ring: decode(every, ring), lambda: decode(None),
+            pairs=bench.pairs, device=bench.device, warm=False,
+        )  # fmt: skip
         yield Row.of(
-            f"7 steps of {len(images)} pictures, partial refresh {every}", "exact", timed,
+            f"7 steps of {len(images)} pictures, partial refresh {every}, ring {ring}", "exact", timed,
             extra={
-                "hidden_tokens_equal": float((tokens == exact)[masked.mask].float().mean()),
+                "hidden_tokens_equal": _agreement(tokens, exact, masked),
+                "hidden_tokens_equal_of_two_exact_seeds": _agreement(other_seed, exact, masked),
                 "psnr_hole": _psnr(filler.tokenizer, masked, tokens, truth),
                 "psnr_hole_exact": _psnr(filler.tokenizer, masked, exact, truth),
+                "psnr_hole_exact_other_seed": _psnr(filler.tokenizer, masked, other_seed, truth),
             },
         )  # fmt: skip
+
+
+def _agreement(a: torch.Tensor, b: torch.Tensor, masked: Masked) -> float:
+    return float((a == b)[masked.mask].float().mean())
 
 
 def _psnr(tokenizer: object, masked: Masked, tokens: torch.Tensor, truth: torch.Tensor) -> float:

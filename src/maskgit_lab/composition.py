@@ -153,8 +153,9 @@ def decode_settings(cfg: DictConfig) -> DecodeSettings:
     """Read the decoding settings, checked before anything is trained."""
     keys = ("num_steps", "sweet_spot", "choice_temperature", "mask_dilation")
     values = {key: cfg.decode[key] for key in keys}
-    # runs of before 0.2 do not have it
-    return DecodeSettings(schedule=build(cfg.mask_schedule), refresh_every=cfg.decode.get("refresh_every"), **values)
+    # runs of before 0.2 do not have these
+    since = {"refresh_every": cfg.decode.get("refresh_every"), "refresh_ring": cfg.decode.get("refresh_ring", 0)}
+    return DecodeSettings(schedule=build(cfg.mask_schedule), **values, **since)
 
 
 def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:

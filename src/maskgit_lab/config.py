@@ -52,6 +52,7 @@ class InpaintDecode:
     choice_temperature: float | None = None
     mask_dilation: int | None = None
     refresh_every: int | None = None
+    refresh_ring: int | None = None
 
 
 @dataclass

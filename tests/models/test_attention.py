@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from maskgit_lab.models import attention
 from maskgit_lab.models.attention import Dropout, attend, drop
 
 
@@ -96,3 +97,13 @@ def test_nothing_is_dropped_outside_training():
 def test_a_share_of_one_is_refused():
     with pytest.raises(ValueError, match=r"model\.dropout must be in \[0, 1\), got 1"):
         Dropout(p=1.0)
+
+
+@pytest.mark.parametrize("heads_at_once", [1, 4, 6])
+def test_without_gradients_it_does_not_depend_on_how_many_heads_are_in_work(
+    heads_at_once: int, monkeypatch: pytest.MonkeyPatch
+):
+    q, k, v = (part.detach() for part in parts(queries=5))
+    whole = attend(q, k, v)
+    monkeypatch.setattr(attention, "CHUNK_WEIGHTS", heads_at_once * 5 * 12)
+    assert torch.equal(attend(q, k, v), whole)

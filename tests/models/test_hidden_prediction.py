@@ -10,6 +10,7 @@ from maskgit_lab.core.schedules import Cosine, Linear
 from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked, first_logits
 from maskgit_lab.models.hidden_prediction import ring_around
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.models.transformer import BidirectionalTransformer
 from tests.builders import transformer
 
 MASK = torch.rand(5, 64, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.0, 0.05, 0.3, 0.7, 1.0])[:, None]
@@ -93,6 +94,22 @@ def test_partial_refresh_agrees_with_exact_decoding_on_most_tokens():
     assert 0.8 < agreement < 1
 
 
+@pytest.mark.parametrize("ring", [0, 1])
+def test_between_full_passes_the_hole_and_the_ring_are_computed_alone(ring: int, monkeypatch: pytest.MonkeyPatch):
+    computed = []
+    refresh = BidirectionalTransformer.refresh
+
+    def counted(self, tokens, context, memory, changed, wanted):  # type: ignore[no-untyped-def]
+        computed.append(changed.counts)
+        return refresh(self, tokens, context, memory, changed, wanted)
+
+    monkeypatch.setattr(BidirectionalTransformer, "refresh", counted)
+    filled(refresh_every=6, refresh_ring=ring)
+    cells = MASK[1:] | ring_around(MASK[1:], ring)  # the first image has no hole and has left
+    assert computed[0] == tuple(cells.sum(1).tolist())
+    assert len(computed) == 5
+
+
 def test_a_shared_first_step_changes_nothing():
     assert torch.equal(filled(first=first_logits(network(), masked())).step_tokens, filled().step_tokens)
 
@@ -100,9 +117,12 @@ def test_a_shared_first_step_changes_nothing():
 def test_the_ring_is_the_known_cells_next_to_the_hole():
     mask = torch.zeros(1, 16, dtype=torch.bool)
     mask[0, 5] = True
-    assert ring_around(mask)[0].nonzero().flatten().tolist() == [0, 1, 2, 4, 6, 8, 9, 10]
+    assert ring_around(mask, 1)[0].nonzero().flatten().tolist() == [0, 1, 2, 4, 6, 8, 9, 10]
+    assert not ring_around(mask, 0).any()
 
 
 def test_a_period_of_no_steps_is_refused_by_its_key():
     with pytest.raises(ValueError, match=r"decode\.refresh_every must be at least 1 step or null, got 0"):
         DecodeSettings(schedule=Cosine(), refresh_every=0)
+    with pytest.raises(ValueError, match=r"decode\.refresh_ring must be at least 0 cells, got -1"):
+        DecodeSettings(schedule=Cosine(), refresh_ring=-1)

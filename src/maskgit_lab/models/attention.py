@@ -13,6 +13,9 @@ from torch.nn import functional as F
 
 _DRAW_BITS = 15  # of each 16-bit lane; probabilities are multiples of 2^-15
 _LANES = 4  # 16-bit lanes of a 64-bit draw
+CHUNK_WEIGHTS = (
+    2**21
+)  # attention weights in work at once: 4 MiB, which stay in the cache and in memory that is mapped already
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
@@ -32,9 +35,18 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
     if torch.is_grad_enabled() and any(part.requires_grad for part in flat):
         mixed = _Attention.apply(*flat, dropout)
     else:
-        weights = torch.softmax(flat[0] @ flat[1].mT, dim=-1)
-        mixed = (drop(weights, dropout) if dropout else weights) @ flat[2]
+        mixed = _mixed_in_chunks(*flat, dropout)
     return mixed.view(q.shape)
+
+
+def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
+    """Return softmax(q k^T) v, some heads at a time; q is scaled already, all (B * heads, ..., d)."""
+    mixed = torch.empty_like(q)
+    heads = max(1, CHUNK_WEIGHTS // (q.shape[1] * k.shape[1]))
+    for part in (slice(start, start + heads) for start in range(0, len(q), heads)):
+        weights = torch.softmax(q[part] @ k[part].mT, dim=-1)
+        torch.bmm(drop(weights, dropout) if dropout else weights, v[part], out=mixed[part])
+    return mixed
 
 
 class Dropout(nn.Module):

@@ -27,6 +27,7 @@ class DecodeSettings:
     choice_temperature: float = 4.5
     mask_dilation: int = 0  # cells by which the hidden region grows beyond the touched cells
     refresh_every: int | None = None  # full passes every so many steps, cells of the hole in between; None or 1 = exact
+    refresh_ring: int = 0  # known cells around the hole that are computed with it in between
 
     def __post_init__(self) -> None:
         checked_stop(num_steps=self.num_steps, sweet_spot=self.sweet_spot, choice_temperature=self.choice_temperature)
@@ -34,6 +35,8 @@ class DecodeSettings:
             raise ValueError(f"decode.mask_dilation must be at least 0 cells, got {self.mask_dilation}")
         if self.refresh_every is not None and self.refresh_every < 1:
             raise ValueError(f"decode.refresh_every must be at least 1 step or null, got {self.refresh_every}")
+        if self.refresh_ring < 0:
+            raise ValueError(f"decode.refresh_ring must be at least 0 cells, got {self.refresh_ring}")
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,9 @@ def decode_masked(
     """
     predict: Predictor = HiddenPrediction(model, masked.context, first=first)
     if settings.refresh_every is not None and settings.refresh_every > 1:
-        predict = RefreshedPrediction(model, masked.context, mask=masked.mask, every=settings.refresh_every)
+        predict = RefreshedPrediction(
+            model, masked.context, mask=masked.mask, every=settings.refresh_every, ring=settings.refresh_ring
+        )
     with torch.no_grad(), torch.autocast(masked.tokens.device.type, dtype=autocast, enabled=autocast is not None):
         return decode_hidden(
             predict,

@@ -1,8 +1,8 @@
 """The network as the decoding loop calls it: predict hidden tokens step after step, exactly or with partial refresh.
 
 Partial refresh (after ReCAP, arXiv 2505.19089): two thirds of a usual grid are known tokens, whose keys and values hardly change
-from step to step. Between two full passes only what changes is computed: cells hidden before the last reveal and a ring around the
-hole.
+from step to step. Between two full passes only what changes is computed: cells hidden before the last reveal and, where asked for,
+a ring of known cells around the hole.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,6 @@ from torch.nn import functional as F
 from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.transformer import KeysValues
-
-RING = 1  # cells around the hole that are refreshed with it: they see the change most
 
 
 class HiddenPrediction:
@@ -51,13 +49,14 @@ class RefreshedPrediction:
         context: (B, N, dim) or None.
         mask: (B, N) bool, the holes.
         every: steps from one full pass to the next.
+        ring: width in cells of what is refreshed around the hole.
     """
 
-    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, mask: Tensor, every: int) -> None:
+    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, mask: Tensor, every: int, ring: int) -> None:
         self.model = model
         self.context = context
         self.every = every
-        self.ring = ring_around(mask)
+        self.ring = ring_around(mask, ring)
         self.ring_counts = self.ring.sum(1).tolist()
         self.step = 0
         self.memory: list[KeysValues] = []
@@ -90,8 +89,8 @@ class RefreshedPrediction:
             self.before = mask.index_select(0, images), [counts[i] for i in kept]
 
 
-def ring_around(mask: Tensor) -> Tensor:
-    """Return the known cells within RING cells of a hole, (B, N) bool, of a square grid's holes (B, N)."""
+def ring_around(mask: Tensor, width: int) -> Tensor:
+    """Return the known cells within `width` cells of a hole, (B, N) bool, of a square grid's holes (B, N)."""
     side = round(mask.shape[1] ** 0.5)
-    grown = F.max_pool2d(mask.view(-1, 1, side, side).float(), 2 * RING + 1, stride=1, padding=RING)
+    grown = F.max_pool2d(mask.view(-1, 1, side, side).float(), 2 * width + 1, stride=1, padding=width)
     return (grown.flatten(1) > 0) & ~mask

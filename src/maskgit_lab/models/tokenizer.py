@@ -55,19 +55,23 @@ class FrozenTokenizer:
     def encode(self, images: Tensor) -> Tensor:
         """Return the tokens (B, N) int64 of pictures: uint8 (B, H, W, 3) or float in [0, 1] (B, 3, H, W)."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            return self.model.encode(self._normalised(images))
+            return torch.cat([self.model.encode(self._normalised(part)) for part in self._parts(images)])
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Return pictures (B, 3, H, W) float32 in [0, 1] of tokens (B, N)."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            pictures = self.model.decode(tokens.to(self.device)).float()
+            pictures = torch.cat([self.model.decode(part.to(self.device)).float() for part in self._parts(tokens)])
         mean, std = self._statistics(pictures)
         return (pictures * std + mean).clamp(0, 1)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the encoder's output before quantisation, (B, C, h, w), of pictures as in `encode`."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            return self.model.features(self._normalised(images))
+            return torch.cat([self.model.features(self._normalised(part)) for part in self._parts(images)])
+
+    def _parts(self, batch: Tensor) -> Sequence[Tensor]:
+        """Divide a batch for a CPU, whose caches hold the activations of a few pictures; a GPU takes it whole."""
+        return batch.split(self.model.CPU_BATCH) if self.device.type == "cpu" else [batch]
 
     def _normalised(self, images: Tensor) -> Tensor:
         images = images.to(self.device)

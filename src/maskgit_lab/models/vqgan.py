@@ -89,6 +89,8 @@ class VQGAN(nn.Module):
         ValueError: when the resolutions do not fit each other or the stages cannot hold the halvings.
     """
 
+    CPU_BATCH = 4  # pictures whose activations stay in a CPU's cache
+
     def __init__(
         self,
         *,
