@@ -35,7 +35,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
     if torch.is_grad_enabled() and any(part.requires_grad for part in flat):
         mixed = _Attention.apply(*flat, dropout)
     else:
-        mixed = _mixed_in_chunks(*flat, dropout)
+        mixed = _mixed_in_chunks(flat[0], flat[1], flat[2], dropout)
     return mixed.view(q.shape)
 
 
