@@ -7,7 +7,7 @@ GROUPS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test calibrate bench lint clean
+.PHONY: demo test bench lint clean
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,9 +19,6 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
-
-calibrate: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=0 -m calibration
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE)

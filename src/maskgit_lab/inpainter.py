@@ -58,7 +58,7 @@ class Inpainter:
             checkpoint: best or last.
             device: auto, cpu, cuda, ...
             seed: of the decoding noise.
-            decode: other values for fields of DecodeSettings: schedule, num_steps, sweet_spot, choice_temperature, mask_dilation.
+            decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
 
         Raises:
             FileNotFoundError: when the folder is not a run, or its checkpoint or tokenizer is missing.

@@ -39,7 +39,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 
 def _float64(x: Tensor) -> Tensor:
-    return (x.cpu() if x.device.type == "mps" else x).double()  # Apple's GPUs have no float64
+    return (x.cpu() if x.device.type == "mps" else x).detach().double()  # Apple's GPUs have no float64
 
 
 def _nuclear_norm(left: Tensor, right: Tensor) -> float:

@@ -13,9 +13,7 @@ from torch.nn import functional as F
 
 _DRAW_BITS = 15  # of each 16-bit lane; probabilities are multiples of 2^-15
 _LANES = 4  # 16-bit lanes of a 64-bit draw
-CHUNK_WEIGHTS = (
-    2**21
-)  # attention weights in work at once: 4 MiB, which stay in the cache and in memory that is mapped already
+CHUNK_WEIGHTS = 2**21  # attention weights in work at once: 4 MiB, which stay in the cache
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
