@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ HEADER_BYTES = 7  # of the file: ":W&B", a magic number, a version
 BLOCK_BYTES = 32768
 RECORD_HEADER = struct.Struct("<IHB")  # checksum, length, kind
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass
@@ -35,8 +37,23 @@ class OfflineRun:
 
 
 def read_offline_run(folder: Path) -> OfflineRun:
-    """Return the run in an `offline-run-...` folder."""
+    """Return the run in an `offline-run-...` folder, once it is whole.
+
+    `run.finish()` returns before wandb's service has written out its last block, which ends with the exit record.
+
+    Raises:
+        TimeoutError: when the file has no exit record after PATIENCE_SECONDS.
+    """
     (path,) = folder.glob("run-*.wandb")
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (run := _read(path)).exit_code is None:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{path} has no exit record after {PATIENCE_SECONDS:g} s")
+        time.sleep(0.05)
+    return run
+
+
+def _read(path: Path) -> OfflineRun:
     run = OfflineRun()
     for payload in _payloads(path.read_bytes()):
         record = pb.Record()
@@ -76,6 +93,8 @@ def _payloads(content: bytes) -> Iterator[bytes]:
             continue
         _, length, kind = RECORD_HEADER.unpack_from(content, position)
         position += RECORD_HEADER.size
+        if position + length > len(content):  # still being written
+            return
         parts.append(content[position : position + length])
         position += length
         if kind in (FULL, LAST):
