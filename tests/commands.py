@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.warm import WarmProcess
+from tests.warm import WarmCommand
 
 SMALL_RUN = (
     "data.source.num_train=96", "data.source.num_val=24", "data.source.num_test=16", "data.num_train_holes=32",
@@ -17,7 +17,6 @@ SMALL_RUN = (
     "trainer.accelerator=cpu", "trainer.precision=32-true", "decode.figure_steps=4",
 )  # fmt: skip
 TIMEOUT = 240  # seconds
-WARM = WarmProcess()
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -34,11 +33,16 @@ def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.Compl
     """Run a command to its end and return it with its output; `tests.warm` says why no interpreter is started."""
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
-        status = WARM.run({
-            "module": module, "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
-            "stderr": str(err), "timeout": TIMEOUT,
-        })  # fmt: skip
+        status = start(module, *arguments, cwd=cwd, home=home, out=out, err=err).wait()
         return subprocess.CompletedProcess(command(module, *arguments), status, out.read_text(), err.read_text())
+
+
+def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
+    """Start a command whose output goes to two files."""
+    return WarmCommand({
+        "module": module, "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
+        "stderr": str(err), "timeout": TIMEOUT,
+    })  # fmt: skip
 
 
 def run_cold(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,42 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the processes share the cores
 
 from tests.commands import SMALL_RUN, run_cold
+from tests.warm import WarmProcess
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the process that runs commands, once for all test processes."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        folder = tempfile.TemporaryDirectory(prefix="warm")
+        warm = WarmProcess(Path(folder.name))
+        config.add_cleanup(folder.cleanup)
+        config.add_cleanup(warm.end)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long ones: whole commands at the end would keep one process busy while the others have nothing left."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where tests of a group would be scattered, and each process make their fixtures again."""
+    if hasattr(session.config, "workerinput"):
+        grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+        assert all("@" in item.nodeid for item in grouped), "this pytest-xdist does not know this pytest's node ids"
+
+
+REAL_CATS = Path(__file__).resolve().parents[2] / "shared" / "data" / "make_cat_faces.py"
+
+
+@pytest.fixture(scope="session")
+def real_cats(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the lab's folder of real cats; tests that take it belong to the group `real_cats`."""
+    if not REAL_CATS.is_file():
+        pytest.skip("the real cat faces are not at hand (../shared/data)")
+    folder = tmp_path_factory.mktemp("real") / "cats"
+    subprocess.run([sys.executable, str(REAL_CATS), str(folder)], check=True, capture_output=True)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """The command `audit`."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +11,6 @@ from tests.builders import pictures, write_pictures
 from tests.commands import run
 
 pytestmark = pytest.mark.slow
-
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "make_cat_faces.py"
 
 
 def test_copies_in_a_folder_are_found_and_shown(tmp_path: Path):
@@ -31,10 +27,9 @@ def test_copies_in_a_folder_are_found_and_shown(tmp_path: Path):
     assert np.asarray(Image.open(tmp_path / "audit" / "pairs.png")).std() > 5
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="the real cat faces are not at hand (../shared/data)")
-def test_the_leak_of_the_real_data_is_found(tmp_path: Path):
-    subprocess.run([sys.executable, str(REAL), str(tmp_path / "cats")], check=True, capture_output=True)
-    answer = run("audit", "data=cat_faces", "data.root=cats", cwd=tmp_path, home=tmp_path / "home")
+@pytest.mark.xdist_group("real_cats")
+def test_the_leak_of_the_real_data_is_found(real_cats: Path, tmp_path: Path):
+    answer = run("audit", "data=cat_faces", f"data.root={real_cats}", cwd=tmp_path, home=tmp_path / "home")
     assert answer.returncode == 0, answer.stderr
     assert "446 of 747 test pictures stand in train, pixel for pixel; 570 in train or val" in answer.stdout
     assert "data.split=clean leaves 11,554 train / 2,876 val pictures for 747 test pictures" in answer.stdout

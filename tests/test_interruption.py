@@ -3,34 +3,31 @@
 import csv
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.commands import SMALL_RUN, TIMEOUT, command, environment, run
+from tests.commands import SMALL_RUN, TIMEOUT, run, start
 
 pytestmark = pytest.mark.slow
 
 
 def stop_during(stage: str, number: signal.Signals, *, cwd: Path, home: Path, overrides: list[str]) -> tuple[int, str]:
     """Start a run, send a signal once the terminal shows `stage`, and return exit status and output."""
-    log = cwd / "terminal.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command("train", "name=stopped", *SMALL_RUN, *overrides),
-            cwd=cwd,
-            env=environment(home),
-            stdout=out,
-            stderr=out,
-        )
-        deadline = time.monotonic() + TIMEOUT
-        while stage not in log.read_text() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(number)
-        status = process.wait(timeout=TIMEOUT)
-    return status, log.read_text()
+    out, err = cwd / "out.log", cwd / "err.log"
+    for path in (out, err):
+        path.write_text("")  # of the command before
+    started = start("train", "name=stopped", *SMALL_RUN, *overrides, cwd=cwd, home=home, out=out, err=err)
+    deadline = time.monotonic() + TIMEOUT
+
+    def said() -> str:
+        return out.read_text() + err.read_text()
+
+    while stage not in said() and started.send_signal(0) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started.send_signal(number)
+    return started.wait(), said()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

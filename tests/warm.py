@@ -2,16 +2,23 @@
 
 A fresh interpreter spends six seconds of a processor on imports, most of what a small run takes. The forked process is otherwise
 the same: its own working directory, environment, arguments, output and exit status, and `python -m`'s way of running a module.
+One such process serves all test processes through a socket; it ends with the one that started it.
 """
 
+import atexit
+import gc
 import json
 import os
 import runpy
+import select
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 PRELOADED = (
     "lightning.pytorch.callbacks",
@@ -19,61 +26,125 @@ PRELOADED = (
     "torchmetrics.image",
     "torchvision",
     "scipy.signal",
+    "wandb.sdk.launch.inputs.internal",
 )
+ADDRESS = "WARM_PROCESS_SOCKET"  # environment variable: where it listens
 
 
 class WarmProcess:
-    """The process that forks; one per test process."""
+    """The process that forks, for as long as the tests run.
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+    Args:
+        folder: where its socket lies.
+    """
 
-    def run(self, request: dict[str, Any]) -> int:
-        """Run one command to its end and return its exit status, negative for a signal."""
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+    def __init__(self, folder: Path) -> None:
+        (folder / "tmp").mkdir()
+        address = folder / "socket"
+        os.environ[ADDRESS] = str(address)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(address))
+        listener.listen(64)  # before the imports: whoever comes early waits
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(listener.fileno())], stdin=subprocess.PIPE, pass_fds=[listener.fileno()],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder / "tmp")},
+        )  # fmt: skip
+        listener.close()
+
+    def end(self) -> None:
+        """Stop it, were it still at its imports."""
+        with self._process as process:
+            process.terminate()
 
 
-def serve() -> None:
-    """Fork for every line on standard input; answer with an exit status."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what imports print is no answer
+class WarmCommand:
+    """One command in a process of its own."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(os.environ[ADDRESS])
+            self._lines = connection.makefile("rw")
+        print(json.dumps(request), file=self._lines, flush=True)
+        self._pid = int(self._lines.readline())
+
+    def send_signal(self, number: int) -> bool:
+        """Send a signal, 0 for none, and return whether the command still ran."""
+        try:
+            os.kill(self._pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def wait(self) -> int:
+        """Return the exit status, negative for a signal, when it has ended."""
+        with self._lines as lines:
+            return int(lines.readline())
+
+
+def serve(listener: socket.socket) -> None:
+    """Fork for every connection until standard input ends."""
     for name in PRELOADED:
         __import__(name)
-    for line in sys.stdin:
-        request = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            answers.close()
-            become(request)
-            return
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
+    gc.freeze()  # or every process that is forked would look through, and so copy, all of what was imported
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
+    while listener in select.select([listener, sys.stdin], [], [])[0]:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            answer(connection)
+        connection.close()
 
 
-def become(request: dict[str, Any]) -> None:
-    """Turn this process into the command; it ends as `python -m` would."""
+def answer(connection: socket.socket) -> Never:
+    """Run the command of one request in a process of its own and send its exit status; or be that process."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    lines = connection.makefile("rw")
+    request = json.loads(lines.readline())
+    child = os.fork()
+    if child == 0:
+        lines.close()
+        connection.close()
+        become(request)
+    print(child, file=lines, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), file=lines, flush=True)
+    os._exit(0)
+
+
+def become(request: dict[str, Any]) -> Never:
+    """Turn this process into the command; it ends as `python -m` would, but for taking all modules apart, which takes a second."""
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(request["env"])
+    tempfile.tempdir = None  # not the parent's
+    # wandb makes its folder for media when it is imported and removes it at exit: this one is the parent's
+    media = sys.modules["wandb.sdk.data_types._private"].MEDIA_TMP
+    media._finalizer.detach()
+    atexit.unregister(media.cleanup)
     os.chdir(request["cwd"])
     signal.alarm(request["timeout"])
     sys.path[0] = request["cwd"]
     module = f"maskgit_lab.{request['module']}"
     sys.argv = [module, *request["arguments"]]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    status = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
     sys.path[0] = str(Path.cwd())
-    serve()
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,8 +1,6 @@
 """The lab's folder, small and, where it is at hand, real."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +9,6 @@ import pytest
 from maskgit_lab.data.cat_faces import CatFaces
 from maskgit_lab.data.image_set import DataSplits, paint_holes
 from tests.builders import boxes, pictures, write_pictures
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "make_cat_faces.py"
 
 
 @pytest.fixture
@@ -79,12 +75,9 @@ def test_unknown_splits_are_refused(root: Path):
         load(root, split="mine")
 
 
-@pytest.mark.skipif(not SHARED.is_file(), reason="the real cat faces are not at hand (../shared/data)")
-def test_the_real_folder_leaks_as_known_and_the_clean_split_does_not(tmp_path: Path):
-    subprocess.run([sys.executable, str(SHARED), str(tmp_path / "cats")], check=True, capture_output=True)
-    source = {
-        split: CatFaces(root=str(tmp_path / "cats"), split=split).load(cache=tmp_path) for split in ("lab", "clean")
-    }
+@pytest.mark.xdist_group("real_cats")
+def test_the_real_folder_leaks_as_known_and_the_clean_split_does_not(real_cats: Path, tmp_path: Path):
+    source = {split: CatFaces(root=str(real_cats), split=split).load(cache=tmp_path) for split in ("lab", "clean")}
     sizes = {name: (len(s.train), len(s.val), len(s.test)) for name, s in source.items()}
     assert sizes == {"lab": (12_000, 3_000, 747), "clean": (11_554, 2_876, 747)}
     test = source["lab"].test

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from maskgit_lab.evaluation.figures import save_figure
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
-from maskgit_lab.evaluation.sweep_runs import RunRecord, differing_keys, shown_value
+from maskgit_lab.evaluation.sweep_runs import RunRecord, differing_keys, shown_key, shown_value
 
 MAX_COLUMNS = 3
 MAX_CURVES = 12  # more cannot be told apart
@@ -33,13 +33,11 @@ def save_sweep_figure(path: Path, runs: Sequence[RunRecord]) -> Path | None:
     for axis, name in zip(axes, names, strict=False):
         _panel(axis, _curves(done, keys, across, name))
         axis.set_title(f"{name} ({'higher' if is_higher_better(name) else 'lower'} is better)", fontsize=10)
-        axis.set_xlabel(across.removesuffix("._target_"), fontsize=9)
+        axis.set_xlabel(shown_key(across), fontsize=9)
     for axis in axes[len(names) :]:
         axis.axis("off")
     if len(keys) > 1:
-        axes[0].legend(
-            fontsize=7, frameon=False, title=", ".join(k.removesuffix("._target_") for k in keys if k != across)
-        )
+        axes[0].legend(fontsize=7, frameon=False, title=", ".join(shown_key(key) for key in keys if key != across))
     return save_figure(figure, path)
 
 

@@ -79,12 +79,17 @@ def sweep_table(runs: Sequence[RunRecord]) -> tuple[list[str], list[list[str]]]:
         ]
         states = ", ".join(f"{run.folder.name} {run.status}" for run in unfinished(group))
         rows.append([*values, str(len(done)), *cells, states or "-"])
-    return [*(keys or ["runs"])[: len(keys)], "n", *names, "not completed"], rows
+    return [*(shown_key(key) for key in keys), "n", *names, "not completed"], rows
 
 
 def unfinished(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the runs that have not been completed."""
     return [run for run in runs if run.status != "completed"]
+
+
+def shown_key(key: str) -> str:
+    """Return a key as tables and axes show it, and as one sets it on the command line: `mask_schedule`, not its `_target_`."""
+    return key.removesuffix("._target_")
 
 
 def shown_value(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Fill the holes of pictures: encode, hide, decode along the schedule, turn tokens into pixels, put the known pixels back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.models.hidden_prediction import HiddenPrediction, RefreshedPrediction
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.models.projection import weights_fixed
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 HOLE_GREY = 128  # what the pixels of a hole are set to before encoding (lab protocol)
@@ -92,17 +94,24 @@ def read_masked(
     device = tokenizer.device
     images, holes = images.to(device), holes.to(device)
     masked = images.masked_fill(holes[..., None], HOLE_GREY)
-    with torch.no_grad(), torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+    with _network(device, autocast):
         context = model.read_context(masked, holes)
     mask = token_mask(holes, grid=tokenizer.grid, dilation=mask_dilation)
     return Masked(images=images, holes=holes, tokens=tokenizer.encode(masked), mask=mask, context=context)
+
+
+@contextmanager
+def _network(device: torch.device, autocast: torch.dtype | None) -> Iterator[None]:
+    """Run the trained networks: no gradients, the precision asked for, weights that stay as they are."""
+    with torch.no_grad(), torch.autocast(device.type, dtype=autocast, enabled=autocast is not None), weights_fixed():
+        yield
 
 
 def first_logits(model: MaskedTokenModel, masked: Masked, *, autocast: torch.dtype | None = None) -> Tensor:
     """Return the logits (M, V + 1) of all hidden tokens at once: the first step of every schedule and seed."""
     hidden = Positions.of(masked.mask, masked.mask.sum(1).tolist())
     tokens = masked.tokens.masked_fill(masked.mask, model.transformer.mask_token_id)
-    with torch.no_grad(), torch.autocast(masked.tokens.device.type, dtype=autocast, enabled=autocast is not None):
+    with _network(masked.tokens.device, autocast):
         return model(tokens, masked.context, hidden)
 
 
@@ -130,7 +139,7 @@ def decode_masked(
         predict = RefreshedPrediction(
             model, masked.context, mask=masked.mask, every=settings.refresh_every, ring=settings.refresh_ring
         )
-    with torch.no_grad(), torch.autocast(masked.tokens.device.type, dtype=autocast, enabled=autocast is not None):
+    with _network(masked.tokens.device, autocast):
         return decode_hidden(
             predict,
             masked.tokens,

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.attention import Dropout, attend
+from maskgit_lab.models.projection import Projection
 
 LAYER_NORM_EPS = 1e-12  # the lab's value; the larger defaults change its checkpoints' outputs
 INIT_STD = 0.02
@@ -22,15 +23,23 @@ INIT_STD = 0.02
 
 @dataclass
 class KeysValues:
-    """What one block's attention remembers of every position; `refresh` writes into it."""
+    """What one block's attention knows of every position; `refresh` writes into it."""
 
-    keys: Tensor  # (B, N, heads, d)
-    values: Tensor  # (B, N, heads, d)
+    keys: Tensor  # (B, heads, N, d)
+    values: Tensor  # (B, heads, N, d)
+
+    def kept(self) -> "KeysValues":
+        """Return a copy that lies in memory head by head, as attention reads it."""
+        return KeysValues(self.keys.contiguous(), self.values.contiguous())
 
     def write(self, rows: Tensor, keys: Tensor, values: Tensor) -> None:
         """Replace the rows (M,) of the flattened batch with keys and values (M, heads, d)."""
-        self.keys.flatten(0, 1).index_copy_(0, rows, keys)
-        self.values.flatten(0, 1).index_copy_(0, rows, values)
+        _, heads, positions, width = self.keys.shape
+        image = torch.div(rows, positions, rounding_mode="floor")
+        first = rows + image * (heads - 1) * positions  # where the row stands in the image's first head
+        slots = (first[:, None] + positions * torch.arange(heads, device=rows.device)).flatten()
+        for known, new in ((self.keys, keys), (self.values, values)):
+            known.view(-1, width).index_copy_(0, slots, new.reshape(-1, width))
 
     def of(self, images: Tensor) -> "KeysValues":
         """Return those of some images (B',) of the batch."""
@@ -46,26 +55,22 @@ class SelfAttention(nn.Module):
             raise ValueError(f"model.dim ({dim}) must be a multiple of model.num_heads ({num_heads})")
         self.num_heads = num_heads
         self.dropout = dropout
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.out = nn.Linear(dim, dim)
+        self.qkv = Projection(dim, 3 * dim)
+        self.out = Projection(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, dim) to (B, N, dim)."""
-        q, k, v = self._heads(self.qkv(x), 3)
-        return self.out(self._mixed(q, k, v).flatten(2))
+        return self.remembering(x)[0]
 
-    def at(self, x: Tensor, positions: Positions) -> Tensor:
-        """Map (B, N, dim) to (M, dim): the output at some positions, which see all of them."""
+    def remembering(self, x: Tensor, positions: Positions | None = None) -> tuple[Tensor, KeysValues]:
+        """Return the output (B, N, dim), or (M, dim) at some positions, which see all, and the keys and values behind it."""
+        if positions is None:
+            q, k, v = (part.transpose(1, 2) for part in self._heads(self.qkv(x), 3))
+            return self.out(self._mixed(q, k, v).transpose(1, 2).flatten(2)), KeysValues(k, v)
         dim = x.shape[-1]
-        weight, bias = self.qkv.weight, self.qkv.bias
-        k, v = self._heads(F.linear(x, weight[dim:], bias[dim:]), 2)
-        (q,) = self._heads(F.linear(positions.take(x), weight[:dim], bias[:dim]), 1)
-        return self._packed(q, k, v, positions)
-
-    def remembering(self, x: Tensor) -> tuple[Tensor, KeysValues]:
-        """Return the output of `forward` and the keys and values behind it."""
-        q, k, v = self._heads(self.qkv(x), 3)
-        return self.out(self._mixed(q, k, v).flatten(2)), KeysValues(k.contiguous(), v.contiguous())
+        k, v = (part.transpose(1, 2) for part in self._heads(self.qkv(x, outputs=slice(dim, None)), 2))
+        (q,) = self._heads(self.qkv(positions.take(x), outputs=slice(dim)), 1)
+        return self._packed(q, k, v, positions), KeysValues(k, v)
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
         """Map the changed rows (M, dim) to (M, dim), or to those `wanted` among them, against remembered keys and values."""
@@ -80,13 +85,13 @@ class SelfAttention(nn.Module):
         return projected.unflatten(-1, (parts, self.num_heads, -1)).unbind(-3)
 
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend from (B, Q, heads, d) to (B, N, heads, d)."""
-        dropout = self.dropout if self.training else 0.0
-        return attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), dropout=dropout).transpose(1, 2)
+        """Attend from (B, heads, Q, d) to (B, heads, N, d)."""
+        return attend(q, k, v, dropout=self.dropout if self.training else 0.0)
 
     def _packed(self, q: Tensor, k: Tensor, v: Tensor, positions: Positions) -> Tensor:
-        """Attend from packed queries (M, heads, d), each to its own image."""
-        return self.out(positions.pack(self._mixed(positions.spread(q), k, v)).flatten(1))
+        """Attend from packed queries (M, heads, d), each to its own image's (B, heads, N, d)."""
+        mixed = self._mixed(positions.spread(q).transpose(1, 2), k, v)
+        return self.out(positions.pack(mixed.transpose(1, 2)).flatten(1))
 
 
 class Block(nn.Module):
@@ -98,23 +103,20 @@ class Block(nn.Module):
         super().__init__()
         self.norm_first = norm_first
         self.attention = SelfAttention(dim=dim, num_heads=num_heads, dropout=attention_dropout)
-        self.mlp = nn.Sequential(nn.Linear(dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, dim))
+        # Identity: checkpoints, the lab's too, count GELU as a layer
+        self.mlp = nn.Sequential(Projection(dim, hidden_dim, gelu=True), nn.Identity(), Projection(hidden_dim, dim))
         self.norm1 = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.norm2 = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.dropout = Dropout(p=dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, dim) to (B, N, dim)."""
-        return self._after_attention(x, self.attention(self._attention_input(x)))
+        return self.remembering(x)[0]
 
-    def at(self, x: Tensor, positions: Positions) -> Tensor:
-        """Map (B, N, dim) to (M, dim): the output at some positions."""
-        return self._after_attention(positions.take(x), self.attention.at(self._attention_input(x), positions))
-
-    def remembering(self, x: Tensor) -> tuple[Tensor, KeysValues]:
-        """Return the output of `forward` and what `refresh` needs of it."""
-        mixed, memory = self.attention.remembering(self._attention_input(x))
-        return self._after_attention(x, mixed), memory
+    def remembering(self, x: Tensor, positions: Positions | None = None) -> tuple[Tensor, KeysValues]:
+        """Return the output (B, N, dim), or (M, dim) at some positions, and the keys and values behind it."""
+        mixed, memory = self.attention.remembering(self._attention_input(x), positions)
+        return self._after_attention(x if positions is None else positions.take(x), mixed), memory
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
         """Map the changed rows (M, dim) to their output, or that of the `wanted` among them."""
@@ -182,7 +184,7 @@ class BidirectionalTransformer(nn.Module):
             )
             for _ in range(num_layers)
         )
-        self.head = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.LayerNorm(dim, eps=LAYER_NORM_EPS))
+        self.head = nn.Sequential(Projection(dim, dim, gelu=True), nn.Identity(), nn.LayerNorm(dim, eps=LAYER_NORM_EPS))
         self.bias = nn.Parameter(torch.zeros(num_image_tokens, num_codebook_vectors + 1))
         self.apply(_initialise)
         nn.init.trunc_normal_(self.position_embedding, std=INIT_STD)
@@ -201,7 +203,7 @@ class BidirectionalTransformer(nn.Module):
         """
         x = self._embedded(tokens, context)
         for i, block in enumerate(self._blocks()):
-            x = block(x) if positions is None or i < self.last else block.at(x, positions)
+            x = block(x) if positions is None or i < self.last else block.remembering(x, positions)[0]
         return self._logits(x, self.bias if positions is None else self._bias_at(positions))
 
     def remembering(
@@ -209,10 +211,10 @@ class BidirectionalTransformer(nn.Module):
     ) -> tuple[Tensor, list[KeysValues]]:
         """Return logits (M, V + 1) at some positions and every block's keys and values for `refresh`."""
         x, memory = self._embedded(tokens, context), []
-        for block in self._blocks():
-            x, remembered = block.remembering(x)
-            memory.append(remembered)
-        return self._logits(positions.take(x), self._bias_at(positions)), memory
+        for i, block in enumerate(self._blocks()):
+            x, remembered = block.remembering(x, positions if i == self.last else None)
+            memory.append(remembered.kept())
+        return self._logits(x, self._bias_at(positions)), memory
 
     def refresh(
         self, tokens: Tensor, context: Tensor | None, memory: list[KeysValues], changed: Positions, wanted: Positions

@@ -1,0 +1,101 @@
+"""Linear layers with bias and GELU inside the product: `nn.Linear` in every other respect, and only where weights are fixed."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from maskgit_lab.models import projection
+from maskgit_lab.models.projection import Projection, weights_fixed
+
+fused = pytest.mark.skipif(
+    projection._linear_pointwise is None, reason="this torch or processor has no oneDNN product in bfloat16"
+)
+
+
+@pytest.fixture
+def operation(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
+    """Return the shapes of weights that went into oneDNN's operation."""
+    shapes, run = [], projection._linear_pointwise
+    if run is None:
+        return shapes
+
+    def record(x, weight, *rest):
+        shapes.append(weight.shape)
+        return run(x, weight, *rest)
+
+    monkeypatch.setattr(projection, "_linear_pointwise", record)
+    return shapes
+
+
+def layer(*, gelu: bool = False) -> Projection:
+    torch.manual_seed(0)
+    return Projection(48, 96, gelu=gelu)
+
+
+def plain(module: Projection, x: torch.Tensor, outputs: slice = slice(None)) -> torch.Tensor:
+    """Return the same in float64, of operands rounded as bfloat16 rounds them."""
+    weight, bias = (part.detach().bfloat16().double()[outputs] for part in (module.weight, module.bias))
+    projected = F.linear(x.bfloat16().double(), weight, bias)
+    return F.gelu(projected) if module.gelu else projected
+
+
+@fused
+@pytest.mark.parametrize("gelu", [False, True])
+@pytest.mark.parametrize("shape", [(48,), (0, 48), (1, 48), (7, 48), (2, 5, 48)])
+@pytest.mark.parametrize("outputs", [None, slice(32, None), slice(32)])
+def test_equals_the_product_rounded_once(operation, gelu: bool, shape: tuple[int, ...], outputs: slice | None):
+    module, x = layer(gelu=gelu), torch.randn(shape)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
+        result = module(x, outputs=outputs)
+    assert len(operation) == 1
+    assert result.dtype == torch.bfloat16
+    expected = plain(module, x, outputs or slice(None))
+    torch.testing.assert_close(result.double(), expected, rtol=2**-8, atol=1e-4)
+
+
+def test_in_float32_it_is_a_linear_layer(operation):
+    module, x = layer(gelu=True), torch.randn(3, 48)
+    with torch.no_grad(), weights_fixed():
+        assert torch.equal(module(x), F.gelu(F.linear(x, module.weight, module.bias)))
+    assert not operation
+
+
+def test_gradients_take_torchs_road(operation):
+    module, x = layer(), torch.randn(3, 48)
+    with torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
+        module(x).sum().backward()
+    assert module.weight.grad is not None
+    assert not operation
+
+
+def test_outside_weights_fixed_nothing_is_remembered(operation):
+    """EMA swaps weights behind the version counter's back, so no cast may outlive the decode it was made for."""
+    module, x = layer(), torch.randn(3, 48)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with weights_fixed():
+            before = module(x)
+        module.weight.data.mul_(2)
+        module.bias.data.mul_(2)
+        assert not operation[1:]
+        with weights_fixed():
+            torch.testing.assert_close(module(x), 2 * before, rtol=2**-7, atol=0)
+        outside = module(x)
+    torch.testing.assert_close(outside, 2 * before, rtol=2**-6, atol=2**-7)
+    assert len(operation) == (2 if projection._linear_pointwise else 0)
+
+
+def test_weights_are_cast_once(monkeypatch: pytest.MonkeyPatch):
+    casts = []
+    monkeypatch.setattr(projection, "_cast", lambda p, known: casts.append(known) or p.detach().bfloat16())
+    module, x = layer(), torch.randn(3, 48)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
+        module(x)
+        module(x)
+    assert all(known is casts[0] for known in casts)
+
+
+def test_parameters_are_those_of_a_linear_layer():
+    module = layer(gelu=True)
+    assert isinstance(module, nn.Linear)
+    assert {name: tuple(p.shape) for name, p in module.named_parameters()} == {"weight": (96, 48), "bias": (96,)}
