@@ -40,7 +40,7 @@ def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.Compl
 def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
     """Start a command whose output goes to two files."""
     return WarmCommand({
-        "module": module, "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
+        "module": f"maskgit_lab.{module}", "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
         "stderr": str(err), "timeout": TIMEOUT,
     })  # fmt: skip
 

@@ -58,7 +58,11 @@ class WarmProcess:
 
 
 class WarmCommand:
-    """One command in a process of its own."""
+    """One command, `python -m MODULE ARGUMENTS`, in a process of its own.
+
+    Args:
+        request: module, arguments, cwd, env, files for stdout and stderr, timeout in seconds after which it is killed.
+    """
 
     def __init__(self, request: dict[str, Any]) -> None:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -126,11 +130,10 @@ def become(request: dict[str, Any]) -> Never:
     os.chdir(request["cwd"])
     signal.alarm(request["timeout"])
     sys.path[0] = request["cwd"]
-    module = f"maskgit_lab.{request['module']}"
-    sys.argv = [module, *request["arguments"]]
+    sys.argv = [request["module"], *request["arguments"]]
     status = 0
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):

@@ -3,14 +3,13 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.two_processes import fit, trained
+from tests.warm import WarmCommand
 
 pytestmark = pytest.mark.slow
 
@@ -29,24 +28,18 @@ def run_two(scenario: str, folder: Path) -> list[tuple[int, str]]:
     """Start both processes as torchrun does and return their exit statuses and errors."""
     common = {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-        "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
+        "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
+    outputs = [(folder / f"{scenario}_{rank}.out", folder / f"{scenario}_{rank}.err") for rank in range(2)]
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.two_processes", scenario, str(folder)],
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        errors = [process.communicate(timeout=TIMEOUT)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [(process.returncode, error) for process, error in zip(processes, errors, strict=True)]
+        WarmCommand({
+            "module": "tests.two_processes", "arguments": [scenario, str(folder)], "cwd": str(ROOT), "timeout": TIMEOUT,
+            "env": {**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            "stdout": str(out), "stderr": str(err),
+        })
+        for rank, (out, err) in enumerate(outputs)
+    ]  # fmt: skip
+    return [(process.wait(), err.read_text()) for process, (_, err) in zip(processes, outputs, strict=True)]
 
 
 def test_two_processes_log_what_one_with_twice_the_batch_logs(tmp_path: Path):
