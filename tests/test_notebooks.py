@@ -4,6 +4,7 @@ import ast
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -29,21 +30,29 @@ def workplace(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def outputs(made: Made, workplace: Path) -> dict[str, list[Any]]:
+    """The outputs of every notebook. One kernel runs them all and imports torch once; each begins with an empty namespace."""
+    whole, parts = nbformat.v4.new_notebook(), {}
+    for path in NOTEBOOKS:
+        parts[path.stem] = nbformat.read(path, as_version=4).cells
+        whole.cells += [nbformat.v4.new_code_cell("%reset -f"), *parts[path.stem]]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (environment(made.home) | {"JUPYTER_PLATFORM_DIRS": "1"}).items():
+            patch.setenv(name, value)
+        place = {"metadata": {"path": str(workplace)}}
+        NotebookClient(whole, timeout=120, kernel_name="python3", resources=place, allow_errors=True).execute()
+    return {name: [output for cell in cells for output in cell.get("outputs", [])] for name, cells in parts.items()}
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("small_run")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_and_shows_pictures(path: Path, made: Made, workplace: Path, monkeypatch: pytest.MonkeyPatch):
-    for name, value in environment(made.home).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(workplace)}}
-    ).execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    shown = [output for output in outputs if "image/png" in output.get("data", {})]
+def test_it_runs_and_shows_pictures(path: Path, outputs: dict[str, list[Any]]):
+    shown = [output for output in outputs[path.stem] if "image/png" in output.get("data", {})]
     assert len(shown) >= 3
-    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert not [output for output in outputs[path.stem] if output.get("name") == "stderr"]
+    assert not [output for output in outputs[path.stem] if output["output_type"] == "error"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -102,7 +102,7 @@ def grey_score(limit: int | None) -> float:
     truth, holes = real_test_pairs(limit)
     with torch.inference_mode():
         sides = [
-            torch.cat([extractor(part) for part in unit_range(images).split(32)])
+            torch.cat([extractor(part) for part in unit_range(images).split(4)])
             for images in (truth, grey_fill(truth, holes))
         ]
     return frechet_distance(*sides)
