@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from maskgit_lab.core.positions import Positions
+from maskgit_lab.models.projection import weights_fixed
 from maskgit_lab.models.transformer import BidirectionalTransformer, SelfAttention
 
 SMALL = {
@@ -122,3 +123,18 @@ def test_refreshing_what_changed_is_exact_in_one_block_and_close_in_more():
             refreshed = model.refresh(after, None, memory, changed, changed)
             exact = model(after)[mask]
         assert float((refreshed - exact).norm() / exact.norm()) < tolerance
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # the tracer's own look
+def test_compiled_blocks_are_whole_graphs_with_the_same_results_and_names():
+    """Traced, not compiled to machine code, which needs a C++ compiler: what matters to checkpoints and to decoding."""
+    torch.manual_seed(0)
+    model = BidirectionalTransformer(**SMALL).eval()
+    tokens, (mask, positions) = torch.randint(13, (3, 16)), some_positions()
+    names, expected = list(model.state_dict()), model(tokens)
+    model.compile_blocks(backend="eager", fullgraph=True)
+    assert list(model.state_dict()) == names
+    torch.testing.assert_close(model(tokens), expected)
+    with torch.no_grad(), weights_fixed():
+        torch.testing.assert_close(model(tokens, positions=positions), expected[mask])
+    torch._dynamo.reset()
