@@ -138,3 +138,22 @@ def test_compiled_blocks_are_whole_graphs_with_the_same_results_and_names():
     with torch.no_grad(), weights_fixed():
         torch.testing.assert_close(model(tokens, positions=positions), expected[mask])
     torch._dynamo.reset()
+
+
+def test_gradients_are_the_same_bit_for_bit_whenever_they_are_computed():
+    """On several threads: adding up the gradients of one position's bias must not depend on who comes first."""
+    torch.manual_seed(0)
+    sizes = {"num_image_tokens": 256, "num_codebook_vectors": 512, "num_layers": 1, "dim": 8, "num_heads": 1}
+    model = BidirectionalTransformer(**{**SMALL, **sizes})
+    tokens, mask = torch.randint(513, (6, 256)), torch.rand(6, 256) < 0.9
+    positions, gradients = Positions.of(mask, mask.sum(1).tolist()), []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in range(20):
+            model.zero_grad()
+            model(tokens, positions=positions).logsumexp(1).sum().backward()
+            gradients.append([p.grad.clone() for p in model.parameters()])
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(x, y) for other in gradients[1:] for x, y in zip(gradients[0], other, strict=True))

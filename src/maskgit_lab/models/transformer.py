@@ -267,7 +267,7 @@ class BidirectionalTransformer(nn.Module):
         return self.dropout(self.embedding_norm(x))
 
     def _bias_at(self, positions: Positions) -> Tensor:
-        return self.bias[positions.rows % self.num_image_tokens]
+        return self.bias.index_select(0, positions.rows % self.num_image_tokens)
 
     def _logits(self, x: Tensor, bias: Tensor) -> Tensor:
         return F.linear(self.head(x), self.token_embedding.weight) + bias
