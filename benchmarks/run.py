@@ -23,6 +23,7 @@ from benchmarks.peers import peers
 from benchmarks.refresh import refresh
 from benchmarks.rows import Row, show, write
 from benchmarks.scaling import scaling
+from maskgit_lab.freed_memory import keep_freed_memory
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
 Group = Callable[[Bench, str], Iterator[Row]]
@@ -56,6 +57,7 @@ def main() -> None:
         parser.error(f"no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}, refresh")
     if "refresh" in args.groups and args.run is None:
         parser.error("refresh needs --run RUN_FOLDER")
+    keep_freed_memory()  # as the commands do; both sides gain
     device = torch.device(args.device)
     precision, reason = resolve_precision(args.precision, "cpu" if device.type == "cpu" else "auto")
     print(f"{reason}; {torch.get_num_threads()} threads", flush=True)

@@ -11,6 +11,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.config import config_dir, register
+from maskgit_lab.freed_memory import keep_freed_memory
 from maskgit_lab.sweep import collected_at_the_end
 
 Task = Callable[[DictConfig], Any]
@@ -33,6 +34,7 @@ def hydra_command(config_name: str) -> Callable[[Task], Callable[[], None]]:
             if {"--help", "-h"} & set(arguments):
                 print(help_text(config_name, [a for a in arguments if not a.startswith("-")]))
                 return
+            keep_freed_memory()
             with collected_at_the_end():
                 run()
 
