@@ -41,6 +41,17 @@ def test_without_gradients_the_result_is_the_same():
     assert torch.equal(without, attend(*parts()).detach())
 
 
+@pytest.mark.parametrize("weights_at_once", [1, 12 * 12 * 2, 12 * 12 * 4, 2**21])
+def test_only_the_queries_that_matter_are_computed(monkeypatch: pytest.MonkeyPatch, weights_at_once: int):
+    monkeypatch.setattr(attention, "CHUNK_WEIGHTS", weights_at_once)
+    with torch.no_grad():
+        q, k, v = (part.repeat(2, 1, 1, 1) for part in parts())
+        whole, counts = attend(q, k, v), [3, 12, 0, 7]
+        some = attend(q, k, v, counts=counts)
+    for image, count in enumerate(counts):
+        torch.testing.assert_close(some[image, :, :count], whole[image, :, :count], rtol=0.01, atol=0.01)
+
+
 def test_dropped_weights_are_dropped_in_the_backward_pass_too():
     # v = identity shows the weights; their gradient reaches v through exactly the kept ones
     q, k = (torch.randn(1, 1, 16, 16).bfloat16().requires_grad_() for _ in range(2))

@@ -23,13 +23,23 @@ def pair(channels: int = 64) -> tuple[nn.Conv2d, WinogradConv2d]:
     return conv, WinogradConv2d.of(conv)
 
 
-@pytest.mark.parametrize("shape", [(1, 64, 4, 4), (3, 64, 8, 16), (40, 64, 32, 32)])
+@pytest.mark.parametrize("shape", [(0, 64, 8, 8), (1, 64, 4, 4), (3, 64, 8, 16), (40, 64, 32, 32)])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_equals_the_direct_convolution(shape: tuple[int, ...], layout: torch.memory_format):
     direct, fast = pair()
     x = torch.randn(shape).to(memory_format=layout)
     with torch.no_grad():
         torch.testing.assert_close(fast(x), direct(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [4, 16, 64])
+def test_a_picture_does_not_depend_on_its_batch(side: int):
+    _, fast = pair()
+    x = torch.randn(9, 64, side, side)  # fewer tiles than a product has at least, several products, more than a chunk
+    with torch.no_grad():
+        together = fast(x)
+        alone = torch.cat([fast(picture) for picture in x.split(1)])
+    torch.testing.assert_close(together, alone, rtol=1e-6, atol=1e-6)
 
 
 def test_it_really_takes_the_other_road_and_only_without_gradients():

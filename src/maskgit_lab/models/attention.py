@@ -5,6 +5,7 @@ dropout, for which the fused kernel is left. torch draws one Bernoulli number pe
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,13 +17,14 @@ _LANES = 4  # 16-bit lanes of a 64-bit draw
 CHUNK_WEIGHTS = 2**21  # attention weights in work at once: 4 MiB, which stay in the cache
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0, counts: Sequence[int] | None = None) -> Tensor:
     """Return softmax(q k^T / sqrt(d)) v.
 
     Args:
         q: (B, heads, Q, d).
         k, v: (B, heads, N, d).
         dropout: share of attention weights that are dropped.
+        counts: (B,) queries of each image that matter, the first ones; what comes out for others is undefined. None = all.
 
     Returns:
         (B, heads, Q, d).
@@ -33,17 +35,19 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
     if torch.is_grad_enabled() and any(part.requires_grad for part in flat):
         mixed = _Attention.apply(*flat, dropout)
     else:
-        mixed = _mixed_in_chunks(flat[0], flat[1], flat[2], dropout)
+        mixed = _mixed_in_chunks(flat[0], flat[1], flat[2], dropout, counts or [q.shape[2]] * len(q), q.shape[1])
     return mixed.view(q.shape)
 
 
-def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
-    """Return softmax(q k^T) v, some heads at a time; q is scaled already, all (B * heads, ..., d)."""
+def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float, counts: Sequence[int], heads: int) -> Tensor:
+    """Return softmax(q k^T) v of B * heads pairs (B * heads, ..., d), some at a time; q is scaled already."""
     mixed = torch.empty_like(q)
-    heads = max(1, CHUNK_WEIGHTS // (q.shape[1] * k.shape[1]))
-    for part in (slice(start, start + heads) for start in range(0, len(q), heads)):
-        weights = torch.softmax(q[part] @ k[part].mT, dim=-1)
-        torch.bmm(drop(weights, dropout) if dropout else weights, v[part], out=mixed[part])
+    size = max(1, CHUNK_WEIGHTS // (q.shape[1] * k.shape[1]))
+    for start in range(0, len(q), size):
+        part = slice(start, min(start + size, len(q)))
+        width = max(counts[part.start // heads : (part.stop - 1) // heads + 1])
+        weights = torch.softmax(q[part, :width] @ k[part].mT, dim=-1)
+        mixed[part, :width] = torch.bmm(drop(weights, dropout) if dropout else weights, v[part])
     return mixed
 
 

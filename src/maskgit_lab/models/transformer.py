@@ -5,7 +5,7 @@ query-key-value projection, which equals the lab's to float32 rounding. Where on
 the head run on those alone; where only some tokens changed, `refresh` recomputes them against the keys and values of the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +84,13 @@ class SelfAttention(nn.Module):
         """Split (..., parts * dim) into parts of (..., heads, d)."""
         return projected.unflatten(-1, (parts, self.num_heads, -1)).unbind(-3)
 
-    def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend from (B, heads, Q, d) to (B, heads, N, d)."""
-        return attend(q, k, v, dropout=self.dropout if self.training else 0.0)
+    def _mixed(self, q: Tensor, k: Tensor, v: Tensor, counts: Sequence[int] | None = None) -> Tensor:
+        """Attend from (B, heads, Q, d), or from the first few of the Q, to (B, heads, N, d)."""
+        return attend(q, k, v, dropout=self.dropout if self.training else 0.0, counts=counts)
 
     def _packed(self, q: Tensor, k: Tensor, v: Tensor, positions: Positions) -> Tensor:
         """Attend from packed queries (M, heads, d), each to its own image's (B, heads, N, d)."""
-        mixed = self._mixed(positions.spread(q).transpose(1, 2), k, v)
+        mixed = self._mixed(positions.spread(q).transpose(1, 2), k, v, positions.counts)
         return self.out(positions.pack(mixed.transpose(1, 2)).flatten(1))
 
 
