@@ -19,6 +19,7 @@ from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
 from maskgit_lab.data.token_cache import TokenCache
+from maskgit_lab.freed_memory import keep_freed_memory
 from maskgit_lab.peak_memory import peak_memory
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=20)
     args = parser.parse_args()
+    keep_freed_memory()  # as the commands do
     with tempfile.TemporaryDirectory() as folder:
         peak = train(Path(folder), args.pictures, args.steps)
     print(f"{args.pictures:,} pictures, {args.steps} training steps of 10: peak {peak:.2f} GiB of host memory")

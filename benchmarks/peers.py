@@ -1,6 +1,6 @@
 """Peers from PyPI at equal size: muse-maskgit-pytorch and diffusers' aMUSEd, a training step and a whole decode, each at its best.
 
-    pip install '.[bench]'
+    pip install -e '.[bench]'
     python -m benchmarks.run peers --size small
 
 Tokens in, tokens out, every token hidden at the start (neither peer fills holes of different sizes in a batch), as many steps for
@@ -40,7 +40,7 @@ def peers(bench: Bench, size: str) -> Iterator[Row]:
     rivals = {"muse_maskgit_pytorch": _muse, "diffusers": _amused}
     there = {name: rival for name, rival in rivals.items() if importlib.util.find_spec(name)}
     for missing in sorted(set(rivals) - set(there)):
-        print(f"{missing} is not installed: pip install '.[bench]'")
+        print(f"{missing} is not installed: pip install -e '.[bench]'")
     ours_train, ours_decode = _ours(made, bench, tokens)
     for name, rival in there.items():
         train, decode, parameters = rival(made, tokens)

@@ -3,7 +3,7 @@
     python -m benchmarks.run                                  # every group that needs nothing more
     python -m benchmarks.run training decoding --size small
     python -m benchmarks.run refresh --run runs/cosine/RUN    # quality of partial refresh, on a trained run
-    python -m benchmarks.run peers                            # needs pip install .[bench]
+    python -m benchmarks.run peers                            # needs pip install -e '.[bench]'
     python -m benchmarks.run table --device cuda --images 747
 
 Prints a table and writes benchmarks/results/<group>_<size>_<device>.json.

@@ -34,6 +34,32 @@ def by_eigenvalues(a: Tensor, b: Tensor) -> float:
     return float(shift + torch.cov(a.T).trace() + torch.cov(b.T).trace() - 2 * cross)
 
 
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by one with every singular value decomposition."""
+    calls: list[int] = []
+    svd = np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", lambda *args, **more: (calls.append(1), svd(*args, **more))[1])
+    return calls
+
+
+def test_distant_sets_need_no_singular_values(monkeypatch: pytest.MonkeyPatch):
+    calls = spied(monkeypatch)
+    a, b = randn(60, 200, seed=0), randn(50, 200, seed=1) + 0.5
+    assert frechet_distance(a, b) == pytest.approx(by_eigenvalues(a, b), rel=1e-6)
+    assert not calls
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.7])
+def test_where_small_singular_values_matter_they_are_computed(monkeypatch: pytest.MonkeyPatch, decay: float):
+    # directions that shrink to nothing: roots of their squares would be noise, as large as this distance
+    calls = spied(monkeypatch)
+    shrinking = torch.diag(decay ** torch.arange(60, dtype=torch.float64))
+    a = randn(200, 60, seed=0) @ shrinking
+    b = a + 1e-9
+    assert frechet_distance(a, b) == pytest.approx(0, abs=1e-12)
+    assert calls
+
+
 @pytest.mark.parametrize(("n1", "n2", "d"), [(200, 150, 12), (30, 40, 25), (60, 20, 40)])
 def test_equals_the_eigenvalue_form(n1, n2, d):
     a, b = randn(n1, d, seed=0) @ randn(d, d, seed=1), randn(n2, d, seed=2) + 0.3

@@ -51,7 +51,7 @@ class WinogradConv2d(nn.Conv2d):
         batch, _, height, width = x.shape
         padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).contiguous()  # (B, H + 2, W + 2, C)
         result = x.new_empty(batch, height, width, self.out_channels)
-        chunks = max(1, batch * POINTS * height * width * self.in_channels * x.element_size() // (STEP**2 * CHUNK_BYTES))
+        chunks = max(1, min(batch, x.nbytes * POINTS // (STEP**2 * CHUNK_BYTES)))
         for part, into in zip(padded.tensor_split(chunks), result.tensor_split(chunks), strict=True):
             self._convolve(part, into)
         return result.permute(0, 3, 1, 2)
