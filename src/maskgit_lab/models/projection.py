@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 USUAL_ROWS = 1024  # of a product, for oneDNN's choice of the weights' order; others are as fast in it
-Packed = dict[tuple[int, tuple[int | None, int | None] | None], tuple[Tensor, Tensor]]  # weight and bias of a layer or a part
+Packed = dict[
+    tuple[int, tuple[int | None, int | None] | None], tuple[Tensor, Tensor]
+]  # weight and bias of a layer or a part
 _PACKED: ContextVar[Packed | None] = ContextVar("packed", default=None)
 
 
