@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 USUAL_ROWS = 1024  # of a product, for oneDNN's choice of the weights' order; others are as fast in it
-Packed = dict[
-    tuple[int, tuple[int | None, int | None] | None], tuple[Tensor, Tensor]
-]  # weight and bias of a layer or a part
+# a layer's weight and the part of its outputs -> weight and bias of that part
+Packed = dict[tuple[int, tuple[int | None, int | None] | None], tuple[Tensor, Tensor]]
 _PACKED: ContextVar[Packed | None] = ContextVar("packed", default=None)
 
 
