@@ -20,10 +20,11 @@ from maskgit_lab.models.filling import (
     composite,
     decode_masked,
     fill_holes,
-    first_logits,
+    first_step,
     read_masked,
     to_uint8,
 )
+from maskgit_lab.models.projection import weights_fixed
 from maskgit_lab.training.optim import AdamSettings
 
 NUM_STEPS = 7
@@ -147,10 +148,11 @@ def table(bench: Bench, size: str) -> Iterator[Row]:
     )  # fmt: skip
 
 
+@weights_fixed()
 def our_table(made: Subject, bench: Bench, images: torch.Tensor, holes: torch.Tensor) -> list[torch.Tensor]:
     """Return the composited pictures of every cell, as `evaluate` makes them: read once, first step shared, a trajectory each."""
     masked = read_masked(made.model, made.tokenizer, images, holes, autocast=bench.autocast)
-    first = first_logits(made.model, masked, autocast=bench.autocast)
+    first = first_step(made.model, masked, autocast=bench.autocast)
     cells = []
     for schedule in SCHEDULES:
         trace = decode_masked(

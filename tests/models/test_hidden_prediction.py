@@ -1,5 +1,7 @@
 """Partial refresh: an approximation in which prediction is used, but every property of decoding holds."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,8 +9,8 @@ from torch import Tensor
 from maskgit_lab.core.decoding import DecodeTrace, decode
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine, Linear
-from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked, first_logits
-from maskgit_lab.models.hidden_prediction import ring_around
+from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked, first_step
+from maskgit_lab.models.hidden_prediction import FirstStep, ring_around
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.transformer import BidirectionalTransformer
 from tests.builders import transformer
@@ -32,7 +34,7 @@ def masked(rows: slice = slice(None)) -> Masked:
     return Masked(torch.empty(0), torch.empty(0), tokens[rows], MASK[rows], context[rows])
 
 
-def filled(rows: slice = slice(None), *, first: Tensor | None = None, **changes: object) -> DecodeTrace:
+def filled(rows: slice = slice(None), *, first: FirstStep | None = None, **changes: object) -> DecodeTrace:
     settings = DecodeSettings(**{"schedule": Cosine(), "num_steps": 6, **changes})  # type: ignore[arg-type]
     generators = image_generators(0, "d", range(5)[rows])
     return decode_masked(network(), masked(rows), settings=settings, generators=generators, first=first)
@@ -111,7 +113,31 @@ def test_between_full_passes_the_hole_and_the_ring_are_computed_alone(ring: int,
 
 
 def test_a_shared_first_step_changes_nothing():
-    assert torch.equal(filled(first=first_logits(network(), masked())).step_tokens, filled().step_tokens)
+    assert torch.equal(filled(first=first_step(network(), masked())).step_tokens, filled().step_tokens)
+
+
+def test_after_the_first_step_only_revealed_positions_are_embedded_again(monkeypatch: pytest.MonkeyPatch):
+    given, computed = masked(), []
+    again = BidirectionalTransformer.embed_again
+
+    def counted(self, embedded, tokens, context, changed):  # type: ignore[no-untyped-def]
+        computed.append(len(changed))
+        again(self, embedded, tokens, context, changed)
+        whole = self.embedded(tokens, context)
+        torch.testing.assert_close((embedded.x, embedded.projected), (whole.x, whole.projected))
+
+    monkeypatch.setattr(BidirectionalTransformer, "embed_again", counted)
+    trace = filled()
+    left = [int(step.sum()) for step in (given.mask, *trace.step_masks)]
+    assert computed == [before - after for before, after in itertools.pairwise(left[:-1])]
+
+
+def test_decodes_that_share_a_first_step_leave_it_as_it_was():
+    first = first_step(network(), masked())
+    kept = first.embedded.copied()
+    filled(first=first)
+    assert torch.equal(first.embedded.x, kept.x)
+    assert torch.equal(first.embedded.projected, kept.projected)
 
 
 def test_the_ring_is_the_known_cells_next_to_the_hole():

@@ -94,6 +94,17 @@ def test_weights_are_cast_once(operation):
     assert first is second
 
 
+@fused
+def test_promises_that_nest_share_their_weights(operation):
+    module, x = layer(), torch.randn(3, 48)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
+        with weights_fixed():
+            module(x)
+        module(x)
+    first, second = operation
+    assert first is second
+
+
 def test_parameters_are_those_of_a_linear_layer():
     module = layer(gelu=True)
     assert isinstance(module, nn.Linear)

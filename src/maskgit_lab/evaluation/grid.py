@@ -24,10 +24,12 @@ from maskgit_lab.models.filling import (
     Masked,
     composite,
     decode_masked,
-    first_logits,
+    first_step,
     read_masked,
     to_uint8,
 )
+from maskgit_lab.models.hidden_prediction import FirstStep
+from maskgit_lab.models.projection import weights_fixed
 
 OUTPUTS = ("decoded", "composited")
 
@@ -93,6 +95,7 @@ class GridScores:
     )  # composited at the first seed, the first few
 
 
+@weights_fixed()
 def evaluate_grid(
     filler: Filler,
     test: InpaintSet,
@@ -133,8 +136,8 @@ def evaluate_grid(
         part = slice(start, min(start + batch_size, len(test)))
         masked = _read(filler, test, part, grid.mask_dilation)
         true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
-        opening = first_logits(filler.model, masked, autocast=filler.autocast)
-        whole.add(opening, true_tokens[masked.mask])
+        opening = first_step(filler.model, masked, autocast=filler.autocast)
+        whole.add(opening.logits, true_tokens[masked.mask])
         for name, seed, stops in _trajectories(filler, masked, grid, part, opening):
             for spot, tokens in stops.items():
                 decoded = to_uint8(filler.tokenizer.decode(tokens))
@@ -165,7 +168,7 @@ def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> 
 
 
 def _trajectories(
-    filler: Filler, masked: Masked, grid: Grid, part: slice, first: Tensor
+    filler: Filler, masked: Masked, grid: Grid, part: slice, first: FirstStep
 ) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
     """Yield schedule, seed, and the tokens at every sweet spot of that one decode."""
     last = max(grid.sweet_spots)

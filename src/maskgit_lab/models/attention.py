@@ -4,6 +4,7 @@ torch's fused attention kernel is best on GPUs and in float32. In bfloat16 on a 
 dropout, for which the fused kernel is left. torch draws one Bernoulli number per element on one core; here a draw decides four.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 _DRAW_BITS = 15  # of each 16-bit lane; probabilities are multiples of 2^-15
 _LANES = 4  # 16-bit lanes of a 64-bit draw
-CHUNK_WEIGHTS = 2**21  # attention weights in work at once: 4 MiB, which stay in the cache
+CHUNK_WEIGHTS = 2**20  # attention weights in work at once: 2 MiB, which stay in the cache
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0, counts: Sequence[int] | None = None) -> Tensor:
@@ -31,23 +32,28 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0, counts: Seq
     """
     if not _has_own_road(q):
         return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-    flat = [part.reshape(-1, *part.shape[2:]) for part in (q * q.shape[-1] ** -0.5, k, v)]
-    if torch.is_grad_enabled() and any(part.requires_grad for part in flat):
-        mixed = _Attention.apply(*flat, dropout)
-    else:
-        mixed = _mixed_in_chunks(flat[0], flat[1], flat[2], dropout, counts or [q.shape[2]] * len(q), q.shape[1])
+    if not (torch.is_grad_enabled() and any(part.requires_grad for part in (q, k, v))):
+        return _mixed_in_chunks(q, k, v, dropout, counts or [q.shape[2]] * len(q))
+    mixed: Tensor = _Attention.apply(*(part.flatten(0, 1) for part in (q, k, v)), dropout)
     return mixed.view(q.shape)
 
 
-def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float, counts: Sequence[int], heads: int) -> Tensor:
-    """Return softmax(q k^T) v of B * heads pairs (B * heads, ..., d), some at a time; q is scaled already."""
-    mixed = torch.empty_like(q)
-    size = max(1, CHUNK_WEIGHTS // (q.shape[1] * k.shape[1]))
-    for start in range(0, len(q), size):
-        part = slice(start, min(start + size, len(q)))
-        width = max(counts[part.start // heads : (part.stop - 1) // heads + 1])
-        weights = torch.softmax(q[part, :width] @ k[part].mT, dim=-1)
-        mixed[part, :width] = torch.bmm(drop(weights, dropout) if dropout else weights, v[part])
+def _scaled(a: Tensor, b: Tensor, width: int) -> Tensor:
+    """Return a b / sqrt(width) of batches of matrices, scaled before it is rounded."""
+    return a.new_empty(len(a), a.shape[1], b.shape[2]).baddbmm_(a, b, beta=0, alpha=width**-0.5)
+
+
+def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float, counts: Sequence[int]) -> Tensor:
+    """Return softmax(q k^T / sqrt(d)) v, some images or some heads of one image at a time."""
+    batch, heads, queries, width = q.shape
+    mixed = q.new_empty(batch, queries, heads, width).transpose(1, 2)  # in memory as the next projection reads it
+    at_once = max(1, CHUNK_WEIGHTS // (queries * k.shape[2]))  # pairs of image and head
+    for image, head in itertools.product(range(0, batch, max(1, at_once // heads)), range(0, heads, at_once)):
+        images = slice(image, image + max(1, at_once // heads))
+        part = images, slice(head, head + at_once), slice(max(counts[images]))
+        some_q, some_k, some_v = (x.flatten(0, 1) for x in (q[part], k[part[:2]], v[part[:2]]))
+        weights = torch.softmax(_scaled(some_q, some_k.mT, width), dim=-1)
+        mixed[part] = torch.bmm(drop(weights, dropout) if dropout else weights, some_v).view(mixed[part].shape)
     return mixed
 
 
@@ -106,12 +112,12 @@ class _Drop(torch.autograd.Function):
 
 
 class _Attention(torch.autograd.Function):
-    """softmax(q k^T) v with dropout on the weights; q is scaled already; all (B * heads, ..., d) bfloat16."""
+    """softmax(q k^T / sqrt(d)) v with dropout on the weights; all (B * heads, ..., d) bfloat16."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, p: float) -> Tensor:
         """Multiply, normalise, drop, multiply."""
-        weights = torch.softmax(q @ k.mT, dim=-1)
+        weights = torch.softmax(_scaled(q, k.mT, q.shape[-1]), dim=-1)
         bits = _keep_bits(weights, p) if p else None
         ctx.save_for_backward(q, k, v, weights, bits)
         ctx.scale = 1 / (1 - p)
@@ -129,4 +135,5 @@ class _Attention(torch.autograd.Function):
         if bits is not None:
             into_weights = _kept(into_weights, bits)
         into_scores = torch._softmax_backward_data(into_weights, weights, -1, weights.dtype)
-        return into_scores @ k, into_scores.mT @ q, kept.mT @ gradient, None
+        into_q, into_k = (_scaled(*pair, q.shape[-1]) for pair in ((into_scores, k), (into_scores.mT, q)))
+        return into_q, into_k, kept.mT @ gradient, None

@@ -11,7 +11,7 @@ from maskgit_lab.core.decoding import DecodeTrace, Predictor, checked_stop, deco
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.schedules import MaskSchedule
-from maskgit_lab.models.hidden_prediction import HiddenPrediction, RefreshedPrediction
+from maskgit_lab.models.hidden_prediction import FirstStep, HiddenPrediction, RefreshedPrediction
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.projection import weights_fixed
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -107,12 +107,13 @@ def _network(device: torch.device, autocast: torch.dtype | None) -> Iterator[Non
         yield
 
 
-def first_logits(model: MaskedTokenModel, masked: Masked, *, autocast: torch.dtype | None = None) -> Tensor:
-    """Return the logits (M, V + 1) of all hidden tokens at once: the first step of every schedule and seed."""
+def first_step(model: MaskedTokenModel, masked: Masked, *, autocast: torch.dtype | None = None) -> FirstStep:
+    """Predict all hidden tokens at once: the first step of every schedule and seed."""
     hidden = Positions.of(masked.mask, masked.mask.sum(1).tolist())
     tokens = masked.tokens.masked_fill(masked.mask, model.transformer.mask_token_id)
     with _network(masked.tokens.device, autocast):
-        return model(tokens, masked.context, hidden)
+        embedded = model.transformer.embedded(tokens, masked.context)
+        return FirstStep(model.transformer.from_embedded(embedded, hidden), embedded)
 
 
 def decode_masked(
@@ -122,7 +123,7 @@ def decode_masked(
     settings: DecodeSettings,
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
-    first: Tensor | None = None,
+    first: FirstStep | None = None,
 ) -> DecodeTrace:
     """Predict the hidden tokens along the schedule; one generator per picture, so that it does not depend on its batch.
 
@@ -132,7 +133,7 @@ def decode_masked(
         settings: how.
         generators: of the order noise.
         autocast: precision of the network's matrix products, None = as the weights are.
-        first: of `first_logits`, where several decodes of the same pictures share it; not used with partial refresh.
+        first: of `first_step`, where several decodes of the same pictures share it; not used with partial refresh.
     """
     predict: Predictor = HiddenPrediction(model, masked.context, first=first)
     if settings.refresh_every is not None and settings.refresh_every > 1:

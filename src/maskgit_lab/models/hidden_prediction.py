@@ -6,39 +6,76 @@ a ring of known cells around the hole.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
-from maskgit_lab.models.transformer import KeysValues
+from maskgit_lab.models.remembered import Embedded, KeysValues
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """The prediction of all hidden tokens at once, which every schedule and seed begins with."""
+
+    logits: Tensor  # (M, V + 1)
+    embedded: Embedded  # of the whole batch, (B, N, ...)
 
 
 class HiddenPrediction:
-    """Logits of hidden tokens, exact: the last block and the head run on hidden positions alone.
+    """Logits of hidden tokens, exact: the last block and the head run on hidden positions alone, the embedding and the first
+    block's projection where a token changed.
 
     Args:
         model: in evaluation mode.
         context: (B, N, dim) or None.
-        first: (M, V + 1) logits of the first step, if they are known already.
+        first: of the same tokens, if it is known already.
     """
 
-    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, first: Tensor | None = None) -> None:
-        self.model = model
+    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, first: FirstStep | None = None) -> None:
+        self.transformer = model.transformer
         self.context = context
-        self.first = first
+        self.logits = None if first is None else first.logits
+        self.embedded = None if first is None else first.embedded.copied()
+        self.before: _Before | None = None
 
     def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
         """Return logits (M, V + 1)."""
-        if self.first is not None:
-            first, self.first = self.first, None
-            return first
-        return self.model(tokens, self.context, hidden)
+        if self.embedded is None:
+            self.embedded = self.transformer.embedded(tokens, self.context)
+        elif self.before is not None:
+            changed = self.before.changed(tokens, hidden)
+            self.transformer.embed_again(self.embedded, tokens, self.context, changed)
+        self.before = _Before(tokens, hidden.counts)
+        if self.logits is not None:
+            logits, self.logits = self.logits, None
+            return logits
+        return self.transformer.from_embedded(self.embedded, hidden)
 
     def keep(self, images: Tensor) -> None:
         """Go on with some images of the batch."""
         self.context = None if self.context is None else self.context.index_select(0, images)
+        self.embedded = None if self.embedded is None else self.embedded.of(images)
+        self.before = None if self.before is None else self.before.of(images)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The tokens of the step before."""
+
+    tokens: Tensor  # (B, N)
+    counts: Sequence[int]  # (B,) how many were hidden
+
+    def changed(self, tokens: Tensor, hidden: Positions) -> Positions:
+        """Return where tokens were revealed since: as many as are hidden no longer."""
+        counts = [before - now for before, now in zip(self.counts, hidden.counts, strict=True)]
+        return Positions.of(tokens != self.tokens, counts)
+
+    def of(self, images: Tensor) -> "_Before":
+        """Return those of some images (B',) of the batch."""
+        return _Before(self.tokens.index_select(0, images), [self.counts[i] for i in images.tolist()])
 
 
 class RefreshedPrediction:

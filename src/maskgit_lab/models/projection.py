@@ -15,15 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 USUAL_ROWS = 1024  # of a product, for oneDNN's choice of the weights' order; others are as fast in it
-# a layer's weight and the part of its outputs -> weight and bias of that part
-Packed = dict[tuple[int, tuple[int | None, int | None] | None], tuple[Tensor, Tensor]]
+# a layer and the part of its outputs -> weight and bias of that part
+Packed = dict[tuple[nn.Module, tuple[int | None, int | None] | None], tuple[Tensor, Tensor]]
 _PACKED: ContextVar[Packed | None] = ContextVar("packed", default=None)
 
 
 @contextmanager
 def weights_fixed() -> Iterator[None]:
-    """Promise that no weights change inside: each is then cast, and put in oneDNN's order, once."""
-    outer = _PACKED.set({})
+    """Promise that no weights change inside, also where such promises nest: each is cast, and put in oneDNN's order, once."""
+    known = _PACKED.get()
+    outer = _PACKED.set({} if known is None else known)
     try:
         yield
     finally:
@@ -56,7 +57,7 @@ class Projection(nn.Linear):
 
     def _fused(self, x: Tensor, outputs: slice | None, packed: Packed) -> Tensor:
         assert _linear_pointwise is not None
-        key = (id(self.weight), outputs and (outputs.start, outputs.stop))
+        key = (self, outputs and (outputs.start, outputs.stop))
         if key not in packed:
             chosen = slice(None) if outputs is None else outputs
             weight = self.weight.detach()[chosen].to(torch.bfloat16)

@@ -6,7 +6,6 @@ the head run on those alone; where only some tokens changed, `refresh` recompute
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,34 +15,10 @@ from torch.nn import functional as F
 from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.attention import Dropout, attend
 from maskgit_lab.models.projection import Projection
+from maskgit_lab.models.remembered import Embedded, KeysValues
 
 LAYER_NORM_EPS = 1e-12  # the lab's value; the larger defaults change its checkpoints' outputs
 INIT_STD = 0.02
-
-
-@dataclass
-class KeysValues:
-    """What one block's attention knows of every position; `refresh` writes into it."""
-
-    keys: Tensor  # (B, heads, N, d)
-    values: Tensor  # (B, heads, N, d)
-
-    def kept(self) -> "KeysValues":
-        """Return a copy that lies in memory head by head, as attention reads it."""
-        return KeysValues(self.keys.contiguous(), self.values.contiguous())
-
-    def write(self, rows: Tensor, keys: Tensor, values: Tensor) -> None:
-        """Replace the rows (M,) of the flattened batch with keys and values (M, heads, d)."""
-        _, heads, positions, width = self.keys.shape
-        image = torch.div(rows, positions, rounding_mode="floor")
-        first = rows + image * (heads - 1) * positions  # where the row stands in the image's first head
-        slots = (first[:, None] + positions * torch.arange(heads, device=rows.device)).flatten()
-        for known, new in ((self.keys, keys), (self.values, values)):
-            known.view(-1, width).index_copy_(0, slots, new.reshape(-1, width))
-
-    def of(self, images: Tensor) -> "KeysValues":
-        """Return those of some images (B',) of the batch."""
-        return KeysValues(self.keys.index_select(0, images), self.values.index_select(0, images))
 
 
 class SelfAttention(nn.Module):
@@ -62,15 +37,23 @@ class SelfAttention(nn.Module):
         """Map (B, N, dim) to (B, N, dim)."""
         return self.remembering(x)[0]
 
-    def remembering(self, x: Tensor, positions: Positions | None = None) -> tuple[Tensor, KeysValues]:
-        """Return the output (B, N, dim), or (M, dim) at some positions, which see all, and the keys and values behind it."""
+    def remembering(
+        self, x: Tensor, positions: Positions | None = None, projected: Tensor | None = None
+    ) -> tuple[Tensor, KeysValues]:
+        """Return the output (B, N, dim), or (M, dim) at some positions, which see all, and the keys and values behind it.
+
+        `projected` is what `qkv` makes of x (B, N, 3 * dim), where that is known already.
+        """
         if positions is None:
-            q, k, v = (part.transpose(1, 2) for part in self._heads(self.qkv(x), 3))
+            q, k, v = (part.transpose(1, 2) for part in self._heads(self.qkv(x) if projected is None else projected, 3))
             return self.out(self._mixed(q, k, v).transpose(1, 2).flatten(2)), KeysValues(k, v)
         dim = x.shape[-1]
-        k, v = (part.transpose(1, 2) for part in self._heads(self.qkv(x, outputs=slice(dim, None)), 2))
-        (q,) = self._heads(self.qkv(positions.take(x), outputs=slice(dim)), 1)
-        return self._packed(q, k, v, positions), KeysValues(k, v)
+        if projected is None:
+            kv, q = self.qkv(x, outputs=slice(dim, None)), self.qkv(positions.take(x), outputs=slice(dim))
+        else:
+            kv, q = projected[..., dim:], positions.take(projected[..., :dim])
+        k, v = (part.transpose(1, 2) for part in self._heads(kv, 2))
+        return self._packed(self._heads(q, 1)[0], k, v, positions), KeysValues(k, v)
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
         """Map the changed rows (M, dim) to (M, dim), or to those `wanted` among them, against remembered keys and values."""
@@ -109,13 +92,20 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.dropout = Dropout(p=dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, N, dim) to (B, N, dim)."""
-        return self.remembering(x)[0]
+    def forward(self, x: Tensor, projected: Tensor | None = None) -> Tensor:
+        """Map (B, N, dim) to (B, N, dim); `projected` is what `project` makes of x, where that is known already."""
+        return self.remembering(x, projected=projected)[0]
 
-    def remembering(self, x: Tensor, positions: Positions | None = None) -> tuple[Tensor, KeysValues]:
+    def project(self, x: Tensor) -> Tensor:
+        """Return queries, keys and values (..., 3 * dim) of (..., dim)."""
+        return self.attention.qkv(self._attention_input(x))
+
+    def remembering(
+        self, x: Tensor, positions: Positions | None = None, projected: Tensor | None = None
+    ) -> tuple[Tensor, KeysValues]:
         """Return the output (B, N, dim), or (M, dim) at some positions, and the keys and values behind it."""
-        mixed, memory = self.attention.remembering(self._attention_input(x), positions)
+        before = self._attention_input(x) if projected is None else x
+        mixed, memory = self.attention.remembering(before, positions, projected)
         return self._after_attention(x if positions is None else positions.take(x), mixed), memory
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
@@ -130,10 +120,10 @@ class Block(nn.Module):
 
     def _after_attention(self, x: Tensor, mixed: Tensor) -> Tensor:
         if self.norm_first:
-            x = x + self.dropout(mixed)
-            return x + self.dropout(self.mlp(self.norm2(x)))
-        x = self.norm1(x + self.dropout(mixed))
-        return self.norm2(x + self.dropout(self.mlp(x)))
+            x = _plus(x, self.dropout(mixed))
+            return _plus(x, self.dropout(self.mlp(self.norm2(x))))
+        x = self.norm1(_plus(x, self.dropout(mixed)))
+        return self.norm2(_plus(x, self.dropout(self.mlp(x))))
 
 
 class BidirectionalTransformer(nn.Module):
@@ -201,20 +191,31 @@ class BidirectionalTransformer(nn.Module):
             (B, N, V + 1), or (M, V + 1) with `positions`: similarity of each position's feature to every token embedding,
             plus a bias per position.
         """
-        x = self._embedded(tokens, context)
-        for i, block in enumerate(self._blocks()):
-            x = block(x) if positions is None or i < self.last else block.remembering(x, positions)[0]
-        return self._logits(x, self.bias if positions is None else self._bias_at(positions))
+        return self._through(self._embedding(tokens, context), positions)
+
+    def embedded(self, tokens: Tensor, context: Tensor | None) -> Embedded:
+        """Return what tokens (B, N) and context (B, N, dim) determine position by position."""
+        x = self._embedding(tokens, context)
+        return Embedded(x, self._first.project(x))
+
+    def embed_again(self, embedded: Embedded, tokens: Tensor, context: Tensor | None, changed: Positions) -> None:
+        """Write into `embedded` what became of the positions whose tokens changed."""
+        x = self._embedding_at(tokens, context, changed)
+        embedded.write(changed.rows, x, self._first.project(x))
+
+    def from_embedded(self, embedded: Embedded, positions: Positions) -> Tensor:
+        """Return logits (M, V + 1) at some positions: what `forward` returns for the same tokens and context."""
+        return self._through(embedded.x, positions, embedded.projected)
 
     def remembering(
         self, tokens: Tensor, context: Tensor | None, positions: Positions
     ) -> tuple[Tensor, list[KeysValues]]:
         """Return logits (M, V + 1) at some positions and every block's keys and values for `refresh`."""
-        x, memory = self._embedded(tokens, context), []
+        x, memory = self._embedding(tokens, context), []
         for i, block in enumerate(self._blocks()):
             x, remembered = block.remembering(x, positions if i == self.last else None)
             memory.append(remembered.kept())
-        return self._logits(x, self._bias_at(positions)), memory
+        return self._logits(x, self._at(self.bias, positions)), memory
 
     def refresh(
         self, tokens: Tensor, context: Tensor | None, memory: list[KeysValues], changed: Positions, wanted: Positions
@@ -230,13 +231,10 @@ class BidirectionalTransformer(nn.Module):
             changed: positions to compute, all of `wanted` among them.
             wanted: positions to predict.
         """
-        x = self.token_embedding(changed.take(tokens)) + self.position_embedding[changed.rows % self.num_image_tokens]
-        if context is not None:
-            x = x + changed.take(context)
-        x = self.embedding_norm(x)
+        x = self._embedding_at(tokens, context, changed)
         for i, (block, remembered) in enumerate(zip(self._blocks(), memory, strict=True)):
             x = block.refresh(x, remembered, changed, wanted if i == self.last else None)
-        return self._logits(x, self._bias_at(wanted))
+        return self._logits(x, self._at(self.bias, wanted))
 
     def compile_blocks(self, **options: Any) -> None:
         """Compile every block in place: parameters keep their names, so checkpoints and resuming are not touched.
@@ -260,17 +258,39 @@ class BidirectionalTransformer(nn.Module):
             assert isinstance(block, Block)
             yield block
 
-    def _embedded(self, tokens: Tensor, context: Tensor | None) -> Tensor:
+    @property
+    def _first(self) -> Block:
+        return next(self._blocks())
+
+    def _through(self, x: Tensor, positions: Positions | None, projected: Tensor | None = None) -> Tensor:
+        """Return logits of embeddings (B, N, dim), everywhere or at some positions."""
+        for i, block in enumerate(self._blocks()):
+            known = projected if i == 0 else None
+            x = block(x, known) if positions is None or i < self.last else block.remembering(x, positions, known)[0]
+        return self._logits(x, self.bias if positions is None else self._at(self.bias, positions))
+
+    def _embedding(self, tokens: Tensor, context: Tensor | None) -> Tensor:
         x = self.token_embedding(tokens) + self.position_embedding
         if context is not None:
             x = x + context
         return self.dropout(self.embedding_norm(x))
 
-    def _bias_at(self, positions: Positions) -> Tensor:
-        return self.bias.index_select(0, positions.rows % self.num_image_tokens)
+    def _embedding_at(self, tokens: Tensor, context: Tensor | None, positions: Positions) -> Tensor:
+        """Return the embeddings (M, dim) of some positions, without dropout."""
+        x = self.token_embedding(positions.take(tokens)) + self._at(self.position_embedding, positions)
+        return self.embedding_norm(x if context is None else x + positions.take(context))
+
+    def _at(self, table: Tensor, positions: Positions) -> Tensor:
+        """Return the rows (M, ...) of a table with a row per position of the grid (N, ...)."""
+        return table.index_select(0, positions.rows % self.num_image_tokens)
 
     def _logits(self, x: Tensor, bias: Tensor) -> Tensor:
         return F.linear(self.head(x), self.token_embedding.weight) + bias
+
+
+def _plus(x: Tensor, branch: Tensor) -> Tensor:
+    """Return the sum in the precision of x; without gradients in the memory of the branch, which nobody needs any more."""
+    return x + branch if torch.is_grad_enabled() else branch.to(x.dtype).add_(x)
 
 
 def _initialise(module: nn.Module) -> None:
