@@ -5,17 +5,19 @@
 
 Tokens in, tokens out, every token hidden at the start (neither peer fills holes of different sizes in a batch), as many steps for
 everybody, one text token for the peers' conditioning, no guidance. Each side takes the faster of float32 and bfloat16 autocast.
-Both peers attend to the text in every block besides, and aMUSEd has convolutional blocks around the transformer: that is their way
-of being this size.
+Both peers attend to the text in every block besides, and six of aMUSEd's blocks have a convolution before the attention (they count
+as layers here): that is their way of being this size. Every row names parameters and operations of both sides.
 """
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.against_listing import NUM_STEPS, Bench, TrainingStep
 from benchmarks.measure import paired, seconds
@@ -27,9 +29,20 @@ from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked
 
 TEXT = "bench"  # name under which muse finds the width of its text encoder
 TEXT_DIM = 768
+AMUSED_CONVOLUTIONAL = 6  # of its blocks, three before the others and three behind them
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 
 Work = Callable[[torch.dtype | None], object]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A peer of equal size."""
+
+    train: Work
+    decode: Work
+    forward: Callable[[], object]  # of one picture, for its operations
+    network: torch.nn.Module
 
 
 def peers(bench: Bench, size: str) -> Iterator[Row]:
@@ -43,16 +56,20 @@ def peers(bench: Bench, size: str) -> Iterator[Row]:
         print(f"{missing} is not installed: pip install -e '.[bench]'")
     ours_train, ours_decode = _ours(made, bench, tokens)
     for name, rival in there.items():
-        train, decode, parameters = rival(made, tokens)
+        peer = rival(made, tokens)
+        sizes = {
+            "their_parameters": _count(peer.network), "our_parameters": _count(made.model),
+            "their_operations_over_ours": round(_operations(peer.forward) / made.flops.forward, 2),
+        }  # fmt: skip
         label = name.replace("_", "-").replace("diffusers", "diffusers aMUSEd")
         for work, mine, theirs in (
-            (f"training step, batch {bench.batch_size}", ours_train, train),
-            (f"decode {bench.num_images} pictures' tokens, T = {NUM_STEPS}", ours_decode, decode),
+            (f"training step, batch {bench.batch_size}", ours_train, peer.train),
+            (f"decode {bench.num_images} pictures' tokens, T = {NUM_STEPS}", ours_decode, peer.decode),
         ):
             precision, run = _best(theirs, bench)
             timed = paired(mine, run, pairs=bench.pairs, device=bench.device, warm=False)
-            sizes = {"their_parameters": parameters, "our_parameters": _count(made.model), "their_precision": precision}
-            yield Row.of(f"{work}, {size}", label, timed, target=1.0, extra=sizes)
+            extra = {**sizes, "their_precision": precision}
+            yield Row.of(f"{work}, {size}", label, timed, target=1.0, extra=extra)
 
 
 def _best(work: Work, bench: Bench) -> tuple[str, Callable[[], object]]:
@@ -67,6 +84,12 @@ def _best(work: Work, bench: Bench) -> tuple[str, Callable[[], object]]:
 
 def _count(model: torch.nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
+
+
+def _operations(forward: Callable[[], object]) -> int:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        forward()
+    return counter.get_total_flops()
 
 
 def _ours(made: Subject, bench: Bench, tokens: Tensor) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -104,23 +127,24 @@ def _trainer(model: torch.nn.Module, device: torch.device, loss: Callable[[], Te
     return train
 
 
-def _muse(made: Subject, tokens: Tensor) -> tuple[Work, Work, int]:
+def _muse(made: Subject, tokens: Tensor) -> Rival:
     """Return training step and decode of muse-maskgit-pytorch; its text encoder is replaced by one fixed token."""
-    from muse_maskgit_pytorch import MaskGit, MaskGitTransformer, VQGanVAE, t5
+    from muse_maskgit_pytorch import MaskGit, MaskGitTransformer, VQGanVAE, muse_maskgit_pytorch, t5
     from transformers import T5Config
 
+    muse_maskgit_pytorch.tqdm = lambda steps, total: steps  # no bar for every decode
     t5.T5_CONFIGS[TEXT] = {"config": T5Config(d_model=TEXT_DIM)}
     ours = made.model.transformer
     heads = made.listing.blocks[0].attention.num_heads
     hidden = ours.blocks[0].mlp[0].out_features
     transformer = MaskGitTransformer(
         num_tokens=ours.num_codebook_vectors, seq_len=ours.num_image_tokens, dim=ours.dim, depth=len(ours.blocks),
-        dim_head=ours.dim // heads, heads=heads, ff_mult=1.5 * hidden / ours.dim, t5_name=TEXT, flash=False,
+        dim_head=ours.dim // heads, heads=heads, ff_mult=hidden / ours.dim, t5_name=TEXT, flash=False,
     )  # fmt: skip
     transformer.encode_text = lambda texts: torch.ones(len(texts), 1, TEXT_DIM, device=tokens.device)
-    vae = VQGanVAE(dim=8, layers=1, codebook_size=ours.num_codebook_vectors, use_vgg_and_gan=False)
+    vae = VQGanVAE(dim=16, layers=1, codebook_size=ours.num_codebook_vectors, use_vgg_and_gan=False)
     model = MaskGit(image_size=64, transformer=transformer, vae=vae, cond_drop_prob=0.0).to(tokens.device)
-    model.vae = model.cond_vae = None  # tokens in, tokens out
+    model.vae.decode_from_ids = lambda ids: ids  # tokens in, tokens out
     texts = ["a cat"] * len(tokens)
     side = round(ours.num_image_tokens**0.5)
 
@@ -130,19 +154,20 @@ def _muse(made: Subject, tokens: Tensor) -> tuple[Work, Work, int]:
 
     batch = tokens[:10]
     train = _trainer(model, tokens.device, lambda: model(batch, texts=texts[:10]))
-    return train, decode, _count(transformer)
+    return Rival(train, decode, lambda: transformer(batch[:1], texts=texts[:1]), transformer)
 
 
-def _amused(made: Subject, tokens: Tensor) -> tuple[Work, Work, int]:
+def _amused(made: Subject, tokens: Tensor) -> Rival:
     """Return training step and decode of aMUSEd: its model and scheduler, as its inpainting pipeline calls them."""
     from diffusers import AmusedScheduler, UVit2DModel
 
     ours = made.model.transformer
     heads = made.listing.blocks[0].attention.num_heads
+    layers = max(1, len(ours.blocks) - AMUSED_CONVOLUTIONAL)
     model = UVit2DModel(
         hidden_size=ours.dim, cond_embed_dim=TEXT_DIM, encoder_hidden_size=TEXT_DIM,
         vocab_size=ours.num_codebook_vectors + 1, codebook_size=ours.num_codebook_vectors, in_channels=ours.dim,
-        block_out_channels=ours.dim, block_num_heads=heads, num_hidden_layers=len(ours.blocks),
+        block_out_channels=ours.dim, block_num_heads=heads, num_hidden_layers=layers,
         num_attention_heads=heads, intermediate_size=ours.blocks[0].mlp[0].out_features, hidden_dropout=0.1,
         attention_dropout=0.1, sample_size=16,
     ).to(tokens.device)  # fmt: skip
@@ -175,4 +200,4 @@ def _amused(made: Subject, tokens: Tensor) -> tuple[Work, Work, int]:
                 ids = scheduler.step(logits(ids).float(), step, ids).prev_sample
         return ids
 
-    return _trainer(model, tokens.device, loss), decode, _count(model)
+    return Rival(_trainer(model, tokens.device, loss), decode, lambda: logits(grids[:1]), model)
