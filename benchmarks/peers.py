@@ -48,15 +48,17 @@ class Rival:
 def peers(bench: Bench, size: str) -> Iterator[Row]:
     """Compare with every peer that is installed."""
     made = subject(size, bench.device)
-    tokens = torch.randint(made.tokenizer.num_codebook_vectors, (bench.num_images, made.tokenizer.num_image_tokens))
-    tokens = tokens.to(bench.device)
+    count = max(bench.num_images, bench.batch_size)
+    drawn = torch.randint(made.tokenizer.num_codebook_vectors, (count, made.tokenizer.num_image_tokens))
+    drawn = drawn.to(bench.device)
+    batch, tokens = drawn[: bench.batch_size], drawn[: bench.num_images]
     rivals = {"muse_maskgit_pytorch": _muse, "diffusers": _amused}
     there = {name: rival for name, rival in rivals.items() if importlib.util.find_spec(name)}
     for missing in sorted(set(rivals) - set(there)):
         print(f"{missing} is not installed: pip install -e '.[bench]'")
-    ours_train, ours_decode = _ours(made, bench, tokens)
+    ours_train, ours_decode = _ours(made, bench, batch, tokens)
     for name, rival in there.items():
-        peer = rival(made, tokens)
+        peer = rival(made, batch, tokens)
         sizes = {
             "their_parameters": _count(peer.network), "our_parameters": _count(made.model),
             "their_operations_over_ours": round(_operations(peer.forward) / made.flops.forward, 2),
@@ -92,10 +94,12 @@ def _operations(forward: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def _ours(made: Subject, bench: Bench, tokens: Tensor) -> tuple[Callable[[], object], Callable[[], object]]:
+def _ours(
+    made: Subject, bench: Bench, batch: Tensor, tokens: Tensor
+) -> tuple[Callable[[], object], Callable[[], object]]:
     everything = torch.ones_like(tokens, dtype=torch.bool)
     masked = Masked(images=tokens, holes=everything, tokens=tokens, mask=everything, context=None)
-    step = TrainingStep(made, bench, tokens[: bench.batch_size])
+    step = TrainingStep(made, bench, batch)
 
     def train() -> None:
         made.model.train()
@@ -127,7 +131,7 @@ def _trainer(model: torch.nn.Module, device: torch.device, loss: Callable[[], Te
     return train
 
 
-def _muse(made: Subject, tokens: Tensor) -> Rival:
+def _muse(made: Subject, batch: Tensor, tokens: Tensor) -> Rival:
     """Return training step and decode of muse-maskgit-pytorch; its text encoder is replaced by one fixed token."""
     from muse_maskgit_pytorch import MaskGit, MaskGitTransformer, VQGanVAE, muse_maskgit_pytorch, t5
     from transformers import T5Config
@@ -145,19 +149,18 @@ def _muse(made: Subject, tokens: Tensor) -> Rival:
     vae = VQGanVAE(dim=16, layers=1, codebook_size=ours.num_codebook_vectors, use_vgg_and_gan=False)
     model = MaskGit(image_size=64, transformer=transformer, vae=vae, cond_drop_prob=0.0).to(tokens.device)
     model.vae.decode_from_ids = lambda ids: ids  # tokens in, tokens out
-    texts = ["a cat"] * len(tokens)
+    text = "a cat"
     side = round(ours.num_image_tokens**0.5)
 
     def decode(dtype: torch.dtype | None) -> object:
         with torch.autocast(tokens.device.type, dtype=dtype, enabled=dtype is not None):
-            return model.generate(texts, timesteps=NUM_STEPS, cond_scale=1, fmap_size=side)
+            return model.generate([text] * len(tokens), timesteps=NUM_STEPS, cond_scale=1, fmap_size=side)
 
-    batch = tokens[:10]
-    train = _trainer(model, tokens.device, lambda: model(batch, texts=texts[:10]))
-    return Rival(train, decode, lambda: transformer(batch[:1], texts=texts[:1]), transformer)
+    train = _trainer(model, tokens.device, lambda: model(batch, texts=[text] * len(batch)))
+    return Rival(train, decode, lambda: transformer(batch[:1], texts=[text]), transformer)
 
 
-def _amused(made: Subject, tokens: Tensor) -> Rival:
+def _amused(made: Subject, batch: Tensor, tokens: Tensor) -> Rival:
     """Return training step and decode of aMUSEd: its model and scheduler, as its inpainting pipeline calls them."""
     from diffusers import AmusedScheduler, UVit2DModel
 
@@ -172,7 +175,7 @@ def _amused(made: Subject, tokens: Tensor) -> Rival:
         attention_dropout=0.1, sample_size=16,
     ).to(tokens.device)  # fmt: skip
     scheduler = AmusedScheduler(mask_token_id=ours.mask_token_id)
-    grids = tokens.view(len(tokens), 16, 16)
+    grids, some = (given.view(-1, 16, 16) for given in (tokens, batch))
 
     def logits(ids: Tensor) -> Tensor:
         count = len(ids)
@@ -184,11 +187,10 @@ def _amused(made: Subject, tokens: Tensor) -> Rival:
         return model(ids, **conditions)
 
     def loss() -> Tensor:
-        batch = grids[:10]
-        share = torch.cos(torch.rand(len(batch), 1, 1, device=batch.device) * torch.pi / 2)
-        hidden = torch.rand(batch.shape, device=batch.device) < share
-        out = logits(batch.masked_fill(hidden, ours.mask_token_id))
-        return F.cross_entropy(out.permute(0, 2, 3, 1)[hidden].float(), batch[hidden])
+        share = torch.cos(torch.rand(len(some), 1, 1, device=some.device) * torch.pi / 2)
+        hidden = torch.rand(some.shape, device=some.device) < share
+        out = logits(some.masked_fill(hidden, ours.mask_token_id))
+        return F.cross_entropy(out.permute(0, 2, 3, 1)[hidden].float(), some[hidden])
 
     @torch.no_grad()
     def decode(dtype: torch.dtype | None) -> object:

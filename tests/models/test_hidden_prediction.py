@@ -1,4 +1,4 @@
-"""Partial refresh: an approximation in which prediction is used, but every property of decoding holds."""
+"""Hidden prediction: exact with what it remembers; with partial refresh an approximation that keeps every property of decoding."""
 
 import itertools
 

@@ -135,8 +135,10 @@ def decode_masked(
         autocast: precision of the network's matrix products, None = as the weights are.
         first: of `first_step`, where several decodes of the same pictures share it; not used with partial refresh.
     """
-    predict: Predictor = HiddenPrediction(model, masked.context, first=first)
-    if settings.refresh_every is not None and settings.refresh_every > 1:
+    predict: Predictor
+    if settings.refresh_every is None or settings.refresh_every == 1:
+        predict = HiddenPrediction(model, masked.context, first=first)
+    else:
         predict = RefreshedPrediction(
             model, masked.context, mask=masked.mask, every=settings.refresh_every, ring=settings.refresh_ring
         )

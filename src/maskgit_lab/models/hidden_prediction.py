@@ -24,43 +24,6 @@ class FirstStep:
     embedded: Embedded  # of the whole batch, (B, N, ...)
 
 
-class HiddenPrediction:
-    """Logits of hidden tokens, exact: the last block and the head run on hidden positions alone, the embedding and the first
-    block's projection where a token changed.
-
-    Args:
-        model: in evaluation mode.
-        context: (B, N, dim) or None.
-        first: of the same tokens, if it is known already.
-    """
-
-    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, first: FirstStep | None = None) -> None:
-        self.transformer = model.transformer
-        self.context = context
-        self.logits = None if first is None else first.logits
-        self.embedded = None if first is None else first.embedded.copied()
-        self.before: _Before | None = None
-
-    def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
-        """Return logits (M, V + 1)."""
-        if self.embedded is None:
-            self.embedded = self.transformer.embedded(tokens, self.context)
-        elif self.before is not None:
-            changed = self.before.changed(tokens, hidden)
-            self.transformer.embed_again(self.embedded, tokens, self.context, changed)
-        self.before = _Before(tokens, hidden.counts)
-        if self.logits is not None:
-            logits, self.logits = self.logits, None
-            return logits
-        return self.transformer.from_embedded(self.embedded, hidden)
-
-    def keep(self, images: Tensor) -> None:
-        """Go on with some images of the batch."""
-        self.context = None if self.context is None else self.context.index_select(0, images)
-        self.embedded = None if self.embedded is None else self.embedded.of(images)
-        self.before = None if self.before is None else self.before.of(images)
-
-
 @dataclass(frozen=True)
 class _Before:
     """The tokens of the step before."""
@@ -76,6 +39,43 @@ class _Before:
     def of(self, images: Tensor) -> "_Before":
         """Return those of some images (B',) of the batch."""
         return _Before(self.tokens.index_select(0, images), [self.counts[i] for i in images.tolist()])
+
+
+class HiddenPrediction:
+    """Logits of hidden tokens, exact: the last block and the head run on hidden positions alone, the embedding and the first
+    block's projection where a token changed.
+
+    Args:
+        model: in evaluation mode.
+        context: (B, N, dim) or None.
+        first: of the same tokens, if it is known already.
+    """
+
+    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, first: FirstStep | None = None) -> None:
+        self.transformer = model.transformer
+        self.context = context
+        self.first_logits = None if first is None else first.logits
+        self.embedded = None if first is None else first.embedded.copied()
+        self.before: _Before | None = None
+
+    def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
+        """Return logits (M, V + 1)."""
+        if self.embedded is None:
+            self.embedded = self.transformer.embedded(tokens, self.context)
+        elif self.before is not None:
+            changed = self.before.changed(tokens, hidden)
+            self.transformer.embed_again(self.embedded, tokens, self.context, changed)
+        self.before = _Before(tokens, hidden.counts)
+        if self.first_logits is not None:
+            logits, self.first_logits = self.first_logits, None
+            return logits
+        return self.transformer.from_embedded(self.embedded, hidden)
+
+    def keep(self, images: Tensor) -> None:
+        """Go on with some images of the batch."""
+        self.context = None if self.context is None else self.context.index_select(0, images)
+        self.embedded = None if self.embedded is None else self.embedded.of(images)
+        self.before = None if self.before is None else self.before.of(images)
 
 
 class RefreshedPrediction:
@@ -97,7 +97,7 @@ class RefreshedPrediction:
         self.ring_counts = self.ring.sum(1).tolist()
         self.step = 0
         self.memory: list[KeysValues] = []
-        self.before: tuple[Tensor, Sequence[int]] | None = None  # what was hidden at the step before, and how many
+        self.before: _Before | None = None
 
     def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
         """Return logits (M, V + 1)."""
@@ -106,24 +106,20 @@ class RefreshedPrediction:
             logits, self.memory = transformer.remembering(tokens, self.context, hidden)
         else:
             assert self.before is not None
-            mask, counts = self.before
-            both = [inside + around for inside, around in zip(counts, self.ring_counts, strict=True)]
-            changed = Positions.of(mask | self.ring, both)
+            both = [inside + around for inside, around in zip(self.before.counts, self.ring_counts, strict=True)]
+            changed = Positions.of((self.before.tokens == transformer.mask_token_id) | self.ring, both)
             logits = transformer.refresh(tokens, self.context, self.memory, changed, hidden)
         self.step += 1
-        self.before = tokens == transformer.mask_token_id, hidden.counts
+        self.before = _Before(tokens, hidden.counts)
         return logits
 
     def keep(self, images: Tensor) -> None:
         """Go on with some images of the batch."""
         self.context = None if self.context is None else self.context.index_select(0, images)
         self.ring = self.ring.index_select(0, images)
-        kept = images.tolist()
-        self.ring_counts = [self.ring_counts[i] for i in kept]
+        self.ring_counts = [self.ring_counts[i] for i in images.tolist()]
         self.memory = [memory.of(images) for memory in self.memory]
-        if self.before is not None:
-            mask, counts = self.before
-            self.before = mask.index_select(0, images), [counts[i] for i in kept]
+        self.before = None if self.before is None else self.before.of(images)
 
 
 def ring_around(mask: Tensor, width: int) -> Tensor:
