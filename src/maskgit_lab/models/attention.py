@@ -1,20 +1,20 @@
-"""Softmax attention and dropout by the fastest road that a device has; what is computed is the same everywhere.
+"""Softmax attention by the fastest road that a device has; what is computed is the same everywhere.
 
 torch's fused attention kernel is best on GPUs and in float32. In bfloat16 on a CPU plain products are faster, and more so with
-dropout, for which the fused kernel is left. torch draws one Bernoulli number per element on one core; here a draw decides four.
+dropout, for which the fused kernel is left.
 """
 
 import itertools
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-_DRAW_BITS = 15  # of each 16-bit lane; probabilities are multiples of 2^-15
-_LANES = 4  # 16-bit lanes of a 64-bit draw
+from maskgit_lab.core.positions import round_up
+from maskgit_lab.models.dropout import drop, keep_bits, kept
+
 CHUNK_WEIGHTS = 2**20  # attention weights in work at once: 2 MiB, which stay in the cache
 
 
@@ -38,9 +38,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0, counts: Seq
     return mixed.view(q.shape)
 
 
-def _scaled(a: Tensor, b: Tensor, width: int) -> Tensor:
+def _scaled(a: Tensor, b: Tensor, width: int, out: Tensor | None = None) -> Tensor:
     """Return a b / sqrt(width) of batches of matrices, scaled before it is rounded."""
-    return a.new_empty(len(a), a.shape[1], b.shape[2]).baddbmm_(a, b, beta=0, alpha=width**-0.5)
+    out = a.new_empty(len(a), a.shape[1], b.shape[2]) if out is None else out
+    return out.baddbmm_(a, b, beta=0, alpha=width**-0.5)
 
 
 def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float, counts: Sequence[int]) -> Tensor:
@@ -50,90 +51,55 @@ def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float, counts: Se
     at_once = max(1, CHUNK_WEIGHTS // (queries * k.shape[2]))  # pairs of image and head
     for image, head in itertools.product(range(0, batch, max(1, at_once // heads)), range(0, heads, at_once)):
         images = slice(image, image + max(1, at_once // heads))
-        part = images, slice(head, head + at_once), slice(max(counts[images]))
+        part = images, slice(head, head + at_once), slice(round_up(max(counts[images])))
         some_q, some_k, some_v = (x.flatten(0, 1) for x in (q[part], k[part[:2]], v[part[:2]]))
         weights = torch.softmax(_scaled(some_q, some_k.mT, width), dim=-1)
         mixed[part] = torch.bmm(drop(weights, dropout) if dropout else weights, some_v).view(mixed[part].shape)
     return mixed
 
 
-class Dropout(nn.Module):
-    """Dropout that draws fast on a CPU in bfloat16 and is torch's elsewhere."""
-
-    def __init__(self, *, p: float) -> None:
-        super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"model.dropout must be in [0, 1), got {p}")
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop elements in training; keep x otherwise."""
-        return drop(x, self.p) if self.training and self.p else x
-
-
-def drop(x: Tensor, p: float) -> Tensor:
-    """Set a share `p` of the elements to zero and divide the others by 1 - p; draws come from torch's global generator."""
-    return _Drop.apply(x, p) if _has_own_road(x) else F.dropout(x, p)
-
-
 def _has_own_road(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.compiler.is_compiling()
 
 
-def _keep_bits(like: Tensor, p: float) -> Tensor:
-    """Return int16 of the shape of `like`: all bits set = keep, none = drop."""
-    count = like.numel()
-    draws = (
-        torch.empty(math.ceil(count / _LANES), dtype=torch.int64).random_().view(torch.int16)[:count].view(like.shape)
-    )
-    limit = round(p * 2**_DRAW_BITS)
-    # draw < limit drops; the sign of limit - 1 - draw, spread over all bits, says which
-    return draws.bitwise_and_(2**_DRAW_BITS - 1).neg_().add_(limit - 1).bitwise_right_shift_(_DRAW_BITS)
-
-
-def _kept(x: Tensor, bits: Tensor) -> Tensor:
-    return (x.contiguous().view(torch.int16) & bits).view(torch.bfloat16)
-
-
-class _Drop(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
-        """Keep the drawn elements."""
-        bits = _keep_bits(x, p)
-        ctx.save_for_backward(bits)
-        ctx.scale = 1 / (1 - p)
-        return _kept(x, bits).mul_(ctx.scale)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """Pass the gradient of what was kept."""
-        (bits,) = ctx.saved_tensors
-        return _kept(gradient, bits).mul_(ctx.scale), None
-
-
 class _Attention(torch.autograd.Function):
-    """softmax(q k^T / sqrt(d)) v with dropout on the weights; all (B * heads, ..., d) bfloat16."""
+    """softmax(q k^T / sqrt(d)) v with dropout on the weights; all (B * heads, ..., d) bfloat16, some heads at a time."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, p: float) -> Tensor:
         """Multiply, normalise, drop, multiply."""
-        weights = torch.softmax(_scaled(q, k.mT, q.shape[-1]), dim=-1)
-        bits = _keep_bits(weights, p) if p else None
+        weights, mixed = q.new_empty(len(q), q.shape[1], k.shape[1]), torch.empty_like(q)
+        bits = keep_bits(weights.shape, p) if p else None
+        for part in _some_heads(weights):
+            torch.softmax(_scaled(q[part], k[part].mT, q.shape[-1]), dim=-1, out=weights[part])
+            torch.bmm(_dropped(weights, bits, part), v[part], out=mixed[part])
         ctx.save_for_backward(q, k, v, weights, bits)
         ctx.scale = 1 / (1 - p)
-        if bits is None:
-            return weights @ v
-        return (_kept(weights, bits) @ v).mul_(ctx.scale)
+        return mixed.mul_(ctx.scale) if p else mixed
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Go back through the products and the softmax, dropping what was dropped."""
         q, k, v, weights, bits = ctx.saved_tensors
         gradient = gradient if bits is None else gradient * ctx.scale
-        kept = weights if bits is None else _kept(weights, bits)
-        into_weights = gradient @ v.mT
-        if bits is not None:
-            into_weights = _kept(into_weights, bits)
-        into_scores = torch._softmax_backward_data(into_weights, weights, -1, weights.dtype)
-        into_q, into_k = (_scaled(*pair, q.shape[-1]) for pair in ((into_scores, k), (into_scores.mT, q)))
-        return into_q, into_k, kept.mT @ gradient, None
+        into_q, into_k, into_v = (torch.empty_like(part) for part in (q, k, v))
+        for part in _some_heads(weights):
+            torch.bmm(_dropped(weights, bits, part).mT, gradient[part], out=into_v[part])
+            into_weights = gradient[part] @ v[part].mT
+            if bits is not None:
+                into_weights.view(torch.int16).bitwise_and_(bits[part])
+            into_scores = torch._softmax_backward_data(into_weights, weights[part], -1, weights.dtype)
+            _scaled(into_scores, k[part], q.shape[-1], out=into_q[part])
+            _scaled(into_scores.mT, q[part], q.shape[-1], out=into_k[part])
+        return into_q, into_k, into_v, None
+
+
+def _some_heads(weights: Tensor) -> Iterator[slice]:
+    """Divide heads (B * heads, Q, N) so that the weights of a part stay in the cache."""
+    at_once = max(1, CHUNK_WEIGHTS // (weights.shape[1] * weights.shape[2]))
+    for start in range(0, len(weights), at_once):
+        yield slice(start, start + at_once)
+
+
+def _dropped(weights: Tensor, bits: Tensor | None, part: slice) -> Tensor:
+    return weights[part] if bits is None else kept(weights[part], bits[part])

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskgit_lab.core.positions import Positions
-from maskgit_lab.models.attention import Dropout, attend
+from maskgit_lab.models.attention import attend
+from maskgit_lab.models.dropout import Dropout
 from maskgit_lab.models.projection import Projection
 from maskgit_lab.models.remembered import Embedded, KeysValues
 
@@ -40,7 +41,7 @@ class SelfAttention(nn.Module):
     def remembering(
         self, x: Tensor, positions: Positions | None = None, projected: Tensor | None = None
     ) -> tuple[Tensor, KeysValues]:
-        """Return the output (B, N, dim), or (M, dim) at some positions, which see all, and the keys and values behind it.
+        """Return the output (B, N, dim), or (F, dim) at some positions, which see all, and the keys and values behind it.
 
         `projected` is what `qkv` makes of x (B, N, 3 * dim), where that is known already.
         """
@@ -49,18 +50,18 @@ class SelfAttention(nn.Module):
             return self.out(self._mixed(q, k, v).transpose(1, 2).flatten(2)), KeysValues(k, v)
         dim = x.shape[-1]
         if projected is None:
-            kv, q = self.qkv(x, outputs=slice(dim, None)), self.qkv(positions.take(x), outputs=slice(dim))
+            kv, q = self.qkv(x, outputs=slice(dim, None)), self.qkv(positions.take_filled(x), outputs=slice(dim))
         else:
-            kv, q = projected[..., dim:], positions.take(projected[..., :dim])
+            kv, q = projected[..., dim:], positions.take_filled(projected[..., :dim])
         k, v = (part.transpose(1, 2) for part in self._heads(kv, 2))
         return self._packed(self._heads(q, 1)[0], k, v, positions), KeysValues(k, v)
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
-        """Map the changed rows (M, dim) to (M, dim), or to those `wanted` among them, against remembered keys and values."""
+        """Map the changed rows (F, dim) to (F, dim), or to those `wanted` among them, against remembered keys and values."""
         q, k, v = self._heads(self.qkv(x), 3)
-        memory.write(changed.rows, k, v)
+        memory.write(changed.rows, k[: len(changed)], v[: len(changed)])
         if wanted is not None:
-            q = q.index_select(0, torch.searchsorted(changed.rows, wanted.rows))
+            q = q.index_select(0, torch.searchsorted(changed.rows, wanted.filled_rows))
         return self._packed(q, memory.keys, memory.values, changed if wanted is None else wanted)
 
     def _heads(self, projected: Tensor, parts: int) -> tuple[Tensor, ...]:
@@ -72,9 +73,9 @@ class SelfAttention(nn.Module):
         return attend(q, k, v, dropout=self.dropout if self.training else 0.0, counts=counts)
 
     def _packed(self, q: Tensor, k: Tensor, v: Tensor, positions: Positions) -> Tensor:
-        """Attend from packed queries (M, heads, d), each to its own image's (B, heads, N, d)."""
+        """Attend from packed queries (F, heads, d), each to its own image's (B, heads, N, d)."""
         mixed = self._mixed(positions.spread(q).transpose(1, 2), k, v, positions.counts)
-        return self.out(positions.pack(mixed.transpose(1, 2)).flatten(1))
+        return self.out(positions.pack_filled(mixed.transpose(1, 2)).flatten(1))
 
 
 class Block(nn.Module):
@@ -103,16 +104,16 @@ class Block(nn.Module):
     def remembering(
         self, x: Tensor, positions: Positions | None = None, projected: Tensor | None = None
     ) -> tuple[Tensor, KeysValues]:
-        """Return the output (B, N, dim), or (M, dim) at some positions, and the keys and values behind it."""
+        """Return the output (B, N, dim), or (F, dim) at some positions, and the keys and values behind it."""
         before = self._attention_input(x) if projected is None else x
         mixed, memory = self.attention.remembering(before, positions, projected)
-        return self._after_attention(x if positions is None else positions.take(x), mixed), memory
+        return self._after_attention(x if positions is None else positions.take_filled(x), mixed), memory
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
-        """Map the changed rows (M, dim) to their output, or that of the `wanted` among them."""
+        """Map the changed rows (F, dim) to their output, or that of the `wanted` among them."""
         mixed = self.attention.refresh(self._attention_input(x), memory, changed, wanted)
         if wanted is not None:
-            x = x.index_select(0, torch.searchsorted(changed.rows, wanted.rows))
+            x = x.index_select(0, torch.searchsorted(changed.rows, wanted.filled_rows))
         return self._after_attention(x, mixed)
 
     def _attention_input(self, x: Tensor) -> Tensor:
@@ -201,7 +202,7 @@ class BidirectionalTransformer(nn.Module):
     def embed_again(self, embedded: Embedded, tokens: Tensor, context: Tensor | None, changed: Positions) -> None:
         """Write into `embedded` what became of the positions whose tokens changed."""
         x = self._embedding_at(tokens, context, changed)
-        embedded.write(changed.rows, x, self._first.project(x))
+        embedded.write(changed.rows, *(part[: len(changed)] for part in (x, self._first.project(x))))
 
     def from_embedded(self, embedded: Embedded, positions: Positions) -> Tensor:
         """Return logits (M, V + 1) at some positions: what `forward` returns for the same tokens and context."""
@@ -215,7 +216,7 @@ class BidirectionalTransformer(nn.Module):
         for i, block in enumerate(self._blocks()):
             x, remembered = block.remembering(x, positions if i == self.last else None)
             memory.append(remembered.kept())
-        return self._logits(x, self._at(self.bias, positions)), memory
+        return self._logits(x, positions), memory
 
     def refresh(
         self, tokens: Tensor, context: Tensor | None, memory: list[KeysValues], changed: Positions, wanted: Positions
@@ -234,7 +235,7 @@ class BidirectionalTransformer(nn.Module):
         x = self._embedding_at(tokens, context, changed)
         for i, (block, remembered) in enumerate(zip(self._blocks(), memory, strict=True)):
             x = block.refresh(x, remembered, changed, wanted if i == self.last else None)
-        return self._logits(x, self._at(self.bias, wanted))
+        return self._logits(x, wanted)
 
     def compile_blocks(self, **options: Any) -> None:
         """Compile every block in place: parameters keep their names, so checkpoints and resuming are not touched.
@@ -267,7 +268,7 @@ class BidirectionalTransformer(nn.Module):
         for i, block in enumerate(self._blocks()):
             known = projected if i == 0 else None
             x = block(x, known) if positions is None or i < self.last else block.remembering(x, positions, known)[0]
-        return self._logits(x, self.bias if positions is None else self._at(self.bias, positions))
+        return self._logits(x, positions)
 
     def _embedding(self, tokens: Tensor, context: Tensor | None) -> Tensor:
         x = self.token_embedding(tokens) + self.position_embedding
@@ -276,16 +277,17 @@ class BidirectionalTransformer(nn.Module):
         return self.dropout(self.embedding_norm(x))
 
     def _embedding_at(self, tokens: Tensor, context: Tensor | None, positions: Positions) -> Tensor:
-        """Return the embeddings (M, dim) of some positions, without dropout."""
-        x = self.token_embedding(positions.take(tokens)) + self._at(self.position_embedding, positions)
-        return self.embedding_norm(x if context is None else x + positions.take(context))
+        """Return the embeddings (F, dim) of some positions, without dropout."""
+        places = positions.filled_rows % self.num_image_tokens
+        x = self.token_embedding(positions.take_filled(tokens)) + self.position_embedding.index_select(0, places)
+        return self.embedding_norm(x if context is None else x + positions.take_filled(context))
 
-    def _at(self, table: Tensor, positions: Positions) -> Tensor:
-        """Return the rows (M, ...) of a table with a row per position of the grid (N, ...)."""
-        return table.index_select(0, positions.rows % self.num_image_tokens)
-
-    def _logits(self, x: Tensor, bias: Tensor) -> Tensor:
-        return F.linear(self.head(x), self.token_embedding.weight) + bias
+    def _logits(self, x: Tensor, positions: Positions | None) -> Tensor:
+        """Return logits (B, N, V + 1), or (M, V + 1) of rows (F, dim)."""
+        similarities = F.linear(self.head(x), self.token_embedding.weight)
+        if positions is None:
+            return similarities + self.bias
+        return similarities[: len(positions)] + self.bias.index_select(0, positions.rows % self.num_image_tokens)
 
 
 def _plus(x: Tensor, branch: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class WinogradConv2d(nn.Conv2d):
         if plain or x.shape[2] % STEP or x.shape[3] % STEP or torch.is_autocast_enabled("cpu"):
             return super().forward(x)
         batch, _, height, width = x.shape
-        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).contiguous()  # (B, H + 2, W + 2, C)
+        padded = _padded(x)
         result = x.new_empty(batch, height, width, self.out_channels)
         chunks = max(1, min(batch, x.nbytes * POINTS // (STEP**2 * CHUNK_BYTES)))
         for part, into in zip(padded.tensor_split(chunks), result.tensor_split(chunks), strict=True):
@@ -91,6 +91,16 @@ def use_winograd(model: nn.Module) -> None:
         for name, child in module.named_children():
             if type(child) is nn.Conv2d and _gains(child):
                 setattr(module, name, WinogradConv2d.of(child))
+
+
+def _padded(x: Tensor) -> Tensor:
+    """Return (B, H + 2, W + 2, C) of (B, C, H, W), zero along the border; F.pad would write the inside twice."""
+    batch, channels, height, width = x.shape
+    padded = x.new_empty(batch, height + 2, width + 2, channels)
+    padded[:, 1:-1, 1:-1] = x.permute(0, 2, 3, 1)
+    for border in (padded[:, 0], padded[:, -1], padded[:, :, 0], padded[:, :, -1]):
+        border.zero_()
+    return padded
 
 
 def _gains(conv: nn.Conv2d) -> bool:
