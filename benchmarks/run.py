@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.against_listing import Bench, decoding, table, training
+from benchmarks.compiled import compiled
 from benchmarks.frechet import frechet
 from benchmarks.measure import matrix_rate
 from benchmarks.peers import peers
@@ -28,7 +29,8 @@ from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
 Group = Callable[[Bench, str], Iterator[Row]]
 GROUPS: dict[str, Group] = {
-    "training": training, "decoding": decoding, "table": table, "frechet": frechet, "scaling": scaling, "peers": peers
+    "training": training, "decoding": decoding, "table": table, "frechet": frechet, "scaling": scaling,
+    "compiled": compiled, "peers": peers,
 }  # fmt: skip
 WITHOUT_SIZE = ("frechet", "refresh")
 # what runs when nothing is named: the lab's size where the other side is the lab, the small one for the rest
@@ -42,7 +44,7 @@ def main() -> None:
     """Measure the groups that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "groups", nargs="*", metavar="group", help=f"{', '.join(GROUPS)}, refresh; none = all but the last two"
+        "groups", nargs="*", metavar="group", help=f"{', '.join(GROUPS)}, refresh; none = all but the last three"
     )
     parser.add_argument("--size", choices=("lab", "small"), help="default: lab")
     parser.add_argument("--device", default="cpu")
