@@ -27,6 +27,7 @@ from maskgit_lab.ranks import process_rank, wait_for
 from maskgit_lab.run_folder import RunFolder, provenance
 from maskgit_lab.stage1 import find_or_train_tokenizer
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
+from maskgit_lab.training.compilation import compile_options
 from maskgit_lab.training.devices import asks_for_one_device, check_accelerator
 from maskgit_lab.training.loggers import csv_logger
 from maskgit_lab.training.module import MaskedTokenModule
@@ -73,8 +74,9 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], *, sweep:
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
     torch.manual_seed(cfg.seed)  # the same start whether stage 1 was trained just now or found
     model = build_model(cfg, tokenizer)
-    if cfg.training.get("compile"):
-        model.transformer.compile_blocks()
+    options = compile_options(cfg.training.get("compile", False))
+    if options is not None:
+        model.transformer.compile_blocks(**options)
     holes = datamodule.train_holes() if cfg.training.mask_region == "hole" else None
     module = MaskedTokenModule(
         model=model,
@@ -104,6 +106,7 @@ def check_configuration(cfg: DictConfig) -> None:
     decode_settings(cfg)
     build(cfg.optimizer)
     build(cfg.training.mask_schedule)
+    compile_options(cfg.training.get("compile", False))
     draw_holes(
         style=cfg.data.hole_style, seed=0, indices=[0], resolution=CHECK_RESOLUTION, share=tuple(cfg.data.hole_share)
     )

@@ -1,0 +1,20 @@
+"""How the transformer's blocks are compiled: what `training.compile` may say."""
+
+MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")  # of torch.compile
+
+
+def compile_options(value: bool | str) -> dict[str, str] | None:
+    """Return what to give torch.compile, or None where nothing is compiled.
+
+    Args:
+        value: false, true, or a mode of torch.compile; reduce-overhead records CUDA graphs, for batches so small that a GPU waits
+            for its next kernel.
+
+    Raises:
+        ValueError: when it is none of these.
+    """
+    if isinstance(value, bool):
+        return {} if value else None
+    if value not in MODES:
+        raise ValueError(f"training.compile must be true, false or a mode ({', '.join(MODES)}), got {value!r}")
+    return {"mode": value}
