@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from maskgit_lab.evaluation import frechet
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.frechet import FrechetDistance, frechet_distance
 
@@ -141,3 +142,23 @@ def test_autocast_does_not_change_it():
             metric.update(sides[1], real=False)
         values.append(float(metric.compute()))
     assert values[0] == values[1]
+
+
+@pytest.mark.parametrize("count", [5, 40])
+def test_what_is_not_on_a_cpu_goes_through_the_same_steps_as_tensors(count: int):
+    """Run here on a CPU's tensors: operators and factors must not depend on which library holds the numbers."""
+    deviations = torch.randn(count, 20, dtype=torch.float64)
+    for array in (deviations, deviations.numpy()):
+        factor = frechet._on_host(frechet._square_root_factor(array))
+        assert len(factor) == min(count, 20)
+        np.testing.assert_allclose(factor.T @ factor, (deviations.T @ deviations).numpy(), atol=1e-12)
+        assert frechet._squared(array) == pytest.approx(float(deviations.square().sum()))
+
+
+def test_features_are_not_changed():
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        a, b = (torch.randn(6, 4).to(dtype) for _ in range(2))
+        kept = a.clone(), b.clone()
+        frechet_distance(a, b)
+        assert torch.equal(a, kept[0])
+        assert torch.equal(b, kept[1])

@@ -7,8 +7,11 @@ the product are numbers of pictures or features, whichever are smaller.
 Roots of eigenvalues of the product's Gram matrix take half the time of singular values, and lose up to half the digits of small
 ones. They are taken where the digits that may be lost cannot reach the distance's seventh, and singular values elsewhere.
 
-On a CPU, all of it is NumPy's: its BLAS is faster than torch's on processors that are not Intel's.
+On a CPU, all of it is NumPy's: its BLAS is faster than torch's on processors that are not Intel's, and torch's threads, which go on
+spinning after every operation of theirs, would take a core from it.
 """
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from torchmetrics import Metric
 from maskgit_lab.evaluation.features import Extractor
 
 TOLERANCE = 1e-7  # of a distance that may come from the roots of eigenvalues
+Array = Any  # np.ndarray for what is on a CPU, Tensor on other devices: the same operators serve both
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -34,26 +38,35 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         raise ValueError(f"features must be (n1, d) and (n2, d), got {tuple(a.shape)} and {tuple(b.shape)}")
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a Frechet distance needs at least two pictures a side, got {len(a)} and {len(b)}")
-    a, b = _float64(a), _float64(b)
-    mean_a, mean_b = a.mean(0), b.mean(0)
-    a, b = a - mean_a, b - mean_b
-    trace = torch.linalg.vector_norm(a) ** 2 / (len(a) - 1) + torch.linalg.vector_norm(b) ** 2 / (len(b) - 1)
-    product = _product(_square_root_factor(a), _square_root_factor(b))
+    (mean_a, from_a), (mean_b, from_b) = _centred(a), _centred(b)
     scale = ((len(a) - 1) * (len(b) - 1)) ** 0.5
-    without_cross = float((mean_a - mean_b).square().sum() + trace)
+    without_cross = _squared(mean_a - mean_b) + _squared(from_a) / (len(a) - 1) + _squared(from_b) / (len(b) - 1)
+    product = _on_host(_square_root_factor(from_a) @ _square_root_factor(from_b).T)
     cross, uncertainty = _sum_of_roots(product, rank=min(len(a) - 1, len(b) - 1, a.shape[1]))
     if 2 * uncertainty / scale > TOLERANCE * (without_cross - 2 * cross / scale):
         cross = float(np.linalg.svd(product, compute_uv=False).sum())
     return max(0.0, without_cross - 2 * cross / scale)
 
 
-def _float64(x: Tensor) -> Tensor:
-    return (x.cpu() if x.device.type == "mps" else x).detach().double()  # Apple's GPUs have no float64
+def _centred(features: Tensor) -> tuple[Array, Array]:
+    """Return the mean (d,) and the deviations from it (n, d) in float64."""
+    x: Array = features.detach()
+    if x.device.type in ("cpu", "mps"):  # Apple's GPUs have no float64
+        x = (x if x.dtype == torch.float64 else x.float()).cpu().numpy().astype(np.float64)
+    else:
+        x = x.to(torch.float64, copy=True)
+    mean = x.mean(0)
+    x -= mean
+    return mean, x
 
 
-def _product(left: Tensor, right: Tensor) -> np.ndarray:
-    """Return L R^T."""
-    return left.numpy() @ right.numpy().T if left.device.type == "cpu" else (left @ right.T).cpu().numpy()
+def _squared(x: Array) -> float:
+    """Return the sum of squares."""
+    return float(x.ravel() @ x.ravel())
+
+
+def _on_host(x: Array) -> np.ndarray:
+    return x.cpu().numpy() if isinstance(x, Tensor) else x
 
 
 def _sum_of_roots(product: np.ndarray, *, rank: int) -> tuple[float, float]:
@@ -72,11 +85,16 @@ def _sum_of_roots(product: np.ndarray, *, rank: int) -> tuple[float, float]:
     return float(roots.sum()), float(np.minimum(error / np.maximum(roots, np.sqrt(error)), np.sqrt(error)).sum())
 
 
-def _square_root_factor(deviations: Tensor) -> Tensor:
+def _square_root_factor(deviations: Array) -> Array:
     """Return a factor with at most d rows and the same F^T F: the triangular one where there are more pictures than features."""
     if len(deviations) <= deviations.shape[1]:
         return deviations
-    return torch.linalg.qr(deviations, mode="r").R  # exact for singular covariances too, unlike Cholesky
+    # exact for singular covariances too, unlike Cholesky
+    return (
+        torch.linalg.qr(deviations, mode="r").R
+        if isinstance(deviations, Tensor)
+        else np.linalg.qr(deviations, mode="r")
+    )
 
 
 class FrechetDistance(Metric):
