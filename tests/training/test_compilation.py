@@ -22,5 +22,8 @@ def test_other_values_are_refused_with_the_modes_there_are(value: object):
 @pytest.mark.parametrize("mode", MODES)
 def test_torch_knows_every_mode(mode: str):
     torch.nn.Linear(1, 1).compile(mode=mode)  # compiled when it is called; a mode that torch lacks is refused here
+
+
+def test_torch_refuses_a_mode_it_lacks_at_once():
     with pytest.raises(RuntimeError, match="mode"):
         torch.nn.Linear(1, 1).compile(mode="fastest")
