@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-RATE_SIDE = 2048  # of the square product that gives the matrix rate: large enough to reach it, a fraction of a second in float32
+# sides of the square product that gives the matrix rate; the last is large enough to reach it
+RATE_SIDES = (256, 512, 1024, 2048)
+RATE_SECONDS = 0.2  # a product that would take longer is not tried: where bf16 is slow, the last takes ten
 RATE_REPEATS = 5
 
 
@@ -73,10 +75,14 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:
-    """Return floating-point operations per second of a square matrix product, the best of a few."""
-    a = torch.ones(RATE_SIDE, RATE_SIDE, dtype=dtype, device=device)
-    best = min(seconds(lambda: a @ a, device) for _ in range(RATE_REPEATS + 1))
-    return 2 * RATE_SIDE**3 / best
+    """Return floating-point operations per second of a square matrix product, the best of a few, the largest that is quick."""
+    best = 0.0
+    for side in RATE_SIDES:
+        if 2 * side**3 > best * RATE_SECONDS and best:
+            break
+        a = torch.ones(side, side, dtype=dtype, device=device)
+        best = 2 * side**3 / min(seconds(lambda a=a: a @ a, device) for _ in range(RATE_REPEATS + 1))
+    return best
 
 
 def _wait(device: torch.device) -> None:

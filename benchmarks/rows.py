@@ -1,7 +1,6 @@
 """Rows of the benchmark: one ratio each, printed as a table and written as JSON with everything that tells it from another run."""
 
 import json
-import platform
 import statistics
 import sys
 from dataclasses import asdict, dataclass, field
@@ -11,8 +10,10 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Paired
+from maskgit_lab.cores import visible_cores
 from maskgit_lab.evaluation.tables import render_table
 from maskgit_lab.run_folder import provenance
+from maskgit_lab.training.precision import processor_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 HEADERS = ["work", "against", "ratio", "least", "most", "target", "seconds", "theirs", "MFU fp32", "MFU bf16"]
@@ -41,6 +42,13 @@ class Row:
             work, against, timed.ratio, min(timed.ratios), max(timed.ratios), len(timed.ratios),
             statistics.median(timed.ours), statistics.median(timed.theirs), **more,
         )  # fmt: skip
+
+    def line(self) -> str:
+        """Return the row in one line, for those who wait."""
+        return (
+            f"{self.work}, against {self.against}: {self.ratio:.2f}x ({self.least:.2f} to {self.most:.2f}), "
+            f"{self.seconds:.3g} s"
+        )
 
     def cells(self, rates: dict[str, float]) -> list[Any]:
         """Return what the table shows."""
@@ -79,10 +87,4 @@ def machine(device: torch.device) -> str:
     """Return the name of the processor or GPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        if info.is_file()
-        else []
-    )
-    return f"{names[0] if names else platform.processor()}, {len(names) or '?'} cores"
+    return f"{processor_name()}, {visible_cores()} cores"

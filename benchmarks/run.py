@@ -19,6 +19,7 @@ import torch
 from benchmarks.against_listing import Bench, decoding, table, training
 from benchmarks.compiled import compiled
 from benchmarks.frechet import frechet
+from benchmarks.loaded import loaded
 from benchmarks.measure import matrix_rate
 from benchmarks.peers import peers
 from benchmarks.refresh import refresh
@@ -30,13 +31,13 @@ from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 Group = Callable[[Bench, str], Iterator[Row]]
 GROUPS: dict[str, Group] = {
     "training": training, "decoding": decoding, "table": table, "frechet": frechet, "scaling": scaling,
-    "compiled": compiled, "peers": peers,
+    "loaded": loaded, "compiled": compiled, "peers": peers,
 }  # fmt: skip
 WITHOUT_SIZE = ("frechet", "refresh")
-# what runs when nothing is named: the lab's size where the other side is the lab, the small one for the rest
+# what runs when nothing is named, what is quick first
 DEFAULT = [
-    ("training", "lab"), ("decoding", "lab"), ("table", "lab"), ("training", "small"), ("decoding", "small"),
-    ("table", "small"), ("frechet", "lab"), ("scaling", "small"),
+    ("training", "small"), ("decoding", "small"), ("table", "small"), ("loaded", "small"), ("frechet", "lab"),
+    ("scaling", "small"), ("training", "lab"), ("decoding", "lab"), ("table", "lab"),
 ]  # fmt: skip
 
 
@@ -44,7 +45,10 @@ def main() -> None:
     """Measure the groups that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "groups", nargs="*", metavar="group", help=f"{', '.join(GROUPS)}, refresh; none = all but the last three"
+        "groups",
+        nargs="*",
+        metavar="group",
+        help=f"{', '.join(GROUPS)}, refresh; none = all but compiled, peers and refresh",
     )
     parser.add_argument("--size", choices=("lab", "small"), help="default: lab")
     parser.add_argument("--device", default="cpu")
@@ -74,7 +78,10 @@ def measure(group: str, size: str, bench: Bench, run: Path | None) -> None:
     rates = {
         name: matrix_rate(dtype, bench.device) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
     }
-    rows = list(refresh(bench, run) if group == "refresh" and run else GROUPS[group](bench, size))
+    rows = []
+    for row in refresh(bench, run) if group == "refresh" and run else GROUPS[group](bench, size):
+        print(row.line(), flush=True)  # as soon as it is there: a group may take many minutes
+        rows.append(row)
     name = group if group in WITHOUT_SIZE else f"{group}_{size}"
     path = write(name, rows, rates, bench.device, [load, os.getloadavg()[0]])
     print(f"\n{show(rows, rates)}\n{path}", flush=True)

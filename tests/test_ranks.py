@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from maskgit_lab.ranks import RANK_VARIABLES, process_rank, shared_run_dir, wait_for
+from maskgit_lab.ranks import RANK_VARIABLES, process_rank, processes_to_start, shared_run_dir, wait_for
 from maskgit_lab.run_folder import RunFolder
 
 FRESH = "runs/default/2026-01-31_12-00-00"
@@ -37,6 +37,15 @@ def test_a_process_alone_is_the_first_and_keeps_its_folder():
 def test_the_rank_is_read_from_whoever_started_the_process(name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(name, "3")
     assert process_rank() == 3
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"), [(1, 1), (2, 2), ("2", 2), ([0, 3], 2), ("auto", None), (-1, None), ("-1", None)]
+)
+def test_processes_that_will_share_the_cores(devices, expected, monkeypatch: pytest.MonkeyPatch):
+    assert processes_to_start(devices) == expected
+    monkeypatch.setenv("SLURM_PROCID", "0")  # all are there already, each with its own cores
+    assert processes_to_start(devices) == 1
 
 
 def test_tasks_of_slurm_share_a_folder_named_after_the_job(monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,7 @@
 """How a command meets the shell: Hydra runs it, `--help` is answered at once, and a sweep ends with its table."""
 
 import functools
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,12 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.config import config_dir, register
+from maskgit_lab.cores import let_waiting_threads_sleep, share_cores
 from maskgit_lab.freed_memory import keep_freed_memory
+from maskgit_lab.ranks import process_rank, processes_to_start
 from maskgit_lab.sweep import collected_at_the_end
+
+log = logging.getLogger("maskgit_lab")
 
 Task = Callable[[DictConfig], Any]
 
@@ -25,7 +30,7 @@ def hydra_command(config_name: str) -> Callable[[Task], Callable[[], None]]:
     """
 
     def decorate(task: Task) -> Callable[[], None]:
-        run = hydra.main(version_base="1.3", config_path=config_dir(), config_name=config_name)(task)
+        run = hydra.main(version_base="1.3", config_path=config_dir(), config_name=config_name)(_on_its_cores(task))
 
         @functools.wraps(task)
         def main() -> None:
@@ -35,12 +40,26 @@ def hydra_command(config_name: str) -> Callable[[Task], Callable[[], None]]:
                 print(help_text(config_name, [a for a in arguments if not a.startswith("-")]))
                 return
             keep_freed_memory()
+            let_waiting_threads_sleep()
             with collected_at_the_end():
                 run()
 
         return main
 
     return decorate
+
+
+def _on_its_cores(task: Task) -> Task:
+    """Return the task with its number of threads settled first. Hydra's launchers call it in the process where the job runs."""
+
+    @functools.wraps(task)
+    def settled(cfg: DictConfig) -> Any:
+        sentence = share_cores(processes_to_start(cfg.get("trainer", {}).get("devices", 1)))
+        if process_rank() == 0:
+            log.info(sentence)
+        return task(cfg)
+
+    return settled
 
 
 def help_text(config_name: str, overrides: list[str]) -> str:

@@ -214,7 +214,8 @@ def build_callbacks(
 def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
     """Build Lightning's trainer in the precision that suits the machine."""
     alone = asks_for_one_device(cfg.trainer.get("devices", 1), cfg.trainer.get("num_nodes", 1))
-    precision, reason = resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator, alone=alone)
+    memory = Path(cfg.paths.cache).expanduser() / "precision"
+    precision, reason = resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator, alone=alone, memory=memory)
     log.info(f"Stage 2: {reason}")
     return build(
         cfg.trainer, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root)

@@ -6,7 +6,9 @@ Lightning starts the other processes itself, and hands them the run folder; torc
 import logging
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 # as Lightning reads them: torchrun, Lightning's own launcher, srun
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
@@ -16,6 +18,19 @@ POLL = 0.5  # seconds between two looks for a file
 def process_rank() -> int:
     """Return the rank of this process, 0 for one that is alone."""
     return next((int(os.environ[name]) for name in RANK_VARIABLES if name in os.environ), 0)
+
+
+def processes_to_start(devices: Any) -> int | None:
+    """Return how many processes will share this one's cores once Lightning has started them, None where that is not known yet.
+
+    Args:
+        devices: `trainer.devices` as Lightning reads it: 2, "2", [0, 1]; "auto" and -1 are known to Lightning alone.
+    """
+    if any(name in os.environ for name in RANK_VARIABLES):
+        return 1  # all were started already, and whoever did it gave each its cores
+    if isinstance(devices, Sequence) and not isinstance(devices, str):
+        return len(devices)
+    return int(devices) if str(devices).isdigit() and int(devices) > 0 else None
 
 
 def shared_run_dir(fresh: str) -> str:

@@ -96,6 +96,15 @@ def _given(path: Path, cfg: DictConfig) -> FrozenTokenizer:
     return FrozenTokenizer(load_vqgan(path), mean=plain(cfg.tokenizer.mean), std=plain(cfg.tokenizer.std))
 
 
+def stage1_precision(cfg: DictConfig) -> str:
+    """Return the precision of stage 1: the run's, where stage 1 knows it (its gradients are not scaled as 16-mixed needs)."""
+    from maskgit_lab.training.precision import resolve_precision
+
+    known = cfg.trainer.precision in ("32-true", "bf16-mixed")
+    memory = Path(cfg.paths.cache).expanduser() / "precision"
+    return resolve_precision(cfg.trainer.precision if known else "auto", cfg.trainer.accelerator, memory=memory)[0]
+
+
 def _train(
     cfg: DictConfig, splits: DataSplits, folder: Path, checkpoints: Path
 ) -> tuple[FrozenTokenizer, dict[str, Any]]:
@@ -112,6 +121,7 @@ def _train(
         flip=cfg.data.flip,
         seed=cfg.seed if cfg.tokenizer.seed is None else cfg.tokenizer.seed,
         accelerator=cfg.trainer.accelerator,
+        precision=stage1_precision(cfg),
         folder=folder,
         checkpoints=checkpoints,
         **settings,

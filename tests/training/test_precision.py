@@ -1,24 +1,93 @@
 """Precision: what is configured stays, what is measured is said."""
 
 import re
+import time
+from pathlib import Path
 
 import pytest
 import torch
 
+from maskgit_lab.training import precision
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
-def test_a_configured_precision_passes_through(precision: str):
-    assert resolve_precision(precision, "cpu") == (precision, f"precision {precision} as configured")
+@pytest.mark.parametrize("name", ["32-true", "bf16-mixed", "16-mixed"])
+def test_a_configured_precision_passes_through(name: str):
+    assert resolve_precision(name, "cpu") == (name, f"precision {name} as configured")
 
 
 def test_auto_measures_and_says_what_it_found():
     chosen, reason = resolve_precision("auto", "cpu")
-    found = re.fullmatch(r"precision (\S+): bf16 products run ([\d.]+)x as fast as float32 here", reason)
+    found = re.fullmatch(
+        r"precision (\S+): bf16 products run ([\d.e+]+)(x as fast as| times slower than) float32 on this processor",
+        reason,
+    )
     assert found is not None
     assert found[1] == chosen
-    assert chosen == ("bf16-mixed" if float(found[2]) > 1.35 else "32-true") or 1.25 < float(found[2]) < 1.35
+    faster = float(found[2]) if found[3].startswith("x") else 1 / float(found[2])
+    assert chosen == ("bf16-mixed" if faster > 1.35 else "32-true") or 1.25 < faster < 1.35
+
+
+def timed(
+    seconds: dict[tuple[torch.dtype, int], float], monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[torch.dtype, int]]:
+    """Let products take what is given, and return those that were asked for."""
+    asked: list[tuple[torch.dtype, int]] = []
+
+    def product_seconds(dtype: torch.dtype, size: int) -> float:
+        asked.append((dtype, size))
+        return seconds[dtype, size]
+
+    monkeypatch.setattr(precision, "_product_seconds", product_seconds)
+    return asked
+
+
+def test_a_processor_without_bf16_is_known_after_the_smallest_product(monkeypatch: pytest.MonkeyPatch):
+    asked = timed({(torch.float32, 128): 3e-5, (torch.bfloat16, 128): 2e-3}, monkeypatch)
+    chosen, reason = resolve_precision("auto", "cpu")
+    assert chosen == "32-true"
+    assert reason == "precision 32-true: bf16 products run 67 times slower than float32 on this processor"
+    assert {size for _, size in asked} == {128}
+
+
+def test_small_products_do_not_decide_for_a_processor_with_bf16(monkeypatch: pytest.MonkeyPatch):
+    """What a call costs besides makes small products look slow."""
+    ratios = {128: 0.3, 256: 1.1, 512: 2.1}
+    seconds = {(torch.float32, size): ratio for size, ratio in ratios.items()}
+    timed(seconds | {(torch.bfloat16, size): 1.0 for size in ratios}, monkeypatch)
+    assert resolve_precision("auto", "cpu") == (
+        "bf16-mixed", "precision bf16-mixed: bf16 products run 2.1x as fast as float32 on this processor"
+    )  # fmt: skip
+
+
+def test_it_takes_less_than_a_tenth_of_a_second():
+    precision.bf16_speed()  # oneDNN makes its kernels
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        precision.bf16_speed()
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.1
+
+
+def test_the_answer_of_a_machine_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
+    first = resolve_precision("auto", "cpu", memory=tmp_path)
+    monkeypatch.setattr(precision, "bf16_speed", lambda: 0.5)
+    assert resolve_precision("auto", "cpu", memory=tmp_path) == first
+    assert first[0] == "bf16-mixed"
+    assert resolve_precision("auto", "cpu")[0] == "32-true"
+    monkeypatch.setattr(precision, "processor_name", lambda: "another one")
+    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "32-true"
+
+
+def test_a_memory_that_cannot_be_read_is_measured_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
+    resolve_precision("auto", "cpu", memory=tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text("")
+    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "bf16-mixed"
+    assert file.read_text() == "2.500\n"
 
 
 def test_an_accelerator_without_measurement_stays_exact():

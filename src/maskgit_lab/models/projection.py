@@ -22,13 +22,22 @@ _PACKED: ContextVar[Packed | None] = ContextVar("packed", default=None)
 
 @contextmanager
 def weights_fixed() -> Iterator[None]:
-    """Promise that no weights change inside, also where such promises nest: each is cast, and put in oneDNN's order, once."""
+    """Promise that no weights change inside, also where such promises nest: each is cast, and put in oneDNN's order, once.
+
+    Before and after it they may change, also behind autocast's back (averaged weights are swapped in place). Where oneDNN's product
+    is missing autocast remembers the casts, so what it remembers is dropped on the way in and on the way out.
+    """
     known = _PACKED.get()
-    outer = _PACKED.set({} if known is None else known)
+    if known is not None:
+        yield
+        return
+    torch.clear_autocast_cache()
+    outer = _PACKED.set({})
     try:
         yield
     finally:
         _PACKED.reset(outer)
+        torch.clear_autocast_cache()
 
 
 class Projection(nn.Linear):

@@ -18,7 +18,6 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.throughput import Throughput
-from maskgit_lab.training.precision import resolve_precision
 from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.tokenizer_module import TokenizerModule
@@ -51,7 +50,7 @@ def train_tokenizer(
     gan_weight: float,
     val_every_n_steps: int,
     accelerator: str = "auto",
-    precision: str = "auto",
+    precision: str = "32-true",
 ) -> tuple[FrozenTokenizer, dict[str, float]]:
     """Train a tokenizer and freeze it.
 
@@ -61,6 +60,7 @@ def train_tokenizer(
         folder: stage_1/ inside it gets metrics.csv and reconstructions.
         checkpoints: last.ckpt is kept here while training; one left by an interrupted training is continued.
         max_steps: updates of the tokenizer.
+        precision: Lightning's name of one.
         Others: see TokenizerModule.
 
     Returns:
@@ -93,7 +93,7 @@ def train_tokenizer(
         max_steps=max_steps,
         accelerator=accelerator,
         devices=1,
-        precision=resolve_precision(precision, accelerator)[0],  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
         logger=CSVLogger(save_dir=folder, name="", version="stage_1"),
         callbacks=[
             StageBar(stage="Stage 1"),
