@@ -15,12 +15,12 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the processes share the cores
 
 from tests.commands import SMALL_RUN, run_cold
-from tests.warm import WarmProcess
+from tests.warm import ADDRESS, WarmProcess
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the process that runs commands, once for all test processes."""
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
+    """Start the process that runs commands, once for all test processes; one that a test starts finds it there."""
+    if ADDRESS not in os.environ and not config.option.collectonly:
         folder = tempfile.TemporaryDirectory(prefix="warm")
         warm = WarmProcess(Path(folder.name))
         config.add_cleanup(folder.cleanup)

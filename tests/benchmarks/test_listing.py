@@ -9,6 +9,8 @@ from maskgit_lab.core.schedules import Cosine, Linear, Square
 from maskgit_lab.models.transformer import BidirectionalTransformer
 from maskgit_lab.models.vqgan import VQGAN
 
+pytestmark = pytest.mark.processor
+
 
 def ours() -> BidirectionalTransformer:
     torch.manual_seed(0)

@@ -8,6 +8,8 @@ from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Arccos, Cosine, Linear, Square
 from tests.core.oracle import decode_one
 
+pytestmark = pytest.mark.processor
+
 N, V = 24, 11
 EMBEDDING = torch.randn(V + 1, 16, generator=torch.Generator().manual_seed(0))
 MIXING = torch.randn(N, N, generator=torch.Generator().manual_seed(1)) / N**0.5

@@ -10,6 +10,8 @@ from maskgit_lab.evaluation import frechet
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.frechet import FrechetDistance, frechet_distance
 
+pytestmark = pytest.mark.processor
+
 
 class ColourMoments(Extractor):
     """Mean and spread of each channel."""

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from maskgit_lab.models import attention
 from maskgit_lab.models.attention import attend
 
+pytestmark = pytest.mark.processor
+
 
 def parts(dtype: torch.dtype = torch.bfloat16, *, queries: int = 12) -> list[Tensor]:
     g = torch.Generator().manual_seed(0)

@@ -5,6 +5,8 @@ import torch
 
 from maskgit_lab.models.codebook import Codebook
 
+pytestmark = pytest.mark.processor
+
 CODES, DIM = 17, 6
 
 

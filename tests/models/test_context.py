@@ -1,8 +1,11 @@
 """The context reads known pixels and nothing under the hole."""
 
+import pytest
 import torch
 
 from maskgit_lab.models.context import PixelContext
+
+pytestmark = pytest.mark.processor
 
 
 def example():

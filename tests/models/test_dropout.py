@@ -7,6 +7,8 @@ from torch import Tensor
 from maskgit_lab.models import dropout
 from maskgit_lab.models.dropout import Dropout, drop, keep_bits
 
+pytestmark = pytest.mark.processor
+
 DTYPES = [torch.bfloat16, torch.float32]
 
 

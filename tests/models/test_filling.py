@@ -12,6 +12,8 @@ from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.models.filling import DecodeSettings, Fill, composite, fill_holes, to_uint8
 from tests.builders import boxes, model, pictures, tokenizer
 
+pytestmark = pytest.mark.processor
+
 
 def fill(images: Tensor, holes: Tensor, *, first: int = 0, context: bool = True, **changes: Any) -> Fill:
     settings: dict[str, Any] = {"schedule": Cosine(), "num_steps": 5, **changes}

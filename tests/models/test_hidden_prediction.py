@@ -15,6 +15,8 @@ from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.transformer import BidirectionalTransformer
 from tests.builders import transformer
 
+pytestmark = pytest.mark.processor
+
 MASK = torch.rand(5, 64, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.0, 0.05, 0.3, 0.7, 1.0])[:, None]
 REFRESHES = pytest.mark.parametrize("refresh_every", [None, 1, 2, 7])
 

@@ -5,6 +5,8 @@ import torch
 
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 
+pytestmark = pytest.mark.processor
+
 
 @pytest.fixture
 def model() -> PatchVQGAN:

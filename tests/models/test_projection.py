@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from maskgit_lab.models import projection
 from maskgit_lab.models.projection import Projection, weights_fixed
 
+pytestmark = pytest.mark.processor
+
 fused = pytest.mark.skipif(
     projection._linear_pointwise is None, reason="this torch or processor has no oneDNN product in bfloat16"
 )

@@ -10,6 +10,8 @@ import torch
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from tests.builders import pictures, tokenizer
 
+pytestmark = pytest.mark.processor
+
 
 def test_bytes_and_floats_give_the_same_tokens():
     images = torch.from_numpy(pictures(3))

@@ -9,6 +9,8 @@ from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.projection import weights_fixed
 from maskgit_lab.models.transformer import BidirectionalTransformer, SelfAttention
 
+pytestmark = pytest.mark.processor
+
 SMALL = {
     "num_image_tokens": 16, "num_codebook_vectors": 12, "dim": 32, "num_layers": 2, "num_heads": 4, "hidden_dim": 48,
     "dropout": 0.0,

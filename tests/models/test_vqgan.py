@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.models.vqgan_blocks import AttentionBlock, GroupNorm
 
+pytestmark = pytest.mark.processor
+
 SHARED = Path(__file__).parents[2] / "../shared"
 NAMES = SHARED / "lab/vqgan_state_dict.json"
 

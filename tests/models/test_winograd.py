@@ -11,6 +11,8 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.models.winograd import WinogradConv2d, use_winograd
 
+pytestmark = pytest.mark.processor
+
 
 @pytest.fixture(autouse=True)
 def _small_layers_count(monkeypatch: pytest.MonkeyPatch):

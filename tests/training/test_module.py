@@ -23,6 +23,8 @@ from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
 from tests.builders import boxes, model, pictures, splits, tokenizer
 
+pytestmark = pytest.mark.processor
+
 
 class Spy(MaskedTokenModel):
     """Keep what the network was shown."""

@@ -10,6 +10,8 @@ import torch
 from maskgit_lab.training import precision
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
+pytestmark = pytest.mark.processor
+
 
 @pytest.mark.parametrize("name", ["32-true", "bf16-mixed", "16-mixed"])
 def test_a_configured_precision_passes_through(name: str):

@@ -1,0 +1,46 @@
+"""What depends on the processor's instructions is tested with fewer of them too: AVX2, no product in bf16, as most laptops have."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+# oneDNN, torch's own kernels, MKL and OpenBLAS each have a switch
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+}
+WHAT_IT_IS = (
+    "import torch; print(torch.backends.cpu.get_cpu_capability(), torch.ops.mkldnn._is_mkldnn_bf16_supported())"
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        torch.backends.cpu.get_cpu_capability() != "AVX512", reason="no wider instructions here than those of AVX2"
+    ),
+]
+
+
+def narrow(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run an interpreter as on a processor with AVX2 only."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env={**kept, **AVX2}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_switches_are_obeyed():
+    assert narrow("-c", WHAT_IT_IS).stdout.split() == ["AVX2", "False"]
+
+
+def test_tests_that_depend_on_the_processor_pass_with_avx2():
+    answer = narrow("-m", "pytest", "-m", "processor", "--numprocesses=0", "-p", "no:cacheprovider", "-rs")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "this torch or processor has no oneDNN product in bfloat16" in answer.stdout  # the other path was taken
