@@ -50,7 +50,7 @@ class TrainingStep:
     def __init__(self, made: Subject, bench: Bench, tokens: torch.Tensor) -> None:
         self.model = made.model.train()
         self.device, self.autocast, self.tokens = bench.device, bench.autocast, tokens
-        self.optimizer, _ = AdamSettings(lr=1e-4, betas=(0.9, 0.999)).build(self.model.parameters(), lambda: 1)
+        self.optimizer, _ = AdamSettings(lr=1e-4, betas=(0.9, 0.999)).build(self.model, lambda: 1)
         self.step = 0
 
     def __call__(self) -> None:

@@ -40,7 +40,8 @@ def tokenizer_key(cfg: DictConfig, splits: DataSplits) -> str:
     content = {
         "version": STAGE1_VERSION,
         "model": plain(cfg.tokenizer.model),
-        "training": plain(cfg.tokenizer.training),
+        # without its default, so that tokenizers from before it are found
+        "training": {k: v for k, v in plain(cfg.tokenizer.training).items() if (k, v) != ("matrix_lr", None)},
         "mean": plain(cfg.tokenizer.mean),
         "std": plain(cfg.tokenizer.std),
         "data": [splits.train.fingerprint, splits.val.fingerprint],

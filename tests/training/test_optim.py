@@ -32,7 +32,9 @@ def test_constant_stays():
 def test_a_few_steps_equal_torchs_adam_with_the_lrs_of_the_formula():
     settings = AdamSettings(lr=0.1, warmup_steps=2)
     ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
-    optimizer, scheduler = settings.build([ours], lambda: 6)
+    module = torch.nn.Module()
+    module.weight = ours
+    optimizer, scheduler = settings.build(module, lambda: 6)
     reference = torch.optim.Adam([theirs], lr=0.1)
     for step in range(6):
         reference.param_groups[0]["lr"] = 0.1 * settings.lr_factor(step, 6)
@@ -46,7 +48,11 @@ def test_a_few_steps_equal_torchs_adam_with_the_lrs_of_the_formula():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"decay": "step"}, "optimizer.decay must be cosine or constant"), ({"lr": 0.0}, "optimizer.lr must be above 0")],
+    [
+        ({"decay": "step"}, "optimizer.decay must be cosine or constant"),
+        ({"lr": 0.0}, "optimizer.lr must be above 0"),
+        ({"matrix_lr": 0.0}, "optimizer.matrix_lr must be above 0 or null"),
+    ],
 )
 def test_bad_settings_name_their_key(changes: dict[str, object], message: str):
     with pytest.raises(ValueError, match=message):

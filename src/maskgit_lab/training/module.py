@@ -163,10 +163,21 @@ class MaskedTokenModule(L.LightningModule):
         return torch.where(turn, holes.transpose(1, 2), holes)
 
     def configure_optimizers(self) -> Any:
-        """Build Adam with its learning-rate schedule over the whole run."""
+        """Build the optimiser with its learning-rate schedule over the whole run."""
+        if self.optimizer_settings.matrix_lr is not None:
+            self._require_whole_unscaled_matrices()
         # asked for later: Lightning would set the loaders up now, before it gives them the place to resume at
-        optimizer, scheduler = self.optimizer_settings.build(self.model.parameters(), self._total_steps)
+        optimizer, scheduler = self.optimizer_settings.build(self.model, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _require_whole_unscaled_matrices(self) -> None:
+        remedy = "optimizer.matrix_lr=null updates everything by Adam"
+        if not holds_all_weights(self.trainer):
+            raise ValueError(f"optimizer.matrix_lr needs whole matrices, and trainer.strategy cuts them up: {remedy}")
+        if self.trainer.precision == "16-mixed":
+            raise ValueError(
+                f"optimizer.matrix_lr does not go with trainer.precision=16-mixed: use bf16-mixed, or {remedy}"
+            )
 
     def _total_steps(self) -> int:
         return int(self.trainer.estimated_stepping_batches)

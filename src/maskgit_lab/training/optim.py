@@ -1,12 +1,14 @@
-"""Adam with warm-up and cosine decay, per optimiser step."""
+"""Adam, for weight matrices optionally Muon, with warm-up and cosine decay, per optimiser step."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
+
+from maskgit_lab.training.muon import Muon
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,15 @@ class AdamSettings:
     warmup_steps: int = 0  # steps of linear warm-up
     decay: str = "cosine"  # cosine | constant
     final_lr_share: float = 0.0  # lr at the end, as a share of `lr`
+    matrix_lr: float | None = None  # of weight matrices, which Muon updates then; None = Adam for all
 
     def __post_init__(self) -> None:
         if self.decay not in ("cosine", "constant"):
             raise ValueError(f"optimizer.decay must be cosine or constant, got {self.decay!r}")
         if self.lr <= 0:
             raise ValueError(f"optimizer.lr must be above 0, got {self.lr}")
+        if self.matrix_lr is not None and self.matrix_lr <= 0:
+            raise ValueError(f"optimizer.matrix_lr must be above 0 or null, got {self.matrix_lr}")
 
     def lr_factor(self, step: int, total_steps: int) -> float:
         """Return the learning rate at a step as a share of `lr`."""
@@ -36,18 +41,22 @@ class AdamSettings:
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         return self.final_lr_share + (1 - self.final_lr_share) * cosine
 
-    def build(
-        self, parameters: Iterable[nn.Parameter], total_steps: Callable[[], int]
-    ) -> tuple[torch.optim.Optimizer, LambdaLR]:
+    def build(self, module: nn.Module, total_steps: Callable[[], int]) -> tuple[torch.optim.Optimizer, LambdaLR]:
         """Return the optimiser and its scheduler, which is stepped once per optimiser step.
 
         Args:
-            parameters: to be updated.
+            module: all its parameters are updated.
             total_steps: called after the first step, when the length of the run is known.
         """
-        # fused: one kernel over all parameters, on CPU as on CUDA
-        optimizer = torch.optim.AdamW(
-            list(parameters), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
-        )
+        optimizer: torch.optim.Optimizer
+        if self.matrix_lr is None:
+            # fused: one kernel over all parameters, on CPU as on CUDA
+            optimizer = torch.optim.AdamW(
+                list(module.parameters()), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
+            )
+        else:
+            optimizer = Muon(
+                module, lr=self.lr, matrix_lr=self.matrix_lr, betas=self.betas, weight_decay=self.weight_decay
+            )
         # the first factor does not depend on the length
         return optimizer, LambdaLR(optimizer, lambda step: self.lr_factor(step, total_steps() if step else 1))

@@ -5,6 +5,7 @@ Optimisation is always manual, with or without a discriminator, so that there is
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -32,6 +33,7 @@ class TokenizerModule(L.LightningModule):
         mean: per channel, of pixel values in [0, 1]; the network sees (pixels - mean) / std.
         std: per channel.
         lr: of Adam, at its highest.
+        matrix_lr: of the tokenizer's weight matrices, which Muon updates then; None = Adam for all.
         total_steps: length of the learning rate's cosine decay.
         betas: of Adam.
         warmup_steps: of the learning rate, linear.
@@ -53,6 +55,7 @@ class TokenizerModule(L.LightningModule):
         std: Sequence[float],
         lr: float,
         total_steps: int,
+        matrix_lr: float | None = None,
         betas: tuple[float, float] = (0.9, 0.99),
         warmup_steps: int = 0,
         gradient_clip: float = 1.0,
@@ -77,7 +80,9 @@ class TokenizerModule(L.LightningModule):
         self.gan_weight = gan_weight
         self.gradient_clip = gradient_clip
         self.total_steps = total_steps
-        self.adam = AdamSettings(lr=lr, betas=(betas[0], betas[1]), warmup_steps=warmup_steps)
+        self.optimizer_settings = AdamSettings(
+            lr=lr, matrix_lr=matrix_lr, betas=(betas[0], betas[1]), warmup_steps=warmup_steps
+        )
         self.revival = CodebookRevival(
             num_codebook_vectors=model.num_codebook_vectors, after_steps=revive_after_steps, seed=seed
         )
@@ -181,9 +186,10 @@ class TokenizerModule(L.LightningModule):
         self.log("val/loss_rec", F.l1_loss(fake, images), batch_size=len(images))
 
     def configure_optimizers(self) -> Any:
-        """Build Adam for the tokenizer and, where there is one, for the discriminator, whose schedule begins at the gate."""
-        pairs = [self.adam.build(self.model.parameters(), lambda: self.total_steps)]
+        """Build the tokenizer's optimiser and, where there is one, the discriminator's, whose schedule begins at the gate."""
+        pairs = [self.optimizer_settings.build(self.model, lambda: self.total_steps)]
         if self.discriminator is not None:
             steps = self.total_steps - self.gan_start_step
-            pairs.append(self.adam.build(self.discriminator.parameters(), lambda: steps))
+            adam = replace(self.optimizer_settings, matrix_lr=None)
+            pairs.append(adam.build(self.discriminator, lambda: steps))
         return [optimizer for optimizer, _ in pairs], [scheduler for _, scheduler in pairs]
