@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import million, rows, subjects
+from benchmarks import loaded, measure, million, rows, subjects
 from benchmarks.against_listing import Bench, decoding, our_table, table, training
 from benchmarks.measure import Paired, paired
 from benchmarks.rows import Row, show, write
@@ -76,6 +76,35 @@ def test_every_group_gives_its_rows(group, count):
     for row in found:
         assert 0 < row.least <= row.ratio <= row.most
         assert row.seconds > 0
+
+
+def test_a_step_beside_other_programs_is_compared_with_one_alone(monkeypatch: pytest.MonkeyPatch):
+    seconds = {("nothing", True): 1.0, ("nothing", False): 1.0, ("one busy core", True): 1.4}
+    monkeypatch.setattr(
+        loaded, "_step_seconds", lambda bench, size, beside, *, asleep: seconds.get((beside, asleep), 3.0)
+    )
+    alone, busy, another = loaded.loaded(bench(), "tiny")
+    assert (alone.ratio, alone.extra["times_a_step_alone"]) == (1.0, 1.0)
+    assert (busy.ratio, busy.extra["times_a_step_alone"]) == (pytest.approx(3 / 1.4), 1.4)
+    assert (another.ratio, another.extra["times_a_step_alone"]) == (1.0, 3.0)
+
+
+def test_a_process_of_the_group_prints_its_seconds(capsys: pytest.CaptureFixture[str]):
+    loaded.main("tiny", 2, 0.0)
+    assert 0 < float(capsys.readouterr().out) < 60
+
+
+def test_a_slow_product_is_not_made_larger(monkeypatch: pytest.MonkeyPatch):
+    """2 GFLOP/s, as bf16 without instructions for it: the largest side would take eight seconds a product."""
+    sides: list[int] = []
+
+    def seconds(work, device):
+        sides.append(len(work()))
+        return 2 * sides[-1] ** 3 / 2e9
+
+    monkeypatch.setattr(measure, "seconds", seconds)
+    assert measure.matrix_rate(torch.float32, CPU) == pytest.approx(2e9)
+    assert set(sides) == {256, 512}
 
 
 def test_our_table_has_a_picture_for_every_cell():
