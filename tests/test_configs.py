@@ -11,7 +11,8 @@ from hydra.errors import ConfigCompositionException
 from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from maskgit_lab.config import build, config_dir, plain, register
+from maskgit_lab.assembly.config import build, config_dir, plain
+from maskgit_lab.assembly.schemas import register
 
 CONF = Path(config_dir())
 GROUPS = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name != "hydra")

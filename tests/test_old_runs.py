@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskgit_lab.config import build
+from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.keys import tokenizer_key, training_key
+from maskgit_lab.assembly.load import load_config, load_tokenizer
 from maskgit_lab.inpainter import Inpainter
-from maskgit_lab.load_run import load_config, load_tokenizer
 from maskgit_lab.models.tokenizer import FrozenTokenizer
-from maskgit_lab.run_folder import RunFolder
-from maskgit_lab.stage1 import tokenizer_key
-from maskgit_lab.trained_store import training_key
-from tests import builders
+from maskgit_lab.runs.folder import RunFolder
+from tests.support import builders
 from tests.test_configs import check_target, targets
 
 FIXTURES = Path(__file__).parent / "fixtures"

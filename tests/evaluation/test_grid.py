@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from maskgit_lab.core.schedules import Cosine, Linear
+from maskgit_lab.evaluation.baselines import score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.grid import Cell, Grid, GridScores, evaluate_grid
-from maskgit_lab.evaluation.grid_tables import all_scores, csv_rows, marked, table_1, terminal_tables
-from maskgit_lab.evaluation.references import score_outputs
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.models.filling import DecodeSettings
-from tests.builders import inpaint_set, model, tokenizer
+from maskgit_lab.reporting.grid_tables import all_scores, csv_rows, marked, table_1, terminal_tables
+from tests.support.builders import inpaint_set, model, tokenizer
 
 SCHEDULES = {"linear": Linear(), "cosine": Cosine()}
 

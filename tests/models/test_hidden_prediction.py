@@ -13,7 +13,7 @@ from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked, fi
 from maskgit_lab.models.hidden_prediction import FirstStep, ring_around
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.transformer import BidirectionalTransformer
-from tests.builders import transformer
+from tests.support.builders import transformer
 
 MASK = torch.rand(5, 64, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.0, 0.05, 0.3, 0.7, 1.0])[:, None]
 REFRESHES = pytest.mark.parametrize("refresh_every", [None, 1, 2, 7])
