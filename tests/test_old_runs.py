@@ -17,7 +17,7 @@ from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
 from tests.support import builders
-from tests.test_configs import check_target, targets
+from tests.support.configs import check_target, targets
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RUN = FIXTURES / "run"
