@@ -30,7 +30,7 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end and return it with its output; `tests.warm` says why no interpreter is started."""
+    """Run a command to its end and return it with its output; `tests.support.warm` says why no interpreter is started."""
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
         status = start(module, *arguments, cwd=cwd, home=home, out=out, err=err).wait()

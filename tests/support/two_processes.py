@@ -1,4 +1,4 @@
-"""A program that two processes run together, `python -m tests.two_processes SCENARIO FOLDER`: train, be stopped, or fail."""
+"""What two processes run together, `python -m tests.support.two_processes SCENARIO FOLDER`: train, be stopped, or fail."""
 
 import json
 import signal
