@@ -11,14 +11,14 @@ import statistics
 import time
 from pathlib import Path
 
-from maskgit_lab.config import build
+from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.load import load_config
 from maskgit_lab.core.schedules import Cosine, Linear, Square
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.grid import Cell, Grid, evaluate_grid
 from maskgit_lab.evaluation.truth import read_truth
 from maskgit_lab.inpainter import Inpainter
-from maskgit_lab.load_run import load_config
 
 SCHEDULES = {"linear": Linear(), "cosine": Cosine(), "square": Square()}
 SWEET_SPOTS = (3, 5, 7)

@@ -17,7 +17,7 @@ from benchmarks.against_listing import Bench, TrainingStep
 from benchmarks.measure import Paired
 from benchmarks.rows import Row
 from benchmarks.subjects import pictures, subject
-from maskgit_lab.cores import SLEEP, WAITING
+from maskgit_lab.machine.cores import SLEEP, WAITING
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
 SECONDS = 8.0  # of steps in a process

@@ -19,8 +19,8 @@ from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
 from maskgit_lab.data.token_cache import TokenCache
-from maskgit_lab.freed_memory import keep_freed_memory
-from maskgit_lab.peak_memory import peak_memory
+from maskgit_lab.machine.freed_memory import keep_freed_memory
+from maskgit_lab.machine.peak_memory import peak_memory
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning

@@ -10,12 +10,12 @@ import torch
 from benchmarks.against_listing import Bench
 from benchmarks.measure import paired
 from benchmarks.rows import Row
-from maskgit_lab.config import build
+from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.load import load_config
 from maskgit_lab.core.randomness import image_generators
-from maskgit_lab.evaluation.fill_set import unit_range
+from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation.hole_metrics import HolePSNR
 from maskgit_lab.inpainter import Inpainter
-from maskgit_lab.load_run import load_config
 from maskgit_lab.models.filling import DecodeSettings, Masked, composite, decode_masked, read_masked, to_uint8
 
 PERIODS = (2, 3, 7)

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Paired
-from maskgit_lab.cores import visible_cores
-from maskgit_lab.evaluation.tables import render_table
-from maskgit_lab.run_folder import provenance
+from maskgit_lab.machine.cores import visible_cores
+from maskgit_lab.reporting.tables import render_table
+from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.precision import processor_name
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -25,7 +25,7 @@ from benchmarks.peers import peers
 from benchmarks.refresh import refresh
 from benchmarks.rows import Row, show, write
 from benchmarks.scaling import scaling
-from maskgit_lab.freed_memory import keep_freed_memory
+from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
 Group = Callable[[Bench, str], Iterator[Row]]

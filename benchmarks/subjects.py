@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.listing import ListingTransformer, listing_of
-from maskgit_lab.config import build, config_dir, register
+from maskgit_lab.assembly.config import build, config_dir
+from maskgit_lab.assembly.schemas import register
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.data.synthetic_cats import SyntheticCats
 from maskgit_lab.models.filling import HOLE_GREY

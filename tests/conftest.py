@@ -14,8 +14,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the processes share the cores
 
-from tests.commands import SMALL_RUN, run_cold
-from tests.warm import ADDRESS, WarmProcess
+from tests.support.commands import SMALL_RUN, run_cold
+from tests.support.warm import ADDRESS, WarmProcess
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,47 +1,18 @@
 """Every configuration composes, every target exists and takes what it is given, and misspellings are refused."""
 
-import inspect
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from hydra.utils import get_object
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from maskgit_lab.config import build, config_dir, plain, register
+from maskgit_lab.assembly.config import build, plain
+from maskgit_lab.assembly.schemas import register
+from tests.support.configs import CONF, check_target, composed, targets
 
-CONF = Path(config_dir())
 GROUPS = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name != "hydra")
 OPTIONS = [(group, p.stem) for group in GROUPS for p in sorted((CONF / group).glob("*.yaml"))]
-
-
-def composed(*overrides: str, name: str = "train") -> DictConfig:
-    register()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return compose(config_name=name, overrides=list(overrides))
-
-
-def targets(node: Any) -> Iterator[DictConfig]:
-    """Yield every node with a `_target_`."""
-    if isinstance(node, DictConfig):
-        if "_target_" in node:
-            yield node
-        for key in node:
-            if not OmegaConf.is_missing(node, key) and key != "_target_":
-                yield from targets(node._get_node(key))
-    elif isinstance(node, ListConfig):
-        for item in node:
-            yield from targets(item)
-
-
-def check_target(node: DictConfig) -> None:
-    parameters = inspect.signature(get_object(node["_target_"])).parameters
-    given = {str(key) for key in node if not str(key).startswith("_")}
-    if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
-        assert given <= set(parameters), f"{node['_target_']} does not take {given - set(parameters)}"
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda value: value)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from maskgit_lab.config import config_dir, register
+from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.schemas import register
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

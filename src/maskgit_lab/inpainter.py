@@ -12,13 +12,12 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 
-from maskgit_lab.composition import build_model, decode_settings
+from maskgit_lab.assembly.compose import build_model, decode_settings
+from maskgit_lab.assembly.load import load_config, load_tokenizer, load_weights
 from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.load_run import load_config, load_tokenizer, load_weights
 from maskgit_lab.models.filling import to_uint8
-from maskgit_lab.run_folder import RunFolder
+from maskgit_lab.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Inpainter:
             ValueError: when tokenizer and checkpoint do not belong together.
         """
         folder = RunFolder(Path(run))
-        cfg: DictConfig = load_config(folder.root)
+        cfg = load_config(folder.root)
         tokenizer = load_tokenizer(folder)
         model = build_model(cfg, tokenizer)
         load_weights(model, folder.checkpoint(checkpoint), tokenizer)

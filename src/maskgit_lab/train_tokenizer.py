@@ -1,24 +1,11 @@
-"""Train the tokenizer (stage 1, VQGAN) that `train` with the same overrides looks for in the cache.
+"""Train the tokenizer (stage 1). The result is cached under paths.cache by a hash of its configuration and data.
 
-python -m maskgit_lab.train_tokenizer
-python -m maskgit_lab.train_tokenizer experiment=cats_cpu data.root=DIR
+python -m maskgit_lab.train_tokenizer tokenizer=patch_small data=image_folder data.source.root=DIR
 """
 
-from omegaconf import DictConfig
+from maskgit_lab.commands.shell import hydra_command
 
-from maskgit_lab.command_line import hydra_command
-
-
-@hydra_command("train_tokenizer")
-def main(cfg: DictConfig) -> None:
-    """Train one tokenizer, or say where the cached one is."""
-    from maskgit_lab.command import reporting_errors, run_dir
-
-    with reporting_errors():
-        from maskgit_lab.stage1 import run_stage1
-
-        run_stage1(cfg, run_dir())
-
+main = hydra_command("train_tokenizer", __doc__)
 
 if __name__ == "__main__":
     main()

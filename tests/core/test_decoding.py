@@ -6,7 +6,7 @@ import torch
 from maskgit_lab.core.decoding import decode
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Arccos, Cosine, Linear, Square
-from tests.core.oracle import decode_one
+from tests.support.oracle import decode_one
 
 pytestmark = pytest.mark.processor
 

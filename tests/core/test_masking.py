@@ -8,7 +8,7 @@ import torch
 from maskgit_lab.core.masking import keep_hidden_count, sample_mvtm_mask, smallest_k_mask, token_mask
 from maskgit_lab.core.randomness import generator
 from maskgit_lab.core.schedules import Cosine, Linear, Square
-from tests.core.oracle import masked_positions
+from tests.support.oracle import masked_positions
 
 
 def test_one_hole_pixel_hides_exactly_its_cell():

@@ -8,7 +8,7 @@ import pytest
 
 from maskgit_lab.data.cat_faces import CatFaces
 from maskgit_lab.data.image_set import DataSplits, paint_holes
-from tests.builders import boxes, pictures, write_pictures
+from tests.support.builders import boxes, pictures, write_pictures
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskgit_lab.data.datamodule import InpaintingDataModule
-from tests.builders import splits, tokenizer
+from tests.support.builders import splits, tokenizer
 
 
 def datamodule(cache: Path, **changes: Any) -> InpaintingDataModule:

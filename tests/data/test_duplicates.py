@@ -4,7 +4,7 @@ import numpy as np
 
 from maskgit_lab.data.duplicates import found_in, found_outside_holes
 from maskgit_lab.data.image_set import paint_holes
-from tests.builders import boxes, pictures
+from tests.support.builders import boxes, pictures
 
 
 def test_equal_pixels_are_found():

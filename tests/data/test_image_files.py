@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
-from tests.builders import boxes, pictures, write_pictures
+from tests.support.builders import boxes, pictures, write_pictures
 
 
 def test_files_come_in_natural_order(tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 
 from maskgit_lab.data.image_folder import ImageFolder
 from maskgit_lab.data.image_set import DataSplits
-from tests.builders import boxes, pictures, write_pictures
+from tests.support.builders import boxes, pictures, write_pictures
 
 
 @pytest.fixture

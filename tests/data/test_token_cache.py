@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.data.token_cache import TokenCache
-from tests.builders import image_set, tokenizer
+from tests.support.builders import image_set, tokenizer
 
 
 class CountingEncoder:

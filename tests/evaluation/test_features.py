@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation import features
+from maskgit_lab.evaluation.baselines import grey_fill
 from maskgit_lab.evaluation.features import InceptionImagenet, SqueezeNetFeatures, TokenizerFeatures, inception_2015
-from maskgit_lab.evaluation.fill_set import unit_range
-from maskgit_lab.evaluation.fills import grey_fill
 from maskgit_lab.evaluation.frechet import frechet_distance
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer

@@ -8,15 +8,13 @@ import pytest
 import torch
 
 from maskgit_lab.core.schedules import Cosine, Linear
+from maskgit_lab.evaluation.baselines import score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.evaluation.grid import Cell, Grid, GridScores, evaluate_grid
-from maskgit_lab.evaluation.grid_tables import all_scores, csv_rows, marked, table_1, terminal_tables
-from maskgit_lab.evaluation.references import score_outputs
-from maskgit_lab.evaluation.spread import Spread
+from maskgit_lab.evaluation.grid import Grid, GridScores, evaluate_grid
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.models.filling import DecodeSettings
-from tests.builders import inpaint_set, model, tokenizer
+from tests.support.builders import inpaint_set, model, tokenizer
 
 SCHEDULES = {"linear": Linear(), "cosine": Cosine()}
 
@@ -86,36 +84,3 @@ def test_a_single_prediction_is_measured_once_for_the_checkpoint(truth: Truth):
 def test_cells_that_cannot_be_are_refused(changes: dict[str, Any], message: str):
     with pytest.raises(ValueError, match=message):
         grid(**changes)
-
-
-CELLS = [
-    Cell(schedule, spot, "decoded", {"fid": [base + spot, base + spot + 0.2], "psnr_hole": [base, base]})
-    for schedule, base in (("linear", 1.0), ("cosine", 1.1), ("square", 9.0))
-    for spot in (3, 5)
-]
-
-
-def test_table_1_has_a_row_per_sweet_spot_and_marks_what_the_spread_cannot_tell():
-    headers, rows = table_1(CELLS, score="fid", output="decoded")
-    assert headers == ["fid, decoded", "linear", "cosine", "square"]
-    assert [row[0] for row in rows] == ["3", "5"]
-    assert [cell[-1] for cell in rows[0][1:]] == ["*", "~", "4"]
-
-
-def test_higher_is_better_where_it_is():
-    assert marked([Spread.of([1.0]), Spread.of([2.0])], score="psnr_hole") == ["1", "2*"]
-    assert marked([Spread.of([1.0]), Spread.of([2.0])], score="fid") == ["1*", "2"]
-
-
-def test_references_stand_below_with_a_dash_for_what_they_do_not_have():
-    headers, rows = all_scores(CELLS, {"grey fill": {"fid": 3.0}}, output="decoded")
-    assert headers == ["decoded", "fid", "psnr_hole"]
-    assert rows[-1] == ["grey fill", "3", "-"]
-    assert rows[0][0] == "linear, sweet spot 3"
-
-
-def test_tables_print_and_every_value_has_a_row_in_the_csv():
-    references = {"grey fill": {"fid": 3.0}}
-    text = terminal_tables(CELLS, references, score="fid", outputs=["decoded"])
-    assert text.count("grey fill") == 1
-    assert len(csv_rows(CELLS, references)) == 6 * 2 + 1

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from maskgit_lab.evaluation.baselines import OTHER_REAL, reconstruct, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.frechet import frechet_distance
 from maskgit_lab.evaluation.output_scores import OutputScores, distance_name, is_higher_better, kernel_distance
-from maskgit_lab.evaluation.references import OTHER_REAL, reconstruct, reference_outputs, score_outputs
 from maskgit_lab.evaluation.truth import Truth, read_truth
-from tests.builders import inpaint_set, pictures, tokenizer
+from tests.support.builders import inpaint_set, pictures, tokenizer
 
 
 @pytest.fixture

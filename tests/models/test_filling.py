@@ -10,7 +10,7 @@ from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.models.filling import DecodeSettings, Fill, composite, fill_holes, to_uint8
-from tests.builders import boxes, model, pictures, tokenizer
+from tests.support.builders import boxes, model, pictures, tokenizer
 
 pytestmark = pytest.mark.processor
 

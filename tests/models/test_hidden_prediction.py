@@ -13,7 +13,7 @@ from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked, fi
 from maskgit_lab.models.hidden_prediction import FirstStep, ring_around
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.transformer import BidirectionalTransformer
-from tests.builders import transformer
+from tests.support.builders import transformer
 
 pytestmark = pytest.mark.processor
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from maskgit_lab.models.tokenizer import FrozenTokenizer
-from tests.builders import pictures, tokenizer
+from tests.support.builders import pictures, tokenizer
 
 pytestmark = pytest.mark.processor
 

@@ -23,7 +23,7 @@ from maskgit_lab.training.callbacks.throughput import Throughput
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
-from tests.builders import boxes, inpaint_set, model, splits, tokenizer
+from tests.support.builders import boxes, inpaint_set, model, splits, tokenizer
 
 SETTINGS = DecodeSettings(schedule=Cosine(), num_steps=4)
 

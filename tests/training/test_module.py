@@ -21,7 +21,7 @@ from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
-from tests.builders import boxes, model, pictures, splits, tokenizer
+from tests.support.builders import boxes, model, pictures, splits, tokenizer
 
 pytestmark = pytest.mark.processor
 

@@ -9,7 +9,7 @@ from torch import nn
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.training.muon import Muon, orthogonal, weight_matrices
 from maskgit_lab.training.optim import AdamSettings
-from tests.builders import model
+from tests.support.builders import model
 
 pytestmark = pytest.mark.processor
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.two_processes import fit, trained
-from tests.warm import WarmCommand
+from tests.support.two_processes import fit, trained
+from tests.support.warm import WarmCommand
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def run_two(scenario: str, folder: Path) -> list[tuple[int, str]]:
     outputs = [(folder / f"{scenario}_{rank}.out", folder / f"{scenario}_{rank}.err") for rank in range(2)]
     processes = [
         WarmCommand({
-            "module": "tests.two_processes", "arguments": [scenario, str(folder)], "cwd": str(ROOT), "timeout": TIMEOUT,
+            "module": "tests.support.two_processes", "arguments": [scenario, str(folder)], "cwd": str(ROOT), "timeout": TIMEOUT,
             "env": {**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             "stdout": str(out), "stderr": str(err),
         })

@@ -9,7 +9,7 @@ from PIL import Image
 
 from maskgit_lab.training import wandb_run
 from maskgit_lab.training.wandb_run import log_evaluation, start
-from tests.wandb_file import OfflineRun, read_offline_run
+from tests.support.wandb_file import OfflineRun, read_offline_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wandb")]
 

@@ -1,1 +1,1 @@
-"""Image sets, hole masks, the token cache and the data module."""
+"""Image sets, holes, caches, duplicates and the data module."""

@@ -1,6 +1,8 @@
 """Exact duplicates by pixels: the same picture in two splits makes a test a memory test."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,3 +40,28 @@ def found_outside_holes(images: np.ndarray, masked: np.ndarray, holes: np.ndarra
             for i in candidates:
                 found[i] |= bool((images[i, rows, columns] == picture[rows, columns]).all())
     return found
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Pictures of one split and where else they stand, pixel for pixel."""
+
+    num_pictures: int
+    num_distinct: int
+    found_in: dict[str, int]  # other split -> how many pictures of this one stand there too
+    found_elsewhere: int  # how many stand in any other split
+
+
+def exact_duplicates(splits: Mapping[str, np.ndarray]) -> dict[str, Exact]:
+    """Return, per split, how many pictures uint8 (n, H, W, 3) are distinct and how many stand in each other split."""
+    keys = {name: pixel_keys(images) for name, images in splits.items()}
+    sets = {name: set(found) for name, found in keys.items()}
+    return {
+        name: Exact(
+            num_pictures=len(found),
+            num_distinct=len(sets[name]),
+            found_in={other: sum(key in sets[other] for key in found) for other in splits if other != name},
+            found_elsewhere=sum(any(key in sets[other] for other in splits if other != name) for key in found),
+        )
+        for name, found in keys.items()
+    }

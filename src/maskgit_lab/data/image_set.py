@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 HOLE_GREY = 128  # what the pixels of a hole are set to (lab protocol)
 
@@ -78,3 +80,9 @@ def mirrored_pictures(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
     mirrored = indices >= len(images)
     pictures[mirrored] = pictures[mirrored, :, ::-1]
     return pictures
+
+
+def unit_range(images: np.ndarray | Tensor) -> Tensor:
+    """Return pictures uint8 (B, H, W, 3) as float (B, 3, H, W) in [0, 1], as metrics take them."""
+    tensor = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) else images
+    return tensor.permute(0, 3, 1, 2).float() / 255

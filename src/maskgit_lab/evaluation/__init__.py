@@ -1,1 +1,1 @@
-"""Feature extractors, metrics, reference fills and figures."""
+"""Rulers and what they measure: feature extractors, metrics, baselines, the grid, the test set."""

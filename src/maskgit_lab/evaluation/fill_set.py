@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.evaluation.batches import in_batches
@@ -50,9 +49,3 @@ class Filler:
             return self.fill(images[part], holes[part], range(part.start, part.stop))
 
         return in_batches(len(images), fill, batch_size=batch_size, device=self.tokenizer.device)
-
-
-def unit_range(images: np.ndarray | Tensor) -> Tensor:
-    """Return pictures uint8 (B, H, W, 3) as float (B, 3, H, W) in [0, 1], as metrics take them."""
-    tensor = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) else images
-    return tensor.permute(0, 3, 1, 2).float() / 255

@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.image.kid import poly_mmd
 
-from maskgit_lab.evaluation.fill_set import unit_range
+from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation.frechet import frechet_distance
 from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
 from maskgit_lab.evaluation.truth import Truth, extract

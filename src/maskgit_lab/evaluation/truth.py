@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskgit_lab.data.array_cache import cached_array
+from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation.features import Extractor
-from maskgit_lab.evaluation.fill_set import unit_range
 
 MIN_FOR_BAR = 200  # pictures
 

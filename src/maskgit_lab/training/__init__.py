@@ -1,1 +1,1 @@
-"""Lightning modules, optimisers and callbacks."""
+"""Lightning modules, optimisers, callbacks, loggers, and what of the machine they use: devices, precision, compilation."""

@@ -1,6 +1,5 @@
 """Loggers besides CSV: how they are made, what the final table and pictures become in them, and how they end."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
+from maskgit_lab.runs.metrics_file import read_rows
 from maskgit_lab.training.wandb_run import start
 
 
@@ -22,8 +22,7 @@ def csv_logger(path: Path, *, resumed_step: int = 0) -> CSVLogger:
     """
     rows: list[dict[str, str]] = []
     if resumed_step and path.is_file():
-        with path.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if int(row["step"]) < resumed_step]
+        rows = [row for row in read_rows(path) if int(row["step"]) < resumed_step]
     logger = CSVLogger(save_dir=path.parent, name="", version="")
     for row in rows:  # Lightning's logger starts its file anew
         values: dict[str, torch.Tensor | float] = {

@@ -1,0 +1,43 @@
+"""Where the YAML files are, and the one function that makes objects from them."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+
+def config_dir() -> str:
+    """Return the absolute path of the YAML files: beside the package in a wheel, at the repository's top in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parents[1] / "conf"):
+        if (folder / "train.yaml").is_file():
+            return str(folder)
+    raise FileNotFoundError(f"no conf/train.yaml beside {package} or in {package.parents[1]}: reinstall maskgit_lab")
+
+
+def build(node: Any, **objects: Any) -> Any:
+    """Build the object that a node's `_target_` names; plain Python values go in, never a DictConfig.
+
+    Raises:
+        ValueError: when the node has no `_target_` or a key that the target does not take; the message names both.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        if not objects:
+            return instantiate(node, _convert_="all")
+        # objects are given past Hydra, which would take dataclasses apart
+        return instantiate(node, _convert_="all", _partial_=True)(**objects)
+    except TypeError as error:
+        raise ValueError(f"cannot build {node.get('_target_')}: {error}") from error
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError | FileNotFoundError):
+            raise cause from None  # the constructor's own message already names key and remedy
+        raise ValueError(f"cannot build {node.get('_target_')}: {cause or error}") from error
+
+
+def plain(node: Any) -> Any:
+    """Return a node as plain, resolved Python containers."""
+    return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)

@@ -1,0 +1,84 @@
+"""What a tokenizer and a training run depend on, as hashes: under these keys they are found again."""
+
+import hashlib
+import json
+from typing import Any
+
+from omegaconf import DictConfig
+
+from maskgit_lab.assembly.config import plain
+from maskgit_lab.data.image_set import DataSplits
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+
+# raise one when the code of that training changes what comes out for the same configuration
+STAGE1_VERSION = 1
+STAGE2_VERSION = 1
+
+# what weights do not depend on: names and places, decoding, and callbacks that only look
+INDEPENDENT: tuple[str, ...] = (
+    "name",
+    "tags",
+    "notes",
+    "resume",
+    "reuse",
+    "paths",
+    "logger",
+    "metrics",
+    "decode",
+    "mask_schedule",
+)
+ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
+# these come in by what they produce: the pictures' fingerprints, the tokenizer's hash
+BY_CONTENT = (
+    "tokenizer",
+    "data.source",
+    "data.root",
+    "data.split",
+    "data.masks",
+    "data.test_root",
+    "data.num_val_fills",
+)
+# monitored values that no decoding goes into
+LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
+
+
+def tokenizer_key(cfg: DictConfig, splits: DataSplits) -> str:
+    """Return 16 hex digits over all that a trained tokenizer depends on."""
+    content = {
+        "version": STAGE1_VERSION,
+        "model": plain(cfg.tokenizer.model),
+        "training": _without_new_defaults(plain(cfg.tokenizer.training)),
+        "mean": plain(cfg.tokenizer.mean),
+        "std": plain(cfg.tokenizer.std),
+        "data": [splits.train.fingerprint, splits.val.fingerprint],
+        "flip": cfg.data.flip,
+        "seed": cfg.seed if cfg.tokenizer.seed is None else cfg.tokenizer.seed,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def training_key(cfg: DictConfig, splits: DataSplits, tokenizer: FrozenTokenizer) -> str:
+    """Return 16 hex digits over all that the weights of stage 2 depend on."""
+    content = plain(cfg)
+    content["optimizer"] = _without_new_defaults(content["optimizer"])
+    watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
+    if watched <= set(LOSSES):
+        for name in ONLY_LOOKING:
+            content["callbacks"].pop(name, None)
+        independent = INDEPENDENT
+    else:  # scores of decoded pictures choose the epoch
+        independent = tuple(name for name in INDEPENDENT if name not in ("decode", "mask_schedule", "metrics"))
+    for name in (*independent, *BY_CONTENT):
+        group, _, key = name.partition(".")
+        (content[group] if key else content).pop(key or group, None)
+    content |= {
+        "version": STAGE2_VERSION,
+        "pictures": [splits.train.fingerprint, splits.val.fingerprint],
+        "tokenizer_sha256": tokenizer.sha256,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _without_new_defaults(node: dict[str, Any]) -> dict[str, Any]:
+    """Leave out keys that earlier versions did not have where they change nothing, so that what those trained is found."""
+    return {key: value for key, value in node.items() if (key, value) != ("matrix_lr", None)}

@@ -1,0 +1,103 @@
+"""Find the duplicates of a data set as distributed: counted, shown, and what the clean split leaves."""
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from maskgit_lab.assembly.config import build
+from maskgit_lab.data.cat_faces import without_test_images
+from maskgit_lab.data.duplicates import Exact, exact_duplicates, pixel_keys
+from maskgit_lab.data.image_set import DataSplits
+from maskgit_lab.data.near_duplicates import Pair, near_pairs, thumbnails
+from maskgit_lab.reporting.figures import save_pairs
+from maskgit_lab.reporting.tables import render_markdown, render_table
+from maskgit_lab.runs.folder import shown_path
+
+log = logging.getLogger("maskgit_lab")
+
+
+def audit(cfg: DictConfig) -> None:
+    """Look at the data as distributed, whatever `data.split` says, and write what was found."""
+    if OmegaConf.select(cfg, "data.split") is not None:
+        cfg.data.split = "lab"
+    splits: DataSplits = build(cfg.data.source).load(cache=Path(cfg.paths.cache).expanduser())
+    log.info(f"Data: {splits.description}")
+    pictures = {"train": splits.train.images, "val": splits.val.images}
+    names = {"train": splits.train.names, "val": splits.val.names}
+    if splits.test.truth is not None:
+        pictures["test"], names["test"] = splits.test.truth, splits.test.names
+    else:
+        log.info("The test pictures have no truth: only their known pixels are compared with train and val")
+    exact = exact_duplicates(pictures)
+    pairs, counts = near_pairs(
+        {name: thumbnails(images) for name, images in pictures.items()},
+        {name: pixel_keys(images) for name, images in pictures.items()},
+        num_pairs=cfg.num_pairs,
+        below=cfg.near,
+    )
+    clean = {name: len(without_test_images(getattr(splits, name), splits.test)[0]) for name in ("train", "val")}
+    found: dict[str, Any] = {
+        "data": splits.description,
+        "exact": {name: asdict(value) for name, value in exact.items()},
+        "near": {"below": cfg.near, "counts": {f"{a} in {b}": n for (a, b), n in counts.items()}},
+        "pairs": [
+            {"a": names[p.split_a][p.index_a], "b": names[p.split_b][p.index_b], **asdict(p)} for p in pairs
+        ],
+        "clean": {**clean, "test": len(splits.test)},
+    }  # fmt: skip
+    _write(Path(cfg.out), found, exact, counts, pairs, pictures, near=cfg.near)
+
+
+def _write(
+    out: Path, found: dict[str, Any], exact: dict[str, Exact], counts: dict[tuple[str, str], int], pairs: list[Pair],
+    pictures: dict[str, np.ndarray], *, near: float,
+) -> None:  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    headers, rows = _table(exact)
+    sentences = _sentences(found, exact, counts, near)
+    (out / "audit.json").write_text(json.dumps(found, indent=2) + "\n")
+    (out / "audit.md").write_text(render_markdown(headers, rows) + "\n" + "\n".join(f"- {s}" for s in sentences) + "\n")
+    log.info("\n" + render_table(headers, rows) + "\n\n" + "\n".join(sentences))
+    written = [out / "audit.json", out / "audit.md"]
+    if pairs:
+        sides = [
+            (pictures[p.split_a][p.index_a], pictures[p.split_b][p.index_b], f"{p.split_a} - {p.split_b}  {p.distance:.1f}")
+            for p in pairs
+        ]  # fmt: skip
+        written.append(save_pairs(out / "pairs.png", sides))
+    log.info(f"\nWritten: {', '.join(shown_path(path) for path in written)}")
+
+
+def _table(exact: dict[str, Exact]) -> tuple[list[str], list[list[Any]]]:
+    headers = ["split", "pictures", "distinct", *(f"also in {name}" for name in exact), "elsewhere"]
+    rows = [
+        [name, e.num_pictures, e.num_distinct, *(e.found_in.get(other, "-") for other in exact), e.found_elsewhere]
+        for name, e in exact.items()
+    ]
+    return headers, rows
+
+
+def _sentences(
+    found: dict[str, Any], exact: dict[str, Exact], counts: dict[tuple[str, str], int], near: float
+) -> list[str]:
+    lines = []
+    if "test" in exact:
+        test = exact["test"]
+        lines.append(
+            f"{test.found_in['train']:,} of {test.num_pictures:,} test pictures stand in train, pixel for pixel; "
+            f"{test.found_elsewhere:,} in train or val"
+        )
+    lines += [
+        f"{count:,} pictures of {a} have a near copy{'' if a == b else f' in {b}'} (below {near:g} grey levels, not equal)"
+        for (a, b), count in counts.items()
+    ]
+    clean = found["clean"]
+    lines.append(
+        f"data.split=clean leaves {clean['train']:,} train / {clean['val']:,} val pictures for {clean['test']:,} test pictures"
+    )
+    return lines

@@ -1,0 +1,116 @@
+"""One table and one figure of a sweep, from the result.json of its jobs: the command `collect`, and the end of every sweep."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskgit_lab.commands.sweep import num_jobs, started
+from maskgit_lab.reporting.sweep_table import sweep_table
+from maskgit_lab.reporting.tables import render_markdown, render_table
+from maskgit_lab.runs.folder import shown_path
+from maskgit_lab.runs.sweep import RunRecord, read_sweep, unfinished
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a sweep came to."""
+
+    runs: list[RunRecord]
+    text: str  # for the terminal
+
+
+def collect(head: str | None) -> None:
+    """Write table.md, table.csv and sweep.png of the sweep that the command line names, and print the table.
+
+    Args:
+        head: what `--help` begins with.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m maskgit_lab.collect", description=head, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sweep", type=Path, help="folder of the sweep, with its numbered run folders")
+    parser.add_argument("--out", type=Path, help="where the files go (default: the sweep's folder)")
+    arguments = parser.parse_args()
+    try:
+        print(collect_sweep(arguments.sweep, arguments.out).text)
+    except FileNotFoundError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@contextmanager
+def collected_at_the_end() -> Iterator[None]:
+    """Make and show the table of a sweep that was started inside, also when jobs failed."""
+    started.clear()
+    try:
+        yield
+    finally:
+        for folder in started:
+            if any(folder.glob("*/config.yaml")):  # none when the sweep was refused
+                print(collect_sweep(folder).text)
+
+
+def collect_sweep(root: Path, out: Path | None = None) -> Collected:
+    """Write table.md, table.csv and sweep.png of a sweep, as far as it has got; safe while it runs.
+
+    Args:
+        root: folder of the sweep.
+        out: where the files go; None = root.
+
+    Raises:
+        FileNotFoundError: when the folder holds no jobs.
+    """
+    runs = read_sweep(root)
+    headers, rows = sweep_table(runs)
+    notes = _notes(runs, num_jobs(root))
+    out = out or root
+    out.mkdir(parents=True, exist_ok=True)
+    markdown = f"# Sweep {root.resolve().parent.name} ({root.resolve().name})\n\n{render_markdown(headers, rows)}\n"
+    files = {"table.md": markdown + "\n".join(f"- {note}" for note in notes) + "\n"}
+    written = [_write(out / name, text) for name, text in files.items()]
+    written.append(_write_csv(out / "table.csv", headers, rows))
+    written += _draw(out / "sweep.png", runs)
+    lines = ["", render_table(headers, rows), "", *notes, f"Written: {', '.join(shown_path(path) for path in written)}"]
+    return Collected(runs, "\n".join(lines))
+
+
+def _notes(runs: list[RunRecord], expected: int | None) -> list[str]:
+    done = sum(run.status == "completed" for run in runs)
+    missing = 0 if expected is None else expected - len(runs)
+    first = f"{done} of {len(runs) + max(0, missing)} jobs completed"
+    not_started = [f"{missing} not started"] if missing > 0 else []
+    failures = [f"job {run.folder.name} {run.status}{_reason(run)}" for run in unfinished(runs)]
+    shared = sum("trained_by" in run.result for run in runs)
+    sharing = (
+        [f"{shared} jobs took over the training of another, from which they differ in decoding alone"] if shared else []
+    )
+    return ["; ".join([first, *not_started]), *sharing, *failures]
+
+
+def _reason(run: RunRecord) -> str:
+    if "error" not in run.result:
+        return ""
+    logs = sorted(run.folder.glob("*.log"))
+    return f": {run.result['error']}" + (f" ({shown_path(logs[0])})" if logs else "")
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def _write_csv(path: Path, headers: list[str], rows: list[list[str]]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([headers, *rows])
+    return path
+
+
+def _draw(path: Path, runs: list[RunRecord]) -> list[Path]:
+    from maskgit_lab.reporting.sweep_figure import save_sweep_figure
+
+    drawn = save_sweep_figure(path, runs)
+    return [drawn] if drawn else []

@@ -1,0 +1,92 @@
+"""Fill images from files and write them back."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig
+from PIL import Image
+from tqdm import tqdm
+
+from maskgit_lab.assembly.config import build, plain
+from maskgit_lab.data.holes import draw_holes
+from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
+from maskgit_lab.inpainter import Filled, Inpainter
+from maskgit_lab.models.filling import HOLE_GREY
+from maskgit_lab.reporting.figures import save_rows, save_strip, strip_image
+
+log = logging.getLogger("maskgit_lab")
+
+NUM_OVERVIEW = 8
+
+
+def inpaint(cfg: DictConfig) -> None:
+    """Fill every picture of `images` and write what came out below `out`."""
+    inpainter = _load(cfg)
+    paths = list_images(Path(cfg.images), key="images")
+    masks = pair_masks(paths, list_images(Path(cfg.masks), key="masks")) if cfg.masks else None
+    images = load_images(paths, resolution=inpainter.resolution)
+    if masks:
+        holes = load_masks(masks, resolution=inpainter.resolution, hole=cfg.mask_hole)
+    else:
+        holes = draw_holes(
+            style=cfg.hole_style,
+            seed=cfg.seed,
+            indices=range(len(paths)),
+            resolution=inpainter.resolution,
+            share=tuple(cfg.hole_share),
+        )
+    out = Path(cfg.out)
+    with tqdm(total=len(paths), desc="Filling", unit="img") as bar:
+        for start in range(0, len(paths), cfg.batch_size):
+            part = slice(start, start + cfg.batch_size)
+            filled = inpainter(images[part], holes[part], steps=cfg.save_steps, first=start)
+            _write(out, paths[part], images[part], holes[part], filled)
+            if start == 0:
+                _overview(out / "overview.png", images[part], holes[part], filled)
+            bar.update(len(filled.decoded))
+    log.info(
+        f"{len(paths)} pictures filled: {out}/overview.png, decoded/, composited/{', steps/' if cfg.save_steps else ''}"
+    )
+
+
+def _load(cfg: DictConfig) -> Inpainter:
+    decode = {key: value for key, value in plain(cfg.decode).items() if value is not None}
+    if cfg.mask_schedule is not None:
+        decode["schedule"] = build(cfg.mask_schedule)
+    return Inpainter.from_run(cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, seed=cfg.seed, **decode)
+
+
+def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
+    for i, path in enumerate(paths):
+        for folder, picture in (("decoded", filled.decoded[i]), ("composited", filled.composited[i])):
+            _save(out / folder / f"{path.stem}.png", picture)
+        if len(filled.step_images):
+            strip = strip_image(
+                image=_greyed(images, holes)[i],
+                hole=holes[i],
+                steps=list(filled.step_images[:, i]),
+                result=filled.composited[i],
+                truth=None,
+            )
+            steps = range(1, len(filled.step_images) + 1)
+            save_strip(out / "steps" / f"{path.stem}.png", strip, steps=steps, with_truth=False)
+
+
+def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
+    columns = {
+        "picture": images,
+        "input": _greyed(images, holes),
+        "decoded": filled.decoded,
+        "composited": filled.composited,
+    }
+    save_rows(path, {name: pictures[:NUM_OVERVIEW] for name, pictures in columns.items()})
+
+
+def _greyed(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
+
+
+def _save(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)

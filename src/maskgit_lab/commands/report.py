@@ -1,0 +1,158 @@
+"""Gather what a run or a sweep left and put it on a page."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from maskgit_lab.assembly.load import load_config
+from maskgit_lab.evaluation.grid import Cell
+from maskgit_lab.reporting.diagnosis import sentences
+from maskgit_lab.reporting.grid_tables import LEGEND, all_scores, table_1
+from maskgit_lab.reporting.page import Block, Code, Heading, Picture, Table, Text, render_html, render_report_markdown
+from maskgit_lab.reporting.sweep_table import sweep_table
+from maskgit_lab.runs.folder import RunFolder, shown_path
+from maskgit_lab.runs.metrics_file import read_epochs
+from maskgit_lab.runs.sweep import RunRecord, differing_keys, read_result, read_sweep
+
+log = logging.getLogger("maskgit_lab")
+
+PICTURES = {
+    "fills.png": "The first test pictures: truth, input, a fill without a model, the model decoded and composited",
+    "fills_best.png": "Nearest to the truth, by the mean absolute error inside the hole",
+    "fills_worst.png": "Farthest from the truth",
+}
+BATCH_SIZE = "data.batch_size"
+FLOOR_AND_CEILING = (
+    "Grey and diffusion fill need no model (floor); the reconstruction of the truth is the tokenizer's best (ceiling)"
+)
+
+
+def report(cfg: DictConfig) -> None:
+    """Write report.html and report.md about the run or the sweep in `run`.
+
+    Raises:
+        FileNotFoundError: when the folder is neither.
+    """
+    root = Path(cfg.run)
+    if RunFolder(root).config.is_file():
+        title, blocks = _run_report(RunFolder(root))
+    else:
+        title, blocks = _sweep_report(root)
+    out = Path(cfg.out) if cfg.out else root
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.html").write_text(render_html(title, blocks))
+    (out / "report.md").write_text(render_report_markdown(title, blocks, folder=out))
+    log.info(f"Written: {shown_path(out / 'report.html')}, {shown_path(out / 'report.md')}")
+
+
+def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
+    config, result = load_config(folder.root), read_result(folder.root)
+    blocks: list[Block] = [Text(_summary(result), soft=True)]
+    if folder.metrics.is_file() and "diagnosis" in result:
+        blocks.append(Text(sentences(result["diagnosis"], len(read_epochs(folder.metrics)))))
+    blocks += _scores(result)
+    blocks += _evaluation(folder.root / "evaluation" / "evaluation.json")
+    blocks += [Heading("Fills"), *_pictures(folder.figures, PICTURES)]
+    blocks += [Heading("Training"), *_pictures(folder.figures, {"training.png": "Curves over optimiser steps"})]
+    blocks += [Heading("Schedules"), *_pictures(folder.figures, {"schedules.png": "Share of tokens still hidden"})]
+    for path in sorted(folder.figures.glob("schedule_*.png")):
+        name = path.stem.removeprefix("schedule_")
+        blocks.append(Picture(path, f"{name}: tokens still hidden and the prediction after each step"))
+    blocks += [
+        Heading("How it was made"),
+        Code("Configuration", OmegaConf.to_yaml(config)),
+        Code("Versions and machine", "\n".join(f"{k}: {v}" for k, v in result.get("provenance", {}).items())),
+        Code(
+            "What the distance was measured with", "\n".join(f"{k}: {v}" for k, v in result.get("protocol", {}).items())
+        ),
+    ]
+    return f"{result.get('name', 'run')} ({folder.root.resolve().name})", blocks
+
+
+def _sweep_report(root: Path) -> tuple[str, list[Block]]:
+    if not any(root.glob("*/config.yaml")):
+        raise FileNotFoundError(f"{root} is neither a run folder (config.yaml) nor a sweep (numbered run folders)")
+    runs = read_sweep(root)
+    headers, rows = sweep_table(runs)
+    blocks: list[Block] = [
+        Text([f"{len(runs)} runs, {sum(run.status == 'completed' for run in runs)} completed"], soft=True),
+        Heading("Scores of the composited fills, mean ± standard deviation over seeds"),
+        Table(headers, rows),
+    ]
+    if BATCH_SIZE in differing_keys(runs):
+        blocks += _batch_sizes(runs)
+    blocks += [block for run in runs if "error" in run.result for block in _failure(run)]
+    blocks.append(Heading("Fills"))
+    for run in runs:
+        label = ", ".join(f"{key}={run.config.get(key)}" for key in [*differing_keys(runs), "seed"])
+        blocks += _pictures(run.folder / "figures", {"fills.png": f"{run.folder.name}: {label}"})
+    return f"Sweep {root.resolve().parent.name} ({root.resolve().name})", blocks
+
+
+def _batch_sizes(runs: Sequence[RunRecord]) -> list[Block]:
+    """Return the scores by batch size, all other differences averaged over."""
+    others = {key for key in differing_keys(runs) if key != BATCH_SIZE}
+    pooled = [
+        RunRecord(run.folder, {k: v for k, v in run.config.items() if k not in others}, run.result) for run in runs
+    ]  # fmt: skip
+    note = f"Averaged over {', '.join(sorted(others))} and the seed" if others else "Averaged over the seed"
+    return [Heading("Batch sizes"), Text([note], soft=True), Table(*sweep_table(pooled))]
+
+
+def _failure(run: RunRecord) -> list[Block]:
+    return [
+        Text([f"{run.folder.name} {run.status}: {run.result['error']}"]),
+        Code("Traceback", str(run.result.get("traceback", ""))),
+    ]
+
+
+def _summary(result: Mapping[str, Any]) -> list[str]:
+    seconds = result.get("seconds", {})
+    times = ", ".join(f"{name.replace('_', ' ')} {value:.0f} s" for name, value in seconds.items())
+    lines = [f"{result.get('status', 'no result')}; {result.get('data', '')}"]
+    if "num_parameters" in result:
+        lines.append(f"{result['num_parameters'] / 1e6:.1f} M parameters, {result['epochs']} epochs; {times}")
+    return lines
+
+
+def _scores(result: Mapping[str, Any]) -> list[Block]:
+    rows = result.get("scores") or []
+    if not rows:
+        return []
+    return [
+        Heading("Scores on the test pictures"),
+        Table(list(rows[0]), [list(row.values()) for row in rows]),
+        Text([FLOOR_AND_CEILING], soft=True),
+    ]
+
+
+def _evaluation(path: Path) -> list[Block]:
+    """Return the tables of `evaluate`, when it was run."""
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text())
+    cells = [
+        Cell(c["schedule"], c["sweet_spot"], c["output"], {name: s["values"] for name, s in c["scores"].items()})
+        for c in found["cells"]
+    ]
+    outputs = list(dict.fromkeys(cell.output for cell in cells))
+    score = next(iter(cells[0].scores))
+    blocks: list[Block] = [
+        Heading(f"Schedules and sweet spots, {len(found['protocol'].get('seeds', [0]))} decoding seeds")
+    ]
+    blocks += [Table(*table_1(cells, score=score, output=output)) for output in outputs]
+    blocks += [Table(*all_scores(cells, found["references"], output=output)) for output in outputs]
+    notes = [LEGEND, *([found["protocol"]["note"]] if "note" in found["protocol"] else [])]
+    return [
+        *blocks,
+        Text(notes, soft=True),
+        *_pictures(path.parent / "figures", {"grid.png": "Composited fills of every cell"}),
+    ]
+
+
+def _pictures(folder: Path, captions: Mapping[str, str]) -> list[Block]:
+    return [Picture(folder / name, caption) for name, caption in captions.items() if (folder / name).is_file()]

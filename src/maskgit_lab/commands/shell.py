@@ -1,0 +1,129 @@
+"""How every command meets the shell: Hydra runs it, `--help` answers at once, errors are one message, a sweep ends with its table.
+
+Nothing here imports torch; what a command does is imported when it runs.
+"""
+
+import importlib
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from string import Template
+from textwrap import indent
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.schemas import register
+from maskgit_lab.commands.collect import collected_at_the_end
+from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
+from maskgit_lab.machine.freed_memory import keep_freed_memory
+from maskgit_lab.machine.ranks import process_rank, processes_to_start
+
+log = logging.getLogger("maskgit_lab")
+logging.getLogger("matplotlib").setLevel(logging.WARNING)  # tells of its font cache on first use
+
+EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
+
+
+class SweepRefusedError(Exception):
+    """Ends a sweep before its first job, with the message alone."""
+
+
+def hydra_command(name: str, head: str | None) -> Callable[[], None]:
+    """Return the command that runs the function `name` of `commands/NAME.py` with the configuration of conf/NAME.yaml.
+
+    Args:
+        name: of the command.
+        head: what `--help` begins with, the docstring of the command's module.
+    """
+
+    def main() -> None:
+        register()
+        arguments = sys.argv[1:]
+        if {"--help", "-h"} & set(arguments):
+            print(help_text(name, head or "", [a for a in arguments if not a.startswith("-")]))
+            return
+        keep_freed_memory()
+        let_waiting_threads_sleep()
+        with collected_at_the_end():
+            hydra.main(version_base="1.3", config_path=config_dir(), config_name=name)(_task(name))()
+
+    return main
+
+
+def _task(name: str) -> Callable[[DictConfig], Any]:
+    """Return what Hydra runs, in the process of the job: threads are settled first, then the command's own imports begin."""
+
+    def task(cfg: DictConfig) -> Any:
+        sentence = share_cores(processes_to_start(cfg.get("trainer", {}).get("devices", 1)))
+        if process_rank() == 0:
+            log.info(sentence)
+        with reporting_errors():
+            return getattr(importlib.import_module(f"maskgit_lab.commands.{name}"), name)(cfg)
+
+    return task
+
+
+@contextmanager
+def reporting_errors() -> Iterator[None]:
+    """Show a user's error as one message; the traceback goes to the log file only. An interrupted command exits with 130.
+
+    In a sweep the error is passed on, so that Hydra records the job as failed.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        sys.exit(EXIT_INTERRUPTED)
+    except SweepRefusedError as error:
+        _exit_with(error)
+    except (ValueError, FileNotFoundError, OmegaConfBaseException) as error:
+        _write_to_log_file(traceback.format_exc())
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise
+        _exit_with(error)
+
+
+def _exit_with(error: Exception) -> None:
+    print(f"\nerror: {error}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _write_to_log_file(text: str) -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler) and handler.stream:
+            handler.stream.write(text)
+            handler.flush()
+
+
+def run_dir() -> Path:
+    """Return the folder that Hydra made for this job."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def help_text(name: str, head: str, overrides: list[str]) -> str:
+    """Return what `--help` prints: the head, then the command's template with its groups and its configuration.
+
+    Hydra's own `--help` says the same after several seconds: it copies the whole configuration store for every group.
+    """
+    register()
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
+        cfg = hydra.compose(name, overrides=overrides, return_hydra_config=True)
+    template = str(OmegaConf.to_container(cfg.hydra.help, resolve=False)["template"])  # type: ignore[index, call-overload]
+    shown = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    filled = Template(template).substitute(APP_CONFIG_GROUPS=_groups(), CONFIG=OmegaConf.to_yaml(shown))
+    sentence, _, examples = head.partition("\n\n")
+    return f"{sentence}\n\n{indent(examples, '  ')}\n{filled}"
+
+
+def _groups() -> str:
+    folders = sorted(path for path in Path(config_dir()).iterdir() if path.is_dir() and path.name != "hydra")
+    lines = [f"{path.name}: {', '.join(sorted(p.stem for p in path.glob('*.yaml')))}" for path in folders]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,258 @@
+"""Train, fill the test images with the best weights, score and draw them, say what came out."""
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from maskgit_lab.assembly.compose import Run, build_model, compose
+from maskgit_lab.assembly.keys import training_key
+from maskgit_lab.assembly.load import load_config, load_weights
+from maskgit_lab.commands.shell import SweepRefusedError, run_dir
+from maskgit_lab.commands.sweep import sweep_folder
+from maskgit_lab.data.only_one import only_one
+from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.evaluation.test_set import score_test_set
+from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
+from maskgit_lab.machine.ranks import process_rank, quiet
+from maskgit_lab.reporting.diagnosis import diagnose, sentences
+from maskgit_lab.reporting.run_figures import draw_run
+from maskgit_lab.reporting.score_table import markdown_scores, terminal_scores
+from maskgit_lab.runs.folder import RunFolder, shown_path
+from maskgit_lab.runs.metrics_file import read_epochs
+from maskgit_lab.runs.provenance import process, provenance
+from maskgit_lab.runs.trained_store import TrainedStore, adopt, curves_of
+from maskgit_lab.training.callbacks.interruption import leave_process_group
+from maskgit_lab.training.devices import asks_for_one_device
+from maskgit_lab.training.loggers import finish_wandb, log_final
+from maskgit_lab.training.precision import autocast_dtype
+
+log = logging.getLogger("maskgit_lab")
+
+
+def train(cfg: DictConfig) -> float:
+    """Run one job and return the best value of the monitored metric, for Hydra's sweepers."""
+    require_one_device_in_sweeps(cfg)
+    return run_experiment(resumed_config(cfg), run_dir(), sweep=sweep_folder())
+
+
+def require_one_device_in_sweeps(cfg: DictConfig) -> None:
+    """End a sweep before its first job when a job asks for more than one device.
+
+    The processes that Lightning would start for the other devices would each begin a sweep of their own.
+
+    Raises:
+        SweepRefusedError: naming the devices.
+    """
+    devices, num_nodes = cfg.trainer.get("devices", 1), cfg.trainer.get("num_nodes", 1)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and not asks_for_one_device(devices, num_nodes):
+        raise SweepRefusedError(
+            f"trainer.devices={devices}: each job of a sweep (-m) runs on one device. Use trainer.devices=1 and run jobs "
+            "side by side (hydra/launcher=joblib or submitit_slurm), or start the runs one by one without -m"
+        )
+
+
+def resumed_config(cfg: DictConfig) -> DictConfig:
+    """Return the configuration to run: as composed, or that of the run in `resume` with this call's values on top.
+
+    Raises:
+        FileNotFoundError: when `resume` is not a run folder.
+        ValueError: when an override names a key that the run's configuration does not have.
+    """
+    if cfg.resume is None:
+        return cfg
+    recorded = load_config(Path(cfg.resume))
+    for override in HydraConfig.get().overrides.task:
+        key, _, value = override.lstrip("+").partition("=")
+        if key == "resume":
+            continue
+        if OmegaConf.select(recorded, key, default=OmegaConf) is OmegaConf:
+            raise ValueError(f"{key} cannot be changed on resume: the run in {cfg.resume} has no such key")
+        parsed = OmegaConf.create(f"value: {value}").value
+        if OmegaConf.is_config(OmegaConf.select(recorded, key)) and not OmegaConf.is_config(parsed):
+            raise ValueError(f"{key} is a group: on resume single values can be changed, e.g. trainer.max_epochs=20")
+        OmegaConf.update(recorded, key, parsed)
+    with open_dict(recorded):
+        recorded.resume = str(Path(cfg.resume).resolve())
+    return recorded
+
+
+def run_experiment(cfg: DictConfig, root: Path, *, sweep: Path | None = None) -> float:
+    """Train, score and picture one configuration in a run folder; return the monitored metric.
+
+    `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
+    does all this; the others train with it and leave.
+
+    Args:
+        cfg: the whole configuration.
+        root: the run folder.
+        sweep: folder of the sweep that the run is a job of.
+    """
+    folder = RunFolder(root)
+    if process_rank() > 0:
+        return help_to_train(cfg, folder)
+    folder.write_config(OmegaConf.to_yaml(cfg, resolve=True))
+    result: dict[str, Any] = {"status": "running", "name": cfg.name, "seed": cfg.seed}
+    result |= {"process": process(), "provenance": provenance()}
+    folder.write_result(result)
+    loggers: list[Logger] = []
+    try:
+        start = time.perf_counter()
+        run = compose(cfg, folder, loggers, sweep=sweep)
+        result["seconds"] = {"data_and_stage_1": round(time.perf_counter() - start, 1)}
+        result |= {"data": run.splits.description, "tokenizer_sha256": run.tokenizer.sha256}
+        train_or_adopt(run, result, loggers, trained_store(cfg, sweep))
+        score_and_draw(run, result, loggers, sweep=sweep is not None)
+        result["status"] = "completed"
+        return float(result["monitor"]["best"])
+    except (KeyboardInterrupt, SystemExit):
+        result["status"] = "interrupted"
+        log.info(how_to_go_on(folder))
+        raise
+    except BaseException as error:
+        folder.record_failure(error)
+        result |= {key: folder.read_result()[key] for key in ("status", "error", "traceback")}
+        raise
+    finally:
+        folder.write_result(result)
+        close_loggers(loggers, result["status"])
+
+
+def help_to_train(cfg: DictConfig, folder: RunFolder) -> float:
+    """Train beside the first process, without a word and without files; a failure is recorded for it."""
+    quiet()
+    try:
+        run = compose(cfg, folder, [])
+        if run.trainer.world_size == 1:
+            raise ValueError(
+                "several processes were started (torchrun, srun), but trainer.devices=1: trainer=multi_gpu or trainer=cpu_ddp "
+                "with as many devices as processes per node, or start one process"
+            )
+        fit(run, {"seconds": {}})
+    except SIGTERMException:
+        return math.nan  # stopped together with the first process, which says so
+    except BaseException as error:
+        log.error(f"Process {process_rank()} failed: {error}")
+        folder.record_failure(error)
+        raise
+    return math.nan
+
+
+def how_to_go_on(folder: RunFolder) -> str:
+    """Return what to type after an interruption."""
+    if not (folder.checkpoints / "last.ckpt").is_file():
+        return "\nStopped before stage 2; the same command goes on from here"
+    return f"\nStopped. To go on: python -m maskgit_lab.train resume={shown_path(folder.root)}"
+
+
+def trained_store(cfg: DictConfig, sweep: Path | None) -> TrainedStore | None:
+    """Return where trainings are shared: within the sweep, in the cache, or nowhere.
+
+    Raises:
+        ValueError: when `reuse` is none of its options.
+    """
+    places = {
+        "sweep": sweep / "trained" if sweep else None,
+        "cache": Path(cfg.paths.cache).expanduser() / "trained",
+        "never": None,
+    }
+    if cfg.reuse not in places:
+        raise ValueError(f"reuse must be one of {', '.join(places)}, got {cfg.reuse!r}")
+    place = places[cfg.reuse]
+    return TrainedStore(place) if place else None
+
+
+def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], store: TrainedStore | None) -> None:
+    """Train, unless a run that differs in decoding alone was trained already; of several at once, one trains."""
+    if (
+        store is None or run.cfg.resume or run.trainer.world_size > 1
+    ):  # other processes would wait for the first to train
+        fit(run, result)
+        return
+    key = training_key(run.cfg, run.splits, run.tokenizer)
+    with only_one(store.path(key)):
+        trained = store.find(key)
+        if trained is None:
+            fit(run, result)
+            store.keep(key, run.folder, result)
+            return
+    adopt(trained, run.folder, result)
+    for step, values in curves_of(trained):
+        for logger in loggers:
+            logger.log_metrics(values, step=step)
+
+
+def fit(run: Run, result: dict[str, Any]) -> None:
+    """Train and record the best value and the time; a stopped training keeps its last checkpoint."""
+    start = time.perf_counter()
+    parameters = sum(p.numel() for p in run.module.model.parameters())
+    log.info(
+        f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} pictures, "
+        f"batch {run.datamodule.batch_size}, {run.trainer.max_epochs} epochs"
+    )
+    ckpt_path = str(run.folder.checkpoint("last")) if run.cfg.resume else None
+    run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
+    leave_process_group()
+    result["seconds"]["stage_2"] = round(time.perf_counter() - start, 1)
+    result["num_parameters"] = parameters
+    result["epochs"] = run.trainer.current_epoch
+    early = run.trainer.early_stopping_callback
+    result["stopped_early"] = early is not None and early.stopped_epoch > 0
+    best = next(c for c in run.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor)
+    score = math.nan if best.best_model_score is None else float(best.best_model_score)
+    result["monitor"] = {"name": best.monitor, "best": score}
+    log.info(f"Stage 2: done after {result['seconds']['stage_2']:.0f} s, best {best.monitor} {score:.4f}")
+
+
+def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, sweep: bool = False) -> None:
+    """Fill the test pictures with the best weights, write the table and the pictures, and show where they are."""
+    start = time.perf_counter()
+    # built anew: a strategy may have cut the trained one up
+    model = build_model(run.cfg, run.tokenizer).to(run.tokenizer.device)
+    load_weights(model, run.folder.checkpoint("best"), run.tokenizer)
+    autocast = autocast_dtype(str(run.trainer.precision))
+    filler = Filler(model, run.tokenizer, run.settings, run.cfg.seed, autocast)
+    scores = score_test_set(
+        filler,
+        run.splits.test,
+        run.extractor,
+        cache=Path(run.cfg.paths.cache).expanduser(),
+        batch_size=run.cfg.data.val_batch_size,
+    )
+    for logger in loggers:
+        logger.save()
+    epochs = read_epochs(run.folder.metrics)
+    result["diagnosis"] = diagnose(epochs)
+    figures = draw_run(filler, scores, run.splits.test, run.folder.root, num_steps=run.cfg.decode.figure_steps)
+    log_final(loggers, scores.rows, figures)
+    result["scores"] = scores.rows
+    result["protocol"] = scores.protocol
+    result["seconds"]["scores_and_pictures"] = round(time.perf_counter() - start, 1)
+    log.info("\n" + "\n".join(sentences(result["diagnosis"], len(epochs))))
+    if scores.rows:
+        (run.folder.root / "table.md").write_text(markdown_scores(scores))
+        log.info(f"\n{terminal_scores(scores)}\n")
+    else:
+        log.info("The test pictures have no truth: filled and drawn, not scored")
+    result["peak_memory_gib"] = {where: round(size, 2) for where, size in peak_memory().items()}
+    log.info(peak_memory_line())
+    if sweep:
+        log.info(f"Pictures: {len(figures)} in {shown_path(run.folder.figures)}")
+    else:
+        log.info("Pictures:\n" + "\n".join(f"  {shown_path(path)}" for path in figures))
+
+
+def close_loggers(loggers: list[Logger], status: str) -> None:
+    """Finish every logger, or the next job of a sweep would log into this one's run."""
+    for logger in loggers:
+        logger.finalize("success" if status == "completed" else "failed")
+    for offline in finish_wandb(loggers, completed=status == "completed"):
+        log.info(f"Dashboard, offline; to upload it: wandb sync {shown_path(offline)}")

@@ -1,0 +1,126 @@
+"""Outputs that need no trained model, the floor and the ceiling: they show what share of a score is the model's."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import Metric
+
+from maskgit_lab.data.image_set import HOLE_GREY, InpaintSet
+from maskgit_lab.evaluation.output_scores import OutputScores
+from maskgit_lab.evaluation.truth import Truth
+from maskgit_lab.models.filling import to_uint8
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+
+# sweeps per level; after the coarser levels they reach one grey level in closed holes, one on average in a half hidden picture
+SWEEPS = 48
+OTHER_REAL = "other real pictures"
+
+
+def grey_fill(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Return pictures uint8 (n, H, W, 3) with grey holes (n, H, W)."""
+    return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
+
+
+def composite(filled: np.ndarray, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Return `filled` (n, H, W, 3) inside the holes (n, H, W) and the known pixels of `images` outside, exactly."""
+    return np.where(holes[..., None], filled, images)
+
+
+def diffusion_fill(images: np.ndarray, holes: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
+    """Fill holes with the smoothest surface between the known pixels (Laplace's equation), the classical fill.
+
+    Args:
+        images: (n, H, W, 3) uint8; pixels under the holes have no influence.
+        holes: (n, H, W) bool. A picture that is all hole becomes grey.
+
+    Returns:
+        (n, H, W, 3) uint8, known pixels untouched.
+    """
+    filled = np.array(images)
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        pixels = torch.from_numpy(np.array(images[part])).permute(0, 3, 1, 2).float()
+        known = torch.from_numpy(~holes[part])[:, None].float()
+        surface = _solve(pixels * known, known).round().clamp(0, 255)
+        smooth = surface.permute(0, 2, 3, 1).to(torch.uint8).numpy()
+        filled[part] = composite(smooth, images[part], holes[part])
+    return filled
+
+
+def _solve(pixels: Tensor, known: Tensor) -> Tensor:
+    """Solve from the coarsest level to the finest; `pixels` (B, 3, H, W) is 0 where `known` (B, 1, H, W) is 0."""
+    height, width = pixels.shape[-2:]
+    if min(height, width) <= 2:
+        total = known.sum((2, 3), keepdim=True)
+        mean = pixels.sum((2, 3), keepdim=True) / total.clamp(min=1)
+        return torch.where(known > 0, pixels, torch.where(total > 0, mean, torch.full_like(mean, float(HOLE_GREY))))
+    weight = F.avg_pool2d(known, 2, ceil_mode=True)
+    coarse = F.avg_pool2d(pixels, 2, ceil_mode=True) / weight.clamp(min=1e-6)
+    coarse = _solve(coarse * (weight > 0), (weight > 0).float())
+    surface = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+    surface = torch.where(known > 0, pixels, surface)
+    return _relax(surface, known)
+
+
+def _relax(surface: Tensor, known: Tensor) -> Tensor:
+    """Pull unknown pixels towards the mean of their neighbours: successive over-relaxation in chessboard order."""
+    height, width = surface.shape[-2:]
+    over = 2 / (1 + math.sin(math.pi / max(height, width)))  # Young's optimum for a square of this size
+    chessboard = (torch.arange(height)[:, None] + torch.arange(width)) % 2
+    step = over * (1 - known)
+    steps = (step * chessboard, step * (1 - chessboard))
+    for _ in range(SWEEPS):
+        for step in steps:
+            padded = F.pad(surface, (1, 1, 1, 1), mode="replicate")
+            neighbours = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1] + padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
+            surface = surface.addcmul(step, neighbours / 4 - surface)
+    return surface
+
+
+def reference_outputs(
+    test: InpaintSet, *, tokenizer: FrozenTokenizer | None, others: np.ndarray | None, batch_size: int
+) -> dict[str, np.ndarray]:
+    """Return pictures by name, each (n, H, W, 3) uint8.
+
+    Args:
+        test: pictures with holes and, for the reconstruction, their truth.
+        tokenizer: None leaves the reconstruction out.
+        others: real pictures that are not in the test, for the distance that real pictures have; None leaves them out.
+        batch_size: pictures at once.
+    """
+    outputs = {
+        "grey fill": grey_fill(test.images, test.holes),
+        "diffusion fill": diffusion_fill(test.images, test.holes),
+    }
+    if tokenizer is not None and test.truth is not None:
+        decoded = reconstruct(tokenizer, test.truth, batch_size=batch_size)
+        outputs["VQGAN reconstruction, decoded"] = decoded
+        outputs["VQGAN reconstruction, composited"] = composite(decoded, test.truth, test.holes)
+    if others is not None:
+        outputs[OTHER_REAL] = np.array(others[: len(test)])
+    return outputs
+
+
+def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: int) -> np.ndarray:
+    """Return pictures uint8 (n, H, W, 3) after encoding and decoding."""
+    out = np.empty_like(images)
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        tokens = tokenizer.encode(torch.from_numpy(np.array(images[part])))
+        out[part] = to_uint8(tokenizer.decode(tokens)).cpu().numpy()
+    return out
+
+
+def score_outputs(
+    pictures: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None,
+    device: str = "cpu",
+) -> dict[str, float]:  # fmt: skip
+    """Return the scores of a whole set of pictures uint8 (n, H, W, 3); see OutputScores."""
+    scores = OutputScores(truth, paired=paired, lpips=lpips, device=device)
+    for start in range(0, len(pictures), batch_size):
+        part = slice(start, min(start + batch_size, len(pictures)))
+        scores.add(torch.from_numpy(np.array(pictures[part])), part)
+    return scores.compute()

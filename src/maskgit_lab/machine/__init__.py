@@ -1,0 +1,1 @@
+"""This process and the machine under it: cores, ranks, the allocator, peak memory."""

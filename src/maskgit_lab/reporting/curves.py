@@ -1,0 +1,78 @@
+"""Curves: a training's losses and scores over its steps, and the schedules over progress."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from maskgit_lab.reporting.figures import save_figure
+from maskgit_lab.runs.metrics_file import read_metrics
+
+# panel -> the columns of metrics.csv that belong in it; prefixes end in *
+PANELS: dict[str, tuple[str, ...]] = {
+    "loss (nats per hidden token)": ("train/loss", "train/fixed_loss", "val/loss"),
+    "token accuracy": ("train/token_accuracy", "val/token_accuracy"),
+    "Frechet distance, decoded": ("val/fid", "val/fd_*"),
+    "hole PSNR (dB), composited": ("val/psnr_hole",),
+    "learning rate": ("lr-*",),
+    "images per second": ("train/images_per_second",),
+}
+# the same in every panel
+COLOURS = {"train": "#4878a8", "val": "#d9762b", "train/fixed_loss": "#5f9a4f"}
+FEW_POINTS = 40  # of a curve: each is marked
+
+
+def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
+    """Write the panels for which the file has values; None when it has none."""
+    series = read_metrics(metrics_csv)
+    panels = {title: _matching(series, names) for title, names in PANELS.items()}
+    panels = {title: names for title, names in panels.items() if names}
+    if not panels:
+        return None
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 2.8 * rows), dpi=120, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis, (title, names) in zip(axes, panels.items(), strict=False):
+        for name in names:
+            marker = "o" if len(series[name]) < FEW_POINTS and name.startswith(("val/", "train/fixed")) else ""
+            colour = COLOURS.get(name, COLOURS.get(name.split("/")[0]))
+            axis.plot(*series[name].T, label=name, marker=marker, markersize=3, linewidth=1.4, color=colour)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("optimiser step", fontsize=8)
+        axis.set_xlim(*_step_range(series))
+        axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5))
+        axis.tick_params(labelsize=8)
+        axis.grid(alpha=0.25)
+        axis.legend(fontsize=7, frameon=False)
+    for axis in axes[len(panels) :]:
+        axis.axis("off")
+    return save_figure(figure, path)
+
+
+def _step_range(series: Mapping[str, np.ndarray]) -> tuple[float, float]:
+    """Return the same limits for every panel, so that they can be read against each other."""
+    steps = np.concatenate([points[:, 0] for points in series.values()])
+    edge = 0.03 * max(steps.max() - steps.min(), 1)
+    return float(steps.min() - edge), float(steps.max() + edge)
+
+
+def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> list[str]:
+    exact = [name for name in patterns if name in series]
+    prefixes = tuple(p[:-1] for p in patterns if p.endswith("*"))
+    return exact + sorted(name for name in series if prefixes and name.startswith(prefixes))
+
+
+def save_schedule_curves(path: Path, schedules: Mapping[str, Callable[[float], float]]) -> Path:
+    """Write the share hidden over progress of every schedule."""
+    figure = Figure(figsize=(5.2, 3.6), dpi=120, layout="constrained")
+    axis = figure.subplots()
+    progress = np.linspace(0, 1, 101)
+    for name, schedule in schedules.items():
+        axis.plot(progress, [schedule(float(r)) for r in progress], label=name, linewidth=1.6)
+    axis.set_xlabel("progress r")
+    axis.set_ylabel("share of tokens still hidden")
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=8, frameon=False)
+    return save_figure(figure, path)

@@ -1,0 +1,65 @@
+"""What the curves say: when the network was best, by which measure, and whether it has begun to learn the training set by heart.
+
+A low distance of distributions early in training can go with wrong fills, and the least validation loss with worse pictures; the
+summary says so when the measures disagree.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from maskgit_lab.evaluation.output_scores import is_higher_better
+from maskgit_lab.runs.metrics_file import VALIDATION_LOSS as LOSS
+
+FIXED_TRAIN_LOSS = "train/fixed_loss"
+MEASURES = ("fid", "fd_", "psnr_hole", "ssim_hole", "mae_hole")  # of the epochs, beside the loss
+
+
+def diagnose(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Return the best epoch (counted from 1) by every measure, and the gap between training and validation loss.
+
+    Args:
+        epochs: per epoch, scores by name; those without a value were not measured.
+
+    Returns:
+        best: measure -> {epoch, value}; gap_at_best, gap_at_end: validation minus training loss on fixed masks, None when unknown;
+        agree: whether all measures name the same epoch.
+    """
+    names = [LOSS, *sorted({name for epoch in epochs for name in epoch if name.startswith(_val(MEASURES))})]
+    best: dict[str, dict[str, float]] = {}
+    for name in names:
+        measured = [(epoch[name], i + 1) for i, epoch in enumerate(epochs) if name in epoch]
+        if measured:
+            higher = is_higher_better(name.removeprefix("val/"))
+            value, number = (max if higher else min)(measured, key=lambda pair: pair[0])
+            best[name] = {"epoch": number, "value": value}
+    gaps = [epoch[LOSS] - epoch[FIXED_TRAIN_LOSS] if FIXED_TRAIN_LOSS in epoch else None for epoch in epochs]
+    return {
+        "best": best,
+        "gap_at_best": gaps[int(best[LOSS]["epoch"]) - 1] if LOSS in best else None,
+        "gap_at_end": gaps[-1] if gaps else None,
+        "agree": len({entry["epoch"] for entry in best.values()}) <= 1,
+    }
+
+
+def sentences(diagnosis: Mapping[str, Any], num_epochs: int) -> list[str]:
+    """Return the diagnosis in words, for the terminal and the report."""
+    best = diagnosis["best"]
+    if LOSS not in best:
+        return []
+    least = best[LOSS]
+    lines = [
+        f"Least {LOSS} {least['value']:.4f} at epoch {least['epoch']} of {num_epochs}; its weights are scored below"
+    ]
+    if diagnosis["gap_at_end"] is not None:
+        lines.append(
+            f"Validation minus training loss on fixed masks: {diagnosis['gap_at_best']:+.3f} there, "
+            f"{diagnosis['gap_at_end']:+.3f} at the end"
+        )
+    others = [f"{name} at epoch {entry['epoch']}" for name, entry in best.items() if entry["epoch"] != least["epoch"]]
+    if others:
+        lines.append(f"The measures disagree about the best epoch: {', '.join(others)}")
+    return lines
+
+
+def _val(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"val/{name}" for name in names)

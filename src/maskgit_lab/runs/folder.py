@@ -1,0 +1,102 @@
+"""The files of a run: one folder that says what was asked for and what came out."""
+
+import json
+import os
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONFIG_FILE = "config.yaml"
+RESULT_FILE = "result.json"
+METRICS_FILE = "metrics.csv"  # the name that Lightning's logger gives it
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside a run folder."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration of the run."""
+        return self.root / CONFIG_FILE
+
+    @property
+    def result(self) -> Path:
+        """Status, scores and provenance."""
+        return self.root / RESULT_FILE
+
+    @property
+    def metrics(self) -> Path:
+        """Every curve, as CSV."""
+        return self.root / METRICS_FILE
+
+    @property
+    def checkpoints(self) -> Path:
+        """best.ckpt and last.ckpt."""
+        return self.root / "checkpoints"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer the run was trained with, so that a run folder is complete in itself."""
+        return self.root / "tokenizer.pt"
+
+    @property
+    def figures(self) -> Path:
+        """Pictures."""
+        return self.root / "figures"
+
+    def checkpoint(self, which: str) -> Path:
+        """Return the path of a checkpoint.
+
+        Raises:
+            FileNotFoundError: when the run has none of that name; the message lists what is there.
+        """
+        path = self.checkpoints / f"{which}.ckpt"
+        if not path.is_file():
+            there = sorted(p.name for p in self.checkpoints.glob("*.ckpt")) if self.checkpoints.is_dir() else []
+            raise FileNotFoundError(
+                f"no checkpoint {path}: the run has {', '.join(there) or 'none'} (checkpoint=best|last)"
+            )
+        return path
+
+    def write_config(self, text: str) -> None:
+        """Write config.yaml in one piece; `collect` may read while a sweep runs."""
+        partial = self.config.with_suffix(".partial")
+        partial.write_text(text)
+        partial.replace(self.config)
+
+    def write_result(self, content: dict[str, Any]) -> None:
+        """Write result.json in one piece, so that a reader never sees half of it."""
+        partial = self.result.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
+        partial.replace(self.result)
+
+    def read_result(self) -> dict[str, Any]:
+        """Return the content of result.json."""
+        content = json.loads(self.result.read_text())
+        assert isinstance(content, dict)
+        return content
+
+    def record_failure(self, error: BaseException) -> bool:
+        """Write an error into result.json unless one is there: of several processes the first tells why, the others follow.
+
+        Returns:
+            Whether this was the first.
+        """
+        content = self.read_result() if self.result.is_file() else {}
+        if content.get("status") == "failed":
+            return False
+        trace = "".join(traceback.format_exception(error))
+        self.write_result(
+            content | {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": trace}
+        )
+        return True
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as people type it: relative to the working directory where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)

@@ -1,0 +1,129 @@
+"""What a sweep left: its jobs as records, and what they differ in."""
+
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from maskgit_lab.runs.folder import RunFolder
+
+# keys that say where and how a run was kept, not what it was
+NOT_A_DIFFERENCE = ("seed", "name", "resume", "tags", "notes", "paths.", "logger.")
+SHOWN_OUTPUT = "model, composited"
+DIED = "stopped without a word"  # killed, or the machine went down
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One job of a sweep."""
+
+    folder: Path
+    config: Mapping[str, Any]  # flat: data.batch_size -> 10
+    result: Mapping[str, Any]  # of result.json; empty when there is none yet
+
+    @property
+    def status(self) -> str:
+        """Return completed, failed, interrupted, running, how else it ended, or missing."""
+        return str(self.result.get("status", "missing"))
+
+    def scores(self) -> dict[str, float]:
+        """Return the composited output's scores, the least validation loss first."""
+        monitor = self.result.get("monitor", {})
+        rows = [row for row in self.result.get("scores", []) if row["fill"] == SHOWN_OUTPUT]
+        found = {str(monitor["name"]): float(monitor["best"])} if monitor else {}
+        return found | {name: float(value) for row in rows for name, value in row.items() if name != "fill"}
+
+
+def read_sweep(root: Path) -> list[RunRecord]:
+    """Return the jobs of a sweep in their order.
+
+    Raises:
+        FileNotFoundError: when the folder holds no jobs.
+    """
+    folders = sorted((path.parent for path in root.glob("*/config.yaml")), key=lambda path: (len(path.name), path.name))
+    if not folders:
+        raise FileNotFoundError(f"{root} is not a sweep: it has no numbered run folders (SWEEP/0/config.yaml)")
+    return [RunRecord(folder, flat(_read_config(folder)), read_result(folder)) for folder in folders]
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """Return result.json of a run, {} when there is none; a run whose process is gone is said to have died."""
+    path = RunFolder(folder).result
+    content = dict(json.loads(path.read_text())) if path.is_file() else {}
+    if content.get("status") == "running" and not _alive(content.get("process", {})):
+        content["status"] = DIED
+    return content
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """Return config.yaml of a run as plain values."""
+    content = OmegaConf.to_container(OmegaConf.load(RunFolder(folder).config), resolve=True, throw_on_missing=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def _alive(process: Mapping[str, Any]) -> bool:
+    """Return whether a process runs; one on another machine is believed to."""
+    if process.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(int(process["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values under dotted keys."""
+    values: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            values |= flat(value, f"{prefix}{key}.")
+        else:
+            values[f"{prefix}{key}"] = value
+    return values
+
+
+def differing_keys(runs: Sequence[RunRecord]) -> list[str]:
+    """Return the keys in which runs differ, the seed and places apart; of a schedule its name alone."""
+    keys = list(dict.fromkeys(key for run in runs for key in run.config))
+    differ = [key for key in keys if len({repr(run.config.get(key)) for run in runs}) > 1]
+    differ = [key for key in differ if not key.startswith(NOT_A_DIFFERENCE)]
+    return [key for key in differ if not key.startswith("training.mask_schedule") or not _follows(runs, key)]
+
+
+def _follows(runs: Sequence[RunRecord], key: str) -> bool:
+    """Return whether the training schedule is that of the decoding in every run, as it is unless told otherwise."""
+    return all(run.config.get(key) == run.config.get(key.removeprefix("training.")) for run in runs)
+
+
+def group_by_difference(runs: Sequence[RunRecord]) -> dict[tuple[str, ...], list[RunRecord]]:
+    """Return runs by their values of the differing keys; runs of one group differ in the seed alone."""
+    keys = differing_keys(runs)
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
+    for run in runs:
+        groups.setdefault(tuple(shown_value(run.config.get(key)) for key in keys), []).append(run)
+    return groups
+
+
+def unfinished(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs that have not been completed."""
+    return [run for run in runs if run.status != "completed"]
+
+
+def shown_key(key: str) -> str:
+    """Return a key as tables and axes show it, and as one sets it on the command line: `mask_schedule`, not its `_target_`."""
+    return key.removesuffix("._target_")
+
+
+def shown_value(value: Any) -> str:
+    """Return a value as a table shows it: of a dotted class path its last part."""
+    text = str(value)
+    return text.rsplit(".", 1)[-1] if text.startswith("maskgit_lab.") else text

@@ -1,0 +1,102 @@
+"""Training runs that others share: jobs that differ only in how they decode need one training between them.
+
+A training run is found by its key (`assembly.keys`). What is kept is a reference to the run that was trained and the facts of its
+training; another run takes the checkpoints as hard links, so nothing is stored twice.
+"""
+
+import json
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskgit_lab.runs.folder import RunFolder, shown_path
+from maskgit_lab.runs.metrics_file import read_rows
+
+log = logging.getLogger("maskgit_lab")
+
+
+# columns of metrics.csv that were measured on decoded pictures, with the settings of the run that trained
+DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/mae_hole")
+# facts of a training that a run which takes it over reports as its own
+FACTS = ("num_parameters", "epochs", "stopped_early", "monitor")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that was found."""
+
+    folder: RunFolder  # the run that was trained
+    facts: dict[str, Any]  # see FACTS, and the seconds it took
+
+
+class TrainedStore:
+    """References to trainings in one folder, a small file for each.
+
+    Args:
+        folder: of a sweep or of the cache.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Return the file of a key; lock it while a training is under way."""
+        return self.folder / f"{key}.json"
+
+    def find(self, key: str) -> Trained | None:
+        """Return a training whose checkpoints are still there."""
+        path = self.path(key)
+        if not path.is_file():
+            return None
+        content = json.loads(path.read_text())
+        run = RunFolder((self.folder / content["run"]).resolve())
+        whole = all((run.checkpoints / f"{name}.ckpt").is_file() for name in ("best", "last"))
+        return Trained(run, content["facts"]) if whole else None
+
+    def keep(self, key: str, run: RunFolder, result: dict[str, Any]) -> None:
+        """Note that a run was trained, by a path relative to this folder."""
+        facts = {name: result[name] for name in FACTS} | {"seconds": result["seconds"]["stage_2"]}
+        content = {"run": os.path.relpath(run.root.resolve(), self.folder.resolve()), "facts": facts}
+        partial = self.path(key).with_suffix(".partial")
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.replace(self.path(key))
+
+
+def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:
+    """Take over the checkpoints and the curves of another run, without the scores of its decoding."""
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    for source in sorted(trained.folder.checkpoints.glob("*.ckpt")):
+        _link(source, run.checkpoints / source.name)
+    result |= {name: trained.facts[name] for name in FACTS}
+    result["seconds"]["stage_2"] = 0.0
+    result["trained_by"] = {"run": str(trained.folder.root), "seconds": trained.facts["seconds"]}
+    log.info(
+        f"Stage 2: trained by {shown_path(trained.folder.root)}, which differs in decoding alone; "
+        f"best {result['monitor']['name']} {result['monitor']['best']:.4f}"
+    )
+
+
+def curves_of(trained: Trained) -> list[tuple[int, dict[str, float]]]:
+    """Return (step, values) of a training's curves, those that no decoding goes into."""
+    return [
+        (
+            int(row["step"]),
+            {
+                name: float(value)
+                for name, value in row.items()
+                if name != "step" and value and not name.startswith(DECODED_SCORES)
+            },
+        )
+        for row in read_rows(trained.folder.metrics)
+    ]
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)  # checkpoints are replaced, never written into, so a link is as good as a copy
+    except OSError:  # another file system
+        shutil.copy2(source, target)

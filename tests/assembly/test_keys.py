@@ -1,0 +1,57 @@
+"""Which runs share a training run: those that differ only in decoding."""
+
+import pytest
+from omegaconf import DictConfig
+
+from maskgit_lab.assembly.keys import training_key
+from tests.support import builders
+from tests.support.configs import composed
+
+
+def key(*overrides: str) -> str:
+    cfg: DictConfig = composed(*overrides)
+    return training_key(cfg, builders.splits(), builders.tokenizer())
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["decode.sweet_spot=3", "decode.num_steps=20", "name=other", "logger=csv", "notes=x", "reuse=never", "paths.runs=r",
+     "callbacks.samples=null", "callbacks.scores.every_n_epochs=2", "data.num_val_fills=8", "tokenizer.training.lr=1"],
+)  # fmt: skip
+def test_decoding_names_and_places_leave_the_key_alone(override: str):
+    assert key(override) == key()
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["mask_schedule=linear", "seed=1", "data.batch_size=8", "optimizer.lr=1", "model=small", "trainer.max_epochs=7",
+     "training.label_smoothing=0.1", "data.flip=false", "callbacks=ema", "callbacks.early_stopping.patience=1"],
+)  # fmt: skip
+def test_what_weights_depend_on_changes_the_key(override: str):
+    assert key(override) != key()
+
+
+def test_a_key_of_before_muon_is_found_with_its_default():
+    assert key("recipe=small") == key("recipe=small", "~optimizer.matrix_lr")
+    assert key("recipe=small", "optimizer.matrix_lr=1e-3") != key("recipe=small")
+
+
+def test_a_decoding_schedule_alone_leaves_the_key_alone():
+    target = "training.mask_schedule={_target_: maskgit_lab.core.schedules.Cosine}"
+    assert key("mask_schedule=linear", target) == key()
+
+
+def test_decoding_counts_where_its_scores_choose_the_epoch():
+    watching = "callbacks.best.monitor=val/psnr_hole"
+    assert key(watching, "decode.sweet_spot=3") != key(watching)
+    assert key(watching, "metrics=inception") != key(watching)
+
+
+def test_other_pictures_and_another_tokenizer_change_the_key():
+    cfg = composed()
+    keys = {
+        training_key(cfg, builders.splits(), builders.tokenizer()),
+        training_key(cfg, builders.splits(train=20), builders.tokenizer()),
+        training_key(cfg, builders.splits(), builders.tokenizer(seed=1)),
+    }
+    assert len(keys) == 3

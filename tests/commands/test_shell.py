@@ -1,0 +1,98 @@
+"""Commands answer at once, from anywhere, and errors are messages."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import environment, run
+
+COMMANDS = ("train", "train_tokenizer", "inpaint", "evaluate", "audit", "report")
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "--cfg=job"])
+def test_questions_are_answered_without_torch(module: str, flag: str, tmp_path: Path):
+    code = (
+        f"import sys; sys.argv = ['{module}', '{flag}']; from maskgit_lab.{module} import main\n"
+        "try: main()\n"
+        "finally: assert not {'torch', 'lightning', 'wandb'} & set(sys.modules), 'heavy import'"
+    )
+    start = time.perf_counter()
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert time.perf_counter() - start < 10
+    assert answer.stdout.strip()
+    assert answer.stderr == ""
+    assert list(tmp_path.iterdir()) == []  # a question leaves no files
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_help_shows_an_example_and_the_groups(module: str, tmp_path: Path):
+    text = run(module, "--help", cwd=tmp_path, home=tmp_path).stdout
+    assert f"python -m maskgit_lab.{module}" in text
+    if module.startswith("train"):
+        assert "experiment: cats_cpu, cosine, linear, square, sweep_batch_size" in text
+
+
+def test_the_console_scripts_are_installed(tmp_path: Path):
+    script = Path(sys.executable).parent / "maskgit-train"
+    answer = subprocess.run(
+        [script, "--cfg", "job"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert "mask_schedule:" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "message"),
+    [
+        (
+            "train",
+            ["data=cat_faces", "data.root=nowhere"],
+            "data.root: nowhere has no folder train/; expected train/ val/",
+        ),
+        ("train", ["data=cat_faces"], "data.root"),
+        ("train", ["decode.sweet_spot=9"], "decode.sweet_spot must be from 1 to decode.num_steps (7), got 9"),
+        ("train", ["data.hole_style=round"], "data.hole_style"),
+        ("train", ["data.source.num_train=0"], "data.source.num_train must be at least 1, got 0"),
+        ("train", ["+optimizer.momentum=0.9"], "momentum"),
+        ("train", ["tokenizer.checkpoint=none.pt"], "tokenizer.checkpoint: no file none.pt"),
+        ("train", ["resume=nowhere"], "nowhere is not a run folder of maskgit_lab"),
+        ("train_tokenizer", ["data=image_folder", "data.root=nowhere"], "data.root: no folder nowhere"),
+        ("train", ["model.transformer.num_heads=5"], "model.dim (192) must be a multiple of model.num_heads (5)"),
+        ("inpaint", ["run=nowhere", "images=.", "out=out"], "nowhere is not a run folder of maskgit_lab"),
+        ("inpaint", ["images=.", "out=out"], "run"),
+    ],
+)
+def test_errors_are_one_message_that_names_the_key(module: str, arguments: list[str], message: str, tmp_path: Path):
+    small = ["data.source.num_train=16", "data.source.num_val=4", "data.source.num_test=4"]
+    fitting = small if module == "train" and not any("data=" in a or "num_train" in a for a in arguments) else []
+    answer = run(module, *fitting, *arguments, cwd=tmp_path, home=tmp_path)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_the_package_lists_its_commands(tmp_path: Path):
+    answer = subprocess.run(
+        [sys.executable, "-m", "maskgit_lab"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
+    )  # fmt: skip
+    for module in (*COMMANDS, "collect"):
+        assert f"  {module} " in answer.stdout
+    assert "  Fill the holes of pictures from files with a trained run.\n" in answer.stdout
+
+
+def test_the_public_face_imports_torch_when_it_is_asked_for_the_inpainter(tmp_path: Path):
+    code = (
+        "import sys, maskgit_lab; assert not {'torch', 'hydra'} & set(sys.modules), 'heavy import'\n"
+        "from maskgit_lab import Inpainter; import maskgit_lab.inpainter; assert Inpainter is maskgit_lab.inpainter.Inpainter"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), check=True)

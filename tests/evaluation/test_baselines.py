@@ -1,0 +1,69 @@
+"""Fills without a model: exact outside the hole, harmonic inside."""
+
+import numpy as np
+import pytest
+
+from maskgit_lab.evaluation.baselines import composite, diffusion_fill, grey_fill
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+
+
+def centre_hole(n: int) -> np.ndarray:
+    holes = np.zeros((n, 32, 32), dtype=bool)
+    holes[:, 10:22, 8:20] = True
+    return holes
+
+
+@pytest.mark.parametrize("fill", [grey_fill, diffusion_fill])
+def test_known_pixels_are_untouched(fill, pictures):
+    holes = centre_hole(3)
+    assert (fill(pictures, holes)[~holes] == pictures[~holes]).all()
+
+
+def test_grey_fill_is_grey_in_the_hole(pictures):
+    holes = centre_hole(3)
+    assert (grey_fill(pictures, holes)[holes] == 128).all()
+
+
+def test_a_linear_ramp_is_filled_to_one_grey_level():
+    ramp = np.broadcast_to((4 * np.arange(32) + 3 * np.arange(32)[:, None])[None, :, :, None], (1, 32, 32, 3)).astype(
+        np.uint8
+    )
+    holes = centre_hole(1)
+    filled = diffusion_fill(grey_fill(ramp, holes), holes)
+    assert np.abs(filled.astype(int) - ramp).max() <= 1
+
+
+def test_pixels_under_the_hole_have_no_influence(pictures):
+    holes = centre_hole(3)
+    assert (diffusion_fill(pictures, holes) == diffusion_fill(grey_fill(pictures, holes), holes)).all()
+
+
+def test_a_picture_that_is_all_hole_becomes_grey(pictures):
+    assert (diffusion_fill(pictures, np.ones((3, 32, 32), dtype=bool)) == 128).all()
+
+
+def test_a_picture_without_hole_stays(pictures):
+    assert (diffusion_fill(pictures, np.zeros((3, 32, 32), dtype=bool)) == pictures).all()
+
+
+def test_the_batch_size_changes_nothing(pictures):
+    holes = centre_hole(3)
+    assert (diffusion_fill(pictures, holes, batch_size=1) == diffusion_fill(pictures, holes, batch_size=3)).all()
+
+
+def test_odd_sizes_are_filled():
+    pictures = np.full((1, 9, 7, 3), 50, dtype=np.uint8)
+    holes = np.zeros((1, 9, 7), dtype=bool)
+    holes[:, 2:, 3:] = True
+    assert (diffusion_fill(grey_fill(pictures, holes), holes) == 50).all()
+
+
+def test_composite_takes_each_pixel_from_its_side(pictures):
+    holes = centre_hole(3)
+    result = composite(255 - pictures, pictures, holes)
+    assert (result[holes] == 255 - pictures[holes]).all()
+    assert (result[~holes] == pictures[~holes]).all()

@@ -1,0 +1,49 @@
+"""The notebooks' example is the newest completed run, or one made on the spot by the command itself."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from maskgit_lab.runs.examples import example_run, example_sweep
+from tests.support.commands import SMALL_RUN, environment
+
+
+def finished(folder: Path, *, age: int, status: str = "completed") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("")
+    result = folder / "result.json"
+    result.write_text(json.dumps({"status": status}))
+    os.utime(result, (10_000 - age, 10_000 - age))
+    return folder
+
+
+def test_the_newest_completed_run_is_taken(tmp_path: Path):
+    finished(tmp_path / "cosine" / "old", age=2)
+    newest = finished(tmp_path / "linear" / "new", age=1)
+    finished(tmp_path / "linear" / "stopped", age=0, status="failed")
+    finished(tmp_path / "sweeps" / "spots" / "a" / "0", age=0)
+    assert example_run(tmp_path) == newest
+
+
+def test_the_newest_sweep_is_taken(tmp_path: Path):
+    finished(tmp_path / "cosine" / "a", age=0)
+    job = finished(tmp_path / "sweeps" / "spots" / "a" / "0", age=1)
+    assert example_sweep(tmp_path) == job.parent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [example_run, example_sweep])
+def test_where_there_is_none_one_is_made(make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in environment(tmp_path / "home").items():
+        monkeypatch.setenv(name, value)
+    runs = tmp_path / "runs"
+    made = make(runs, overrides=[*SMALL_RUN, "trainer.max_epochs=1"])
+    assert made.is_relative_to(runs)
+    assert make(runs, overrides=["no.such.key=1"]) == made  # the second call finds it and makes nothing
+
+
+def test_a_failure_says_what_the_command_printed(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="no_such_key"):
+        example_run(tmp_path, overrides=["no_such_key=1"])

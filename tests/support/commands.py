@@ -1,0 +1,53 @@
+"""Run the package's commands as a user would, small."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.support.warm import WarmCommand
+
+SMALL_RUN = (
+    "data.source.num_train=96", "data.source.num_val=24", "data.source.num_test=16", "data.num_train_holes=32",
+    "data.num_val_fills=8", "tokenizer.model.channels=16", "tokenizer.model.num_blocks=1",
+    "tokenizer.model.num_codebook_vectors=32", "tokenizer.training.max_steps=12",
+    "tokenizer.training.val_every_n_steps=6", "model.transformer.dim=32", "model.transformer.num_layers=1",
+    "model.transformer.hidden_dim=48", "model.context.channels=16", "model.context.num_blocks=1", "trainer.max_epochs=2",
+    "trainer.accelerator=cpu", "trainer.precision=32-true", "decode.figure_steps=4",
+)  # fmt: skip
+TIMEOUT = 240  # seconds
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return an environment with an empty home and no settings of wandb or this package."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB", "MASKGIT", "PYTEST"))}
+    return {**kept, "HOME": str(home), "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": str(home / "matplotlib")}
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"maskgit_lab.{module}", *arguments]
+
+
+def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and return it with its output; `tests.support.warm` says why no interpreter is started."""
+    with tempfile.TemporaryDirectory() as outputs:
+        out, err = Path(outputs, "out"), Path(outputs, "err")
+        status = start(module, *arguments, cwd=cwd, home=home, out=out, err=err).wait()
+        return subprocess.CompletedProcess(command(module, *arguments), status, out.read_text(), err.read_text())
+
+
+def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
+    """Start a command whose output goes to two files."""
+    return WarmCommand({
+        "module": f"maskgit_lab.{module}", "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
+        "stderr": str(err), "timeout": TIMEOUT,
+    })  # fmt: skip
+
+
+def run_cold(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in an interpreter of its own, imports and all."""
+    return subprocess.run(
+        command(module, *arguments), cwd=cwd, env=environment(home), capture_output=True, text=True, timeout=TIMEOUT,
+        check=False,
+    )  # fmt: skip
