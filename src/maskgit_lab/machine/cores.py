@@ -15,7 +15,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 # what OpenMP's runtimes know; one that the user has set decides
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-SPINS = 2000  # looks of libgomp before a thread sleeps: some microseconds, in which most of the short waits end
+SPINS = 1000  # looks of libgomp before a thread sleeps: some microseconds, in which most of the short waits end
 SLEEP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": str(SPINS)}
 
 
