@@ -21,6 +21,7 @@ from maskgit_lab.commands.sweep import sweep_folder
 from maskgit_lab.data.only_one import only_one
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.test_set import score_test_set
+from maskgit_lab.machine.denormals import flush_denormals
 from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.machine.ranks import process_rank, quiet
 from maskgit_lab.reporting.diagnosis import diagnose, sentences
@@ -41,6 +42,7 @@ log = logging.getLogger("maskgit_lab")
 def train(cfg: DictConfig) -> float:
     """Run one job and return the best value of the monitored metric, for Hydra's sweepers."""
     require_one_device_in_sweeps(cfg)
+    flush_denormals()
     return run_experiment(resumed_config(cfg), run_dir(), sweep=sweep_folder())
 
 

@@ -1,0 +1,34 @@
+"""Denormal numbers: zero in a process that asked for it, its threads and its gradients included."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.commands import environment
+
+CODE = """
+from maskgit_lab.machine.denormals import flush_denormals
+if FLUSHED:
+    assert flush_denormals()
+import torch
+torch.set_num_threads(2)
+x = torch.full((2**20,), 1e-30, requires_grad=True)  # enough for both threads
+y = x * 1e-10
+y.backward(torch.full_like(y, 1e-30))
+print(int((y != 0).sum()), int((x.grad != 0).sum()))
+"""
+
+
+def counts(flushed: bool, home: Path) -> list[str]:
+    code = CODE.replace("FLUSHED", str(flushed))
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment(home), capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def test_denormals_are_zero_in_every_thread(tmp_path: Path):
+    assert counts(True, tmp_path) == ["0", "0"]
+
+
+def test_without_it_they_are_there(tmp_path: Path):
+    assert counts(False, tmp_path) == [str(2**20)] * 2
