@@ -10,21 +10,12 @@ from benchmarks import listing
 from benchmarks.measure import paired, seconds
 from benchmarks.rows import Row
 from benchmarks.subjects import Subject, pictures, subject
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.losses import masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask
-from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Cosine, Linear, Square
-from maskgit_lab.models.filling import (
-    DecodeSettings,
-    composite,
-    decode_masked,
-    fill_holes,
-    first_step,
-    read_masked,
-    to_uint8,
-)
-from maskgit_lab.models.projection import weights_fixed
+from maskgit_lab.models.filling import composite, decode_masked, fill_holes, predict_at_once, read_masked, to_uint8
 from maskgit_lab.training.optim import AdamSettings
 
 NUM_STEPS = 7
@@ -58,11 +49,10 @@ class TrainingStep:
         self.step += 1
         everywhere = torch.ones_like(self.tokens, dtype=torch.bool)
         mask = sample_mvtm_mask(everywhere, schedule=Cosine(), generator=generator(0, "mask", self.step))
-        hidden = Positions.of(mask, mask.sum(1).tolist())
         masked = self.tokens.masked_fill(mask, self.model.transformer.mask_token_id)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
-            logits = self.model(masked, None, hidden)
+            logits = self.model.hidden_logits(masked, mask)
         masked_cross_entropy(logits, self.tokens, mask).loss.backward()
         self.optimizer.step()
 
@@ -148,20 +138,20 @@ def table(bench: Bench, size: str) -> Iterator[Row]:
     )  # fmt: skip
 
 
-@weights_fixed()
 def our_table(made: Subject, bench: Bench, images: torch.Tensor, holes: torch.Tensor) -> list[torch.Tensor]:
     """Return the composited pictures of every cell, as `evaluate` makes them: read once, first step shared, a trajectory each."""
-    masked = read_masked(made.model, made.tokenizer, images, holes, autocast=bench.autocast)
-    first = first_step(made.model, masked, autocast=bench.autocast)
     cells = []
-    for schedule in SCHEDULES:
-        trace = decode_masked(
-            made.model, masked, settings=DecodeSettings(schedule=schedule, num_steps=NUM_STEPS), first=first,
-            generators=image_generators(0, "decode", range(len(images))), autocast=bench.autocast,
-        )  # fmt: skip
-        for spot in SWEET_SPOTS:
-            decoded = to_uint8(made.tokenizer.decode(trace.step_tokens[spot - 1]))
-            cells.append(composite(decoded, images, holes))
+    with made.model.weights_fixed():
+        masked = read_masked(made.model, made.tokenizer, images, holes, autocast=bench.autocast)
+        predict_at_once(made.model, masked, autocast=bench.autocast)
+        for schedule in SCHEDULES:
+            trace = decode_masked(
+                made.model, masked, settings=DecodeSettings(schedule=schedule, num_steps=NUM_STEPS),
+                generators=image_generators(0, "decode", range(len(images))), autocast=bench.autocast,
+            )  # fmt: skip
+            for spot in SWEET_SPOTS:
+                decoded = to_uint8(made.tokenizer.decode(trace.step_tokens[spot - 1]))
+                cells.append(composite(decoded, images, holes))
     return cells
 
 

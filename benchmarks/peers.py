@@ -23,9 +23,10 @@ from benchmarks.against_listing import NUM_STEPS, Bench, TrainingStep
 from benchmarks.measure import paired, seconds
 from benchmarks.rows import Row
 from benchmarks.subjects import Subject, subject
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked
+from maskgit_lab.models.filling import Masked, decode_masked
 
 TEXT = "bench"  # name under which muse finds the width of its text encoder
 TEXT_DIM = 768
@@ -98,7 +99,8 @@ def _ours(
     made: Subject, bench: Bench, batch: Tensor, tokens: Tensor
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     everything = torch.ones_like(tokens, dtype=torch.bool)
-    masked = Masked(images=tokens, holes=everything, tokens=tokens, mask=everything, context=None)
+    predictors = made.model.predictors(tokens, everything, None)
+    masked = Masked(images=tokens, holes=everything, tokens=tokens, mask=everything, predictors=predictors)
     step = TrainingStep(made, bench, batch)
 
     def train() -> None:

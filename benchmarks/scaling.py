@@ -8,9 +8,9 @@ from benchmarks.against_listing import NUM_STEPS, Bench
 from benchmarks.measure import paired
 from benchmarks.rows import Row
 from benchmarks.subjects import pictures, subject
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.models.filling import DecodeSettings
 
 
 def scaling(bench: Bench, size: str) -> Iterator[Row]:

@@ -14,6 +14,7 @@ from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.assembly.schemas import register
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.data.synthetic_cats import SyntheticCats
+from maskgit_lab.fast.accelerate import accelerate
 from maskgit_lab.models.filling import HOLE_GREY
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
@@ -69,7 +70,7 @@ def subject(size: str, device: torch.device) -> Subject:
     )  # fmt: skip
     tokenizer = FrozenTokenizer(vqgan, mean=cfg.tokenizer.mean, std=cfg.tokenizer.std).to(device)
     plain = plain.eval().requires_grad_(False).to(device)
-    model = MaskedTokenModel(transformer=transformer).eval().to(device)
+    model = accelerate(MaskedTokenModel(transformer=transformer).eval().to(device), tokenizer)
     return Subject(
         size, model, tokenizer, listing_of(transformer).to(device), plain, _flops(transformer, plain, device)
     )

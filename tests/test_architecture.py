@@ -1,6 +1,7 @@
 """The house: imports point one way and in no circle, files stay short, names say what is inside."""
 
 import ast
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -16,13 +17,14 @@ GROUND = {"runs", "machine"}  # import nothing of the package; everybody from `d
 # what each room may import of the package besides itself, written as the layers that lie below it
 BELOW: dict[str, set[str]] = {room: set() for room in ("core", *GROUND)}
 BELOW["models"] = {"core"}
+BELOW["fast"] = {"models"} | BELOW["models"]
 BELOW["interop"] = {"models"} | BELOW["models"]
 BELOW["data"] = {"models"} | BELOW["models"] | GROUND
 BELOW["evaluation"] = {"data"} | BELOW["data"]
 BELOW["reporting"] = {"evaluation"} | BELOW["evaluation"]
 BELOW["training"] = {"reporting"} | BELOW["reporting"]
-BELOW["assembly"] = {"training", "interop"} | BELOW["training"]
-BELOW["inpainter"] = {"assembly"} | BELOW["assembly"]
+BELOW["assembly"] = {"training", "interop", "fast"} | BELOW["training"]
+BELOW["inpainter"] = {"assembly"} | BELOW["assembly"] - {"fast"}
 BELOW["commands"] = {"inpainter"} | BELOW["inpainter"]
 DOORS = ("train", "train_tokenizer", "inpaint", "evaluate", "audit", "report", "collect")
 BELOW |= {door: {"commands"} for door in DOORS}
@@ -80,6 +82,16 @@ def test_imports_point_one_way(path: Path):
     assert {room_of(name) for name in imported_modules(path)} <= BELOW[room] | {room}
     foreign = {room_of(name) for name in imported(path)}
     assert not {name for name, rooms in ONLY_IN.items() if name in foreign and room not in rooms}
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if room_of(module_of(p)) in ("core", "models", "fast")], ids=relative
+)
+def test_core_and_networks_need_torch_only(path: Path):
+    """Beside torch: NumPy, which draws for dropout, in `fast`, and torchvision's weights, which nothing here imports."""
+    room = room_of(module_of(path))
+    foreign = {room_of(name) for name in imported(path)} - set(sys.stdlib_module_names) - {"maskgit_lab"}
+    assert foreign <= ({"torch", "numpy"} if room == "fast" else {"torch"})
 
 
 def test_no_imports_go_round_in_a_circle():

@@ -15,6 +15,7 @@ import torch
 
 from maskgit_lab.assembly.compose import build_model, decode_settings
 from maskgit_lab.assembly.load import load_config, load_tokenizer, load_weights
+from maskgit_lab.assembly.speed import FAST, at_speed
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.runs.folder import RunFolder
@@ -48,6 +49,7 @@ class Inpainter:
         checkpoint: str = "best",
         device: str = "auto",
         seed: int = 0,
+        speed: str | None = None,
         **decode: Any,
     ) -> Self:
         """Load a run.
@@ -57,11 +59,12 @@ class Inpainter:
             checkpoint: best or last.
             device: auto, cpu, cuda, ...
             seed: of the decoding noise.
+            speed: fast or plain, None = as the run was trained.
             decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
 
         Raises:
             FileNotFoundError: when the folder is not a run, or its checkpoint or tokenizer is missing.
-            ValueError: when tokenizer and checkpoint do not belong together.
+            ValueError: when tokenizer and checkpoint do not belong together, or a value is out of range.
         """
         folder = RunFolder(Path(run))
         cfg = load_config(folder.root)
@@ -73,7 +76,8 @@ class Inpainter:
         )
         tokenizer.to(where)
         settings = dataclasses.replace(decode_settings(cfg), **decode)
-        return cls(Filler(model.to(where).eval(), tokenizer, settings, seed))
+        model = at_speed(speed or cfg.get("speed", FAST), model.to(where).eval(), tokenizer, settings)
+        return cls(Filler(model, tokenizer, settings, seed))
 
     @property
     def resolution(self) -> int:

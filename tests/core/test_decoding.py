@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from maskgit_lab.core.decoding import decode
+from maskgit_lab.core.decoding import DecodeSettings, decode, most_likely, reveal
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Arccos, Cosine, Linear, Square
 from tests.support.oracle import decode_one
@@ -126,18 +126,43 @@ def test_an_image_decodes_alike_alone_and_in_a_batch():
         assert torch.equal(alone.tokens[0], batch.tokens[row])
 
 
-def test_full_images_leave_the_batch():
+def test_how_a_token_is_chosen_is_an_argument():
     tokens, mask = example()
-    mask[:, :] = False
-    mask[1, :2] = mask[3, :] = True  # two hidden tokens are revealed within two of seven steps, the empty ones at once
+
+    def second_best(logits, mask_token_id):
+        best, _ = most_likely(logits, mask_token_id)
+        return most_likely(logits.scatter(-1, best[..., None], -torch.inf), mask_token_id)
+
+    trace = decode(
+        predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=second_best, **SETTINGS
+    )
+    expected = predict(tokens.masked_fill(mask, V))[..., :V].argsort(-1, descending=True)[..., 1]
+    assert torch.equal(trace.step_tokens[0][mask], expected[mask])
+
+
+def test_a_predictor_sees_what_is_hidden_and_decides_nothing_else():
+    tokens, mask = example()
     seen = []
 
-    def watched(t):
-        seen.append(len(t))
-        return predict(t)
+    def predictor(shown, hidden):
+        seen.append((shown, hidden))
+        return torch.full_like(shown, 3), torch.full(shown.shape, torch.nan).masked_fill(hidden, 0.0)
 
-    decode(watched, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
-    assert seen == [2, 2, 2, 2, 1, 1, 1]
+    settings = DecodeSettings(schedule=Linear(), choice_temperature=0.0)
+    trace = reveal(predictor, tokens, mask, settings=settings, mask_token_id=V)
+    assert torch.equal(trace.tokens, tokens.masked_fill(mask, 3))
+    for step, (shown, hidden) in enumerate(seen):
+        assert torch.equal(hidden, trace.step_masks[step - 1] if step else mask)
+        assert torch.equal(shown == V, hidden)
+
+
+def test_a_law_that_rises_hides_nothing_again():
+    tokens, mask = example()
+    rising = {1 / 3: 0.2, 2 / 3: 0.9, 1.0: 0.0}
+    trace = decode(
+        predict, tokens, mask, schedule=rising.__getitem__, num_steps=3, mask_token_id=V, generator=generator(0, "d")
+    )
+    assert torch.equal(trace.step_masks[1], trace.step_masks[0])
 
 
 def test_order_noise_acts_on_the_log_probability_and_fades():

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine, Linear
 from maskgit_lab.evaluation.baselines import score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.grid import Grid, GridScores, evaluate_grid
 from maskgit_lab.evaluation.truth import Truth, read_truth
-from maskgit_lab.models.filling import DecodeSettings
 from tests.support.builders import inpaint_set, model, tokenizer
 
 SCHEDULES = {"linear": Linear(), "cosine": Cosine()}

@@ -6,19 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.models.filling import DecodeSettings, Fill, composite, fill_holes, to_uint8
+from maskgit_lab.models.filling import Fill, composite, fill_holes, to_uint8
 from tests.support.builders import boxes, model, pictures, tokenizer
 
 pytestmark = pytest.mark.processor
+SPEEDS = pytest.mark.parametrize("speed", ["fast", "plain"])
 
 
-def fill(images: Tensor, holes: Tensor, *, first: int = 0, context: bool = True, **changes: Any) -> Fill:
+def fill(
+    images: Tensor, holes: Tensor, *, first: int = 0, context: bool = True, speed: str = "fast", **changes: Any
+) -> Fill:
     settings: dict[str, Any] = {"schedule": Cosine(), "num_steps": 5, **changes}
     return fill_holes(
-        model(context=context).eval(), tokenizer(), images, holes, settings=DecodeSettings(**settings),
+        model(context=context, speed=speed).eval(), tokenizer(), images, holes, settings=DecodeSettings(**settings),
         generators=image_generators(0, "decode", range(first, first + len(images))),
     )  # fmt: skip
 
@@ -40,15 +44,18 @@ def test_known_pixels_are_untouched_in_the_composite(images: Tensor, holes: Tens
     assert result.decoded.dtype == torch.uint8
 
 
+@SPEEDS
 @pytest.mark.parametrize("context", [True, False])
-def test_pixels_under_the_hole_have_no_influence(images: Tensor, holes: Tensor, context: bool):
+def test_pixels_under_the_hole_have_no_influence(images: Tensor, holes: Tensor, context: bool, speed: str):
     garbled = images.clone()
     garbled[holes] = 255 - garbled[holes]
-    assert torch.equal(fill(images, holes, context=context).decoded, fill(garbled, holes, context=context).decoded)
+    filled, again = (fill(given, holes, context=context, speed=speed).decoded for given in (images, garbled))
+    assert torch.equal(filled, again)
 
 
-def test_only_touched_cells_change_their_token(images: Tensor, holes: Tensor):
-    result = fill(images, holes)
+@SPEEDS
+def test_only_touched_cells_change_their_token(images: Tensor, holes: Tensor, speed: str):
+    result = fill(images, holes, speed=speed)
     assert torch.equal(result.mask, token_mask(holes, grid=8))
     grey = images.masked_fill(holes[..., None], 128)
     assert torch.equal(result.tokens[~result.mask], tokenizer().encode(grey)[~result.mask])
@@ -59,14 +66,21 @@ def test_dilation_hides_more_tokens(images: Tensor, holes: Tensor):
     assert (fill(images, holes, mask_dilation=1).mask.sum(1) > fill(images, holes).mask.sum(1)).all()
 
 
-def test_a_fill_does_not_depend_on_its_batch(images: Tensor, holes: Tensor):
-    together = fill(images, holes).decoded
-    apart = [fill(images[i : i + 1], holes[i : i + 1], first=i).decoded for i in range(len(images))]
+@SPEEDS
+def test_a_fill_does_not_depend_on_its_batch(images: Tensor, holes: Tensor, speed: str):
+    together = fill(images, holes, speed=speed).decoded
+    apart = [fill(images[i : i + 1], holes[i : i + 1], first=i, speed=speed).decoded for i in range(len(images))]
     assert torch.equal(together, torch.cat(apart))
 
 
-def test_a_sweet_spot_stops_early(images: Tensor, holes: Tensor):
-    whole, early = fill(images, holes), fill(images, holes, sweet_spot=2)
+def test_plain_refuses_partial_refresh_by_its_key(images: Tensor, holes: Tensor):
+    with pytest.raises(ValueError, match=r"decode\.refresh_every=2 needs speed=fast"):
+        fill(images, holes, speed="plain", refresh_every=2)
+
+
+@SPEEDS
+def test_a_sweet_spot_stops_early(images: Tensor, holes: Tensor, speed: str):
+    whole, early = fill(images, holes, speed=speed), fill(images, holes, speed=speed, sweet_spot=2)
     assert len(early.trace.step_tokens) == 2
     assert torch.equal(early.trace.step_tokens, whole.trace.step_tokens[:2])
     assert torch.equal(early.tokens, whole.trace.step_tokens[1])

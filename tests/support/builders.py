@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.fast.model import FastModel
 from maskgit_lab.models.context import PixelContext
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
@@ -69,10 +70,11 @@ def transformer(**changes: Any) -> BidirectionalTransformer:
     return BidirectionalTransformer(**{**sizes, **changes})
 
 
-def model(*, seed: int = 0, context: bool = True) -> MaskedTokenModel:
+def model(*, seed: int = 0, context: bool = True, speed: str = "fast") -> MaskedTokenModel:
     torch.manual_seed(seed)
     reader = PixelContext(dim=16, grid=8, resolution=RESOLUTION, channels=8, num_blocks=1) if context else None
-    return MaskedTokenModel(transformer=transformer(), context=reader)
+    plain = MaskedTokenModel(transformer=transformer(), context=reader)
+    return FastModel.of(plain) if speed == "fast" else plain
 
 
 def write_pictures(folder: Path, images: np.ndarray, *, name: str = "image_{:03d}.png", **save: Any) -> list[Path]:

@@ -10,11 +10,11 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.evaluation.features import TokenizerFeatures
-from maskgit_lab.models.filling import DecodeSettings
-from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.fast.model import FastModel
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.overfitting import FixedTrainLoss
 from maskgit_lab.training.callbacks.scores import InpaintingScores
@@ -55,7 +55,7 @@ class Disturb(Callback):
 
 def trained() -> MaskedTokenModule:
     network = model()
-    without_dropout = MaskedTokenModel(transformer=transformer(dropout=0.0), context=network.context)
+    without_dropout = FastModel(transformer=transformer(dropout=0.0), context=network.context)
     without_dropout.load_state_dict(network.state_dict())
     return MaskedTokenModule(
         model=without_dropout, tokenizer=tokenizer(), mask_schedule=Cosine(), seed=5, encode_masked=True,

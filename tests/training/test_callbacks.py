@@ -10,12 +10,12 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from PIL import Image
 
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.output_scores import distance_name
-from maskgit_lab.models.filling import DecodeSettings
 from maskgit_lab.training.callbacks.overfitting import FixedTrainLoss
 from maskgit_lab.training.callbacks.samples import SampleStrips
 from maskgit_lab.training.callbacks.scores import InpaintingScores

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.core.masking import token_mask
-from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.fast.model import FastModel
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.module import MaskedTokenModule
@@ -26,16 +26,16 @@ from tests.support.builders import boxes, model, pictures, splits, tokenizer
 pytestmark = pytest.mark.processor
 
 
-class Spy(MaskedTokenModel):
+class Spy(FastModel):
     """Keep what the network was shown."""
 
     def __init__(self, inner: MaskedTokenModel) -> None:
         super().__init__(transformer=inner.transformer, context=inner.context)
         self.tokens: list[Tensor] = []
 
-    def forward(self, tokens: Tensor, context: Tensor | None = None, positions: Positions | None = None) -> Tensor:
+    def hidden_logits(self, tokens: Tensor, hidden: Tensor, context: Tensor | None = None) -> Tensor:
         self.tokens.append(tokens)
-        return super().forward(tokens, context, positions)
+        return super().hidden_logits(tokens, hidden, context)
 
 
 def module(**changes: Any) -> MaskedTokenModule:

@@ -16,13 +16,14 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from maskgit_lab.assembly.config import build, plain
+from maskgit_lab.assembly.speed import FAST, at_speed, check_speed
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.machine.ranks import process_rank, wait_for
-from maskgit_lab.models.filling import DecodeSettings
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
@@ -74,7 +75,7 @@ def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], *, sweep:
         tokenizer = FrozenTokenizer.load(wait_for(folder.tokenizer))
     datamodule = build_datamodule(cfg, splits, tokenizer, cache)
     torch.manual_seed(cfg.seed)  # the same start whether stage 1 was trained just now or found
-    model = build_model(cfg, tokenizer)
+    model = at_speed(cfg.get("speed", FAST), build_model(cfg, tokenizer), tokenizer, settings)
     options = compile_options(cfg.training.get("compile", False))
     if options is not None:
         model.transformer.compile_blocks(**options)
@@ -104,7 +105,7 @@ def check_configuration(cfg: DictConfig) -> None:
     if cfg.callbacks.best is None:
         raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
     check_accelerator(cfg.trainer.accelerator)
-    decode_settings(cfg)
+    check_speed(cfg.get("speed", FAST), decode_settings(cfg))
     build(cfg.optimizer)
     build(cfg.training.mask_schedule)
     compile_options(cfg.training.get("compile", False))

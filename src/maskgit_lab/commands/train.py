@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from maskgit_lab.assembly.compose import Run, build_model, compose
 from maskgit_lab.assembly.keys import training_key
 from maskgit_lab.assembly.load import load_config, load_weights
+from maskgit_lab.assembly.speed import FAST, at_speed
 from maskgit_lab.commands.shell import SweepRefusedError, run_dir
 from maskgit_lab.commands.sweep import sweep_folder
 from maskgit_lab.data.only_one import only_one
@@ -218,8 +219,9 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
     """Fill the test pictures with the best weights, write the table and the pictures, and show where they are."""
     start = time.perf_counter()
     # built anew: a strategy may have cut the trained one up
-    model = build_model(run.cfg, run.tokenizer).to(run.tokenizer.device)
-    load_weights(model, run.folder.checkpoint("best"), run.tokenizer)
+    network = build_model(run.cfg, run.tokenizer).to(run.tokenizer.device)
+    load_weights(network, run.folder.checkpoint("best"), run.tokenizer)
+    model = at_speed(run.cfg.get("speed", FAST), network, run.tokenizer, run.settings)
     autocast = autocast_dtype(str(run.trainer.precision))
     filler = Filler(model, run.tokenizer, run.settings, run.cfg.seed, autocast)
     scores = score_test_set(

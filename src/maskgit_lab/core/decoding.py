@@ -1,19 +1,16 @@
 """Iterative decoding along a mask schedule: reveal the most confident tokens first (MaskGIT, Chang et al. 2022, section 3.3).
 
-One loop serves every batch: the counts are per image, the whole batch advances together, and nothing inside the loop waits for
-the device: how many tokens each step predicts follows from the holes and the schedule and is known before it. All noise is drawn
-before the loop too, so that an image decoded alone and the same image in a batch agree.
+`reveal` is the loop: predict, score, rank, hide. What predicts is a function of the grid; how it computes is not the loop's
+concern. All noise is drawn before the loop, so that an image gives the same tokens in any batch.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from maskgit_lab.core.masking import keep_hidden_count, smallest_k_mask
-from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.schedules import MaskSchedule
 
 # Known tokens must rank above every candidate when the least confident ones are picked to stay hidden.
@@ -21,31 +18,55 @@ CONFIDENCE_OF_KNOWN_TOKENS = torch.inf
 # Uniform draws are kept off 0 and 1, where the Gumbel transform is infinite; the upper end is float32's last number below 1.
 UNIFORM_RANGE = (1e-9, 1 - 2**-24)
 
-Predict = Callable[[Tensor], Tensor]
+Network = Callable[[Tensor], Tensor]  # tokens (B, N) -> logits (B, N, V + 1)
+# tokens (B, N) and what is hidden (B, N) bool -> token (B, N) int64 and its log probability (B, N) float32; known positions: any
+Predictor = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+# logits (..., V + 1) and the mask token's id -> token (...) int64 and its log probability (...) float32
+Choice = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
-class Predictor(Protocol):
-    """A network that predicts hidden tokens only, step after step."""
+@dataclass(frozen=True)
+class DecodeSettings:
+    """How holes are filled.
 
-    def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
-        """Return logits (M, V + 1) at the hidden positions of tokens (B, N)."""
+    Raises:
+        ValueError: a value out of range; the message names its configuration key.
+    """
 
-    def keep(self, images: Tensor) -> None:
-        """Go on with these images (B',) of the batch alone: the others are full."""
+    schedule: MaskSchedule
+    num_steps: int = 7
+    sweet_spot: int | None = None  # stop after this many steps; None = all
+    choice_temperature: float = 4.5
+    mask_dilation: int = 0  # cells by which the hidden region grows beyond the touched cells
+    refresh_every: int | None = None  # full passes every so many steps, cells of the hole in between; None or 1 = exact
+    refresh_ring: int = 0  # known cells around the hole that are computed with it in between
 
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise ValueError(f"decode.num_steps must be at least 1, got {self.num_steps}")
+        if self.choice_temperature < 0:
+            raise ValueError(f"decode.choice_temperature must be at least 0, got {self.choice_temperature}")
+        if self.sweet_spot is not None and not 1 <= self.sweet_spot <= self.num_steps:
+            raise ValueError(
+                f"decode.sweet_spot must be from 1 to decode.num_steps ({self.num_steps}), got {self.sweet_spot}"
+            )
+        if self.mask_dilation < 0:
+            raise ValueError(f"decode.mask_dilation must be at least 0 cells, got {self.mask_dilation}")
+        if self.refresh_every is not None and self.refresh_every < 1:
+            raise ValueError(f"decode.refresh_every must be at least 1 step or null, got {self.refresh_every}")
+        if self.refresh_ring < 0:
+            raise ValueError(f"decode.refresh_ring must be at least 0 cells, got {self.refresh_ring}")
 
-class WholeGrid:
-    """A function of the whole grid as a predictor: tokens (B, N) -> logits (B, N, V + 1)."""
+    @property
+    def stop(self) -> int:
+        """After how many steps decoding stops."""
+        return self.num_steps if self.sweet_spot is None else self.sweet_spot
 
-    def __init__(self, predict: Predict) -> None:
-        self.predict = predict
-
-    def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
-        """Predict everything and take the hidden positions."""
-        return hidden.take(self.predict(tokens))
-
-    def keep(self, images: Tensor) -> None:
-        """Nothing is remembered of any image."""
+    @property
+    def exact(self) -> bool:
+        """Whether every step computes the whole network."""
+        return self.refresh_every in (None, 1)
 
 
 @dataclass(frozen=True)
@@ -57,8 +78,26 @@ class DecodeTrace:
     step_masks: Tensor  # (S, B, N) bool: tokens still hidden after that step
 
 
+def most_likely(logits: Tensor, mask_token_id: int) -> tuple[Tensor, Tensor]:
+    """Return the most likely token and its log probability, both (...), of logits (..., V + 1); the mask token is ruled out."""
+    # float32: in half precision equal-looking confidences tie and the order goes by position
+    scores = logits.to(torch.float32, copy=True)
+    scores[..., mask_token_id] = -torch.inf
+    best, prediction = scores.max(-1)
+    return prediction, best - scores.logsumexp(-1)
+
+
+def predictor_of(network: Network, mask_token_id: int, choose: Choice = most_likely) -> Predictor:
+    """Return a predictor that chooses from a network's logits of the whole grid."""
+
+    def predict(tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return choose(network(tokens), mask_token_id)
+
+    return predict
+
+
 def decode(
-    predict: Predict,
+    predict: Network,
     tokens: Tensor,
     mask: Tensor,
     *,
@@ -67,39 +106,13 @@ def decode(
     mask_token_id: int,
     sweet_spot: int | None = None,
     choice_temperature: float = 4.5,
-    generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    generator: Generators = None,
+    choose: Choice = most_likely,
 ) -> DecodeTrace:
-    """Fill the hidden tokens with a function of the whole grid, tokens (B, N) -> logits (B, N, V + 1); see `decode_hidden`.
-
-    Where images of the batch are full it sees the others alone.
-    """
-    return decode_hidden(
-        WholeGrid(predict), tokens, mask, schedule=schedule, num_steps=num_steps, mask_token_id=mask_token_id,
-        sweet_spot=sweet_spot, choice_temperature=choice_temperature, generator=generator,
-    )  # fmt: skip
-
-
-@torch.no_grad()
-def decode_hidden(
-    predict: Predictor,
-    tokens: Tensor,
-    mask: Tensor,
-    *,
-    schedule: MaskSchedule,
-    num_steps: int,
-    mask_token_id: int,
-    sweet_spot: int | None = None,
-    choice_temperature: float = 4.5,
-    generator: torch.Generator | Sequence[torch.Generator] | None = None,
-) -> DecodeTrace:
-    """Fill the hidden tokens in `num_steps` steps (lab protocol).
-
-    Step t of T, with progress r = (t + 1) / T: every hidden position takes its most likely token, the mask token excluded; its
-    confidence is log p + choice_temperature (1 - r) Gumbel noise; the floor(gamma(r) n0) least confident stay hidden. What is
-    still hidden when decoding stops takes the prediction of that step. Images without hidden tokens leave the batch.
+    """Fill the hidden tokens in `num_steps` steps with a network of the whole grid (lab protocol); see `reveal`.
 
     Args:
-        predict: called once per step with the images that still have hidden tokens.
+        predict: tokens (B, N) -> logits (B, N, V + 1), called once per step.
         tokens: (B, N) int64; values under `mask` are ignored.
         mask: (B, N) bool, True = hidden.
         schedule: share hidden at progress r.
@@ -108,117 +121,90 @@ def decode_hidden(
         sweet_spot: stop after this many steps, 1..T; None = T.
         choice_temperature: scale of the order noise, at least 0.
         generator: one for the batch, or one per image so that a result does not depend on its batch; None needs temperature 0.
+        choose: takes a token from logits.
 
     Raises:
         ValueError: when an argument is out of range or shapes disagree.
     """
+    settings = DecodeSettings(schedule, num_steps, sweet_spot, choice_temperature)
+    predictor = predictor_of(predict, mask_token_id, choose)
+    return reveal(predictor, tokens, mask, settings=settings, mask_token_id=mask_token_id, generator=generator)
+
+
+@torch.no_grad()
+def reveal(
+    predict: Predictor,
+    tokens: Tensor,
+    mask: Tensor,
+    *,
+    settings: DecodeSettings,
+    mask_token_id: int,
+    generator: Generators = None,
+) -> DecodeTrace:
+    """Fill the hidden tokens step by step.
+
+    Step t of T, with progress r = (t + 1) / T: every hidden position takes its predicted token; its confidence is
+    log p + choice_temperature (1 - r) Gumbel noise; the floor(gamma(r) n0) least confident stay hidden. What is still hidden
+    when decoding stops takes the prediction of that step.
+
+    Args:
+        predict: called once per step.
+        tokens: (B, N) int64; values under `mask` are ignored.
+        mask: (B, N) bool, True = hidden.
+        settings: schedule, steps and temperature; masks are taken as they are, without dilation.
+        mask_token_id: id that marks a hidden token.
+        generator: of the order noise; see `decode`.
+
+    Raises:
+        ValueError: when shapes disagree, or generators and images.
+    """
+    _require_grid(tokens, mask)
+    noise = _order_noise(generator, settings, tokens)  # (S, B, N)
+    counts = hidden_counts(mask, settings).to(mask.device)  # (S + 1, B)
+    current, hidden = tokens.masked_fill(mask, mask_token_id), mask
+    steps: list[tuple[Tensor, Tensor]] = []
+    for step in range(settings.stop):
+        temperature = settings.choice_temperature * (1 - (step + 1) / settings.num_steps)
+        choice, log_p = predict(current, hidden)
+        filled = torch.where(hidden, choice, current)
+        confidence = (log_p + temperature * noise[step]).masked_fill(~hidden, CONFIDENCE_OF_KNOWN_TOKENS)
+        hidden = smallest_k_mask(confidence, counts[step + 1]) & hidden
+        current = filled.masked_fill(hidden, mask_token_id)
+        steps.append((filled, hidden))
+    step_tokens, step_masks = (torch.stack(parts) for parts in zip(*steps, strict=True))
+    return DecodeTrace(tokens=filled, step_tokens=step_tokens, step_masks=step_masks)
+
+
+def hidden_counts(mask: Tensor, settings: DecodeSettings) -> Tensor:
+    """Return how many tokens of each image are hidden before the first step and after each, (S + 1, B) int64 on the host."""
+    at_start = mask.sum(1).cpu()
+    progress = [(step + 1) / settings.num_steps for step in range(settings.stop)]
+    after = [keep_hidden_count(at_start, settings.schedule(r)) for r in progress]
+    # a law that rises would hide what is already known: what has been revealed stays revealed
+    return torch.stack([at_start, *after]).cummin(0).values
+
+
+def _require_grid(tokens: Tensor, mask: Tensor) -> None:
     if tokens.ndim != 2 or tokens.shape != mask.shape or mask.dtype != torch.bool:
         raise ValueError(
             f"tokens and mask must be (B, N) int64 and (B, N) bool, got {tuple(tokens.shape)} {tokens.dtype} "
             f"and {tuple(mask.shape)} {mask.dtype}"
         )
-    stop = checked_stop(num_steps=num_steps, sweet_spot=sweet_spot, choice_temperature=choice_temperature)
-    noise = _order_noise(generator, stop, tokens.shape, choice_temperature, tokens.device)
-    plan = _hidden_counts(mask, schedule, num_steps, stop)  # (S + 1, B), the only wait for the device
-    counts = plan.to(tokens.device, non_blocking=True)
-    active = torch.arange(len(tokens))
-    current, hidden = tokens.masked_fill(mask, mask_token_id), mask
-    step_tokens, step_masks = [], []
-    for step in range(stop):
-        left = plan[step, active].nonzero().flatten()
-        if len(left) < len(active):
-            predict.keep(left.to(tokens.device, non_blocking=True))
-            active = active[left]
-        filled = current
-        if len(active):
-            images = active.to(tokens.device, non_blocking=True)
-            where = Positions.of(hidden.index_select(0, images), plan[step, active].tolist())
-            logits = predict(current.index_select(0, images), where)
-            best, confidence = _most_likely(logits, mask_token_id)  # (M,), (M,)
-            if noise is not None:
-                order = where.take(noise[step].index_select(0, images))
-                confidence = confidence + choice_temperature * (1 - (step + 1) / num_steps) * order
-            filled, hidden = _reveal(current, hidden, images, where, best, confidence, counts[step + 1])
-        current = filled.masked_fill(hidden, mask_token_id)
-        step_tokens.append(filled)
-        step_masks.append(hidden)
-    return DecodeTrace(tokens=step_tokens[-1], step_tokens=torch.stack(step_tokens), step_masks=torch.stack(step_masks))
 
 
-def _reveal(
-    current: Tensor, hidden: Tensor, images: Tensor, where: Positions, best: Tensor, confidence: Tensor, keep: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Write the predictions of some images into the batch and hide their least confident ones again.
-
-    Args:
-        current, hidden: (B, N).
-        images: (B',) int64, those that were predicted.
-        where, best, confidence: positions, tokens and confidences (M,) among them.
-        keep: (B,) int64, how many tokens stay hidden.
-
-    Returns:
-        Tokens with every prediction in place, and what is hidden now, both (B, N).
-    """
-    tokens = current.index_select(0, images)
-    ranking = torch.full(tokens.shape, CONFIDENCE_OF_KNOWN_TOKENS, device=tokens.device)
-    ranking = ranking.flatten().index_copy(0, where.rows, confidence).view_as(ranking)
-    stay = smallest_k_mask(ranking, keep.index_select(0, images)) & hidden.index_select(0, images)
-    predicted = tokens.flatten().index_copy(0, where.rows, best).view_as(tokens)
-    return current.index_copy(0, images, predicted), hidden.index_copy(0, images, stay)
-
-
-def _hidden_counts(mask: Tensor, schedule: MaskSchedule, num_steps: int, stop: int) -> Tensor:
-    """Return how many tokens of each image are hidden before the first step and after each, (S + 1, B) int64 on the host."""
-    at_start = mask.sum(1).cpu()
-    after = [keep_hidden_count(at_start, schedule((step + 1) / num_steps)) for step in range(stop)]
-    # a law that rises would hide what is already known: what has been revealed stays revealed
-    return torch.stack([at_start, *after]).cummin(0).values
-
-
-def checked_stop(*, num_steps: int, sweet_spot: int | None, choice_temperature: float) -> int:
-    """Return after how many steps decoding stops.
-
-    Raises:
-        ValueError: a value out of range; the message names its configuration key.
-    """
-    if num_steps < 1:
-        raise ValueError(f"decode.num_steps must be at least 1, got {num_steps}")
-    if choice_temperature < 0:
-        raise ValueError(f"decode.choice_temperature must be at least 0, got {choice_temperature}")
-    stop = num_steps if sweet_spot is None else sweet_spot
-    if not 1 <= stop <= num_steps:
-        raise ValueError(f"decode.sweet_spot must be from 1 to decode.num_steps ({num_steps}), got {sweet_spot}")
-    return stop
-
-
-def _most_likely(logits: Tensor, mask_token_id: int) -> tuple[Tensor, Tensor]:
-    """Return the most likely token and its log probability, both (M,), with the mask token ruled out."""
-    # float32: in half precision equal-looking confidences tie and the order goes by position
-    scores = logits.to(torch.float32, copy=True)
-    scores[..., mask_token_id] = -torch.inf
-    best, prediction = scores.max(-1)
-    return prediction, best - scores.logsumexp(-1)
-
-
-def _order_noise(
-    generator: torch.Generator | Sequence[torch.Generator] | None,
-    num_steps: int,
-    shape: torch.Size,
-    temperature: float,
-    device: torch.device,
-) -> Tensor | None:
-    """Draw standard Gumbel noise (S, B, N) for all steps at once, image by image when each has its generator."""
-    if temperature == 0:
-        return None
-    batch, num_tokens = shape
+def _order_noise(generator: Generators, settings: DecodeSettings, tokens: Tensor) -> Tensor:
+    """Draw standard Gumbel noise (S, B, N) for all steps, image by image when each has its generator; zeros at temperature 0."""
+    (batch, num_tokens), device, steps = tokens.shape, tokens.device, settings.stop
+    if settings.choice_temperature == 0:
+        return torch.zeros(1, device=device).expand(steps, batch, num_tokens)
     if generator is None:
         raise ValueError("decode needs a generator while choice_temperature is above 0")
     if isinstance(generator, torch.Generator):
-        uniform = torch.rand(num_steps, batch, num_tokens, generator=generator, device=generator.device)
+        uniform = torch.rand(steps, batch, num_tokens, generator=generator, device=generator.device)
     else:
         if len(generator) != batch:
             raise ValueError(f"decode got {len(generator)} generators for {batch} images; give one per image")
-        draws = [torch.rand(num_steps, num_tokens, generator=g, device=g.device).to(device) for g in generator]
-        uniform = torch.stack(draws, dim=1) if draws else torch.empty(num_steps, 0, num_tokens)
+        draws = [torch.rand(steps, num_tokens, generator=g, device=g.device).to(device) for g in generator]
+        uniform = torch.stack(draws, dim=1) if draws else torch.empty(steps, 0, num_tokens)
     uniform = uniform.to(device).clamp(*UNIFORM_RANGE)
     return -torch.log(-torch.log(uniform))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.evaluation.batches import in_batches
-from maskgit_lab.models.filling import DecodeSettings, Fill, fill_holes
+from maskgit_lab.models.filling import Fill, fill_holes
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 

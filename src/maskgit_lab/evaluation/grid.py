@@ -1,7 +1,7 @@
 """The table of schedules and sweet spots from one checkpoint: every cell over several decoding seeds.
 
 The sweet spots of one schedule lie on one decoding trajectory, so each schedule and seed is decoded once and read at every sweet
-spot. Pictures are encoded once for the whole table, and the first step, where everything is hidden, is shared by all of it.
+spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,23 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
-from maskgit_lab.models.filling import (
-    DecodeSettings,
-    Masked,
-    composite,
-    decode_masked,
-    first_step,
-    read_masked,
-    to_uint8,
-)
-from maskgit_lab.models.hidden_prediction import FirstStep
-from maskgit_lab.models.projection import weights_fixed
+from maskgit_lab.models.filling import Masked, composite, decode_masked, predict_at_once, read_masked, to_uint8
 
 OUTPUTS = ("decoded", "composited")
 
@@ -95,7 +86,6 @@ class GridScores:
     )  # composited at the first seed, the first few
 
 
-@weights_fixed()
 def evaluate_grid(
     filler: Filler,
     test: InpaintSet,
@@ -132,23 +122,23 @@ def evaluate_grid(
     shown: dict[tuple[str, int], list[np.ndarray]] = {
         (s, spot): [] for s in grid.schedules for spot in grid.sweet_spots
     }
-    for start in range(0, len(test), batch_size):
-        part = slice(start, min(start + batch_size, len(test)))
-        masked = _read(filler, test, part, grid.mask_dilation)
-        true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
-        opening = first_step(filler.model, masked, autocast=filler.autocast)
-        whole.add(opening.logits, true_tokens[masked.mask])
-        for name, seed, stops in _trajectories(filler, masked, grid, part, opening):
-            for spot, tokens in stops.items():
-                decoded = to_uint8(filler.tokenizer.decode(tokens))
-                filled = composite(decoded, masked.images, masked.holes)
-                for output, pictures in zip(OUTPUTS, (decoded, filled), strict=True):
-                    scores[name, spot, output, seed].add(pictures, part)
-                    scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
-                if seed == grid.seeds[0] and start < num_shown:
-                    shown[name, spot].append(filled.cpu().numpy()[: num_shown - start])
-            if progress is not None:
-                next(progress)
+    with filler.model.weights_fixed():
+        for start in range(0, len(test), batch_size):
+            part = slice(start, min(start + batch_size, len(test)))
+            masked = _read(filler, test, part, grid.mask_dilation)
+            true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
+            whole.add(predict_at_once(filler.model, masked, autocast=filler.autocast), true_tokens[masked.mask])
+            for name, seed, stops in _trajectories(filler, masked, grid, part):
+                for spot, tokens in stops.items():
+                    decoded = to_uint8(filler.tokenizer.decode(tokens))
+                    filled = composite(decoded, masked.images, masked.holes)
+                    for output, pictures in zip(OUTPUTS, (decoded, filled), strict=True):
+                        scores[name, spot, output, seed].add(pictures, part)
+                        scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
+                    if seed == grid.seeds[0] and start < num_shown:
+                        shown[name, spot].append(filled.cpu().numpy()[: num_shown - start])
+                if progress is not None:
+                    next(progress)
     cells = [
         Cell(name, spot, output, _by_score([scores[name, spot, output, seed].compute() for seed in grid.seeds]))
         for name in grid.schedules
@@ -168,7 +158,7 @@ def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> 
 
 
 def _trajectories(
-    filler: Filler, masked: Masked, grid: Grid, part: slice, first: FirstStep
+    filler: Filler, masked: Masked, grid: Grid, part: slice
 ) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
     """Yield schedule, seed, and the tokens at every sweet spot of that one decode."""
     last = max(grid.sweet_spots)
@@ -176,7 +166,7 @@ def _trajectories(
         for seed in grid.seeds:
             trace = decode_masked(
                 filler.model, masked, settings=grid.settings(schedule, last), autocast=filler.autocast,
-                generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)), first=first,
+                generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)),
             )  # fmt: skip
             yield name, seed, {spot: trace.step_tokens[spot - 1] for spot in grid.sweet_spots}
 

@@ -1,9 +1,12 @@
 """The trained part of an inpainting model: the transformer and, when it has one, the encoder of the known pixels."""
 
+import functools
+from contextlib import AbstractContextManager, nullcontext
+
 from torch import Tensor, nn
 
-from maskgit_lab.core.positions import Positions
 from maskgit_lab.models.context import PixelContext
+from maskgit_lab.models.prediction import GridPredictors, Predictors
 from maskgit_lab.models.transformer import BidirectionalTransformer
 
 
@@ -12,7 +15,7 @@ class MaskedTokenModel(nn.Module):
 
     Args:
         transformer: predicts the tokens.
-        context: None = tokens alone (the lab's model).
+        context: None = tokens only (the lab's model).
     """
 
     def __init__(self, *, transformer: BidirectionalTransformer, context: PixelContext | None = None) -> None:
@@ -21,11 +24,30 @@ class MaskedTokenModel(nn.Module):
         self.context = context
 
     def read_context(self, images: Tensor, holes: Tensor) -> Tensor | None:
-        """Return the context (B, N, dim) of pictures uint8 (B, H, W, 3) with holes (B, H, W) bool, or None without one."""
+        """Return the context (B, N, dim) of images uint8 (B, H, W, 3) with holes (B, H, W) bool, or None without one."""
         if self.context is None:
             return None
         return self.context(images.permute(0, 3, 1, 2).float() / 255, holes)
 
-    def forward(self, tokens: Tensor, context: Tensor | None = None, positions: Positions | None = None) -> Tensor:
-        """Return logits (B, N, V + 1) for tokens (B, N), or (M, V + 1) where only some positions are wanted."""
-        return self.transformer(tokens, context, positions)
+    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return logits (B, N, V + 1) for tokens (B, N)."""
+        return self.transformer(tokens, context)
+
+    def hidden_logits(self, tokens: Tensor, hidden: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return logits (M, V + 1) for tokens (B, N) at the M positions that are hidden (B, N) bool, image by image."""
+        return self(tokens, context)[hidden]
+
+    def predictors(self, tokens: Tensor, mask: Tensor, context: Tensor | None) -> Predictors:
+        """Return what predicts the hidden tokens of some images.
+
+        Args:
+            tokens: (B, N) int64; values under `mask` are ignored.
+            mask: (B, N) bool, True = hidden.
+            context: of `read_context`.
+        """
+        network = functools.partial(self, context=context)
+        return GridPredictors(network, tokens, mask, self.transformer.mask_token_id)
+
+    def weights_fixed(self) -> AbstractContextManager[None]:
+        """Promise that no weights change inside; a faster model prepares them once. Promises may nest."""
+        return nullcontext()

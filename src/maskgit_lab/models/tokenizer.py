@@ -13,7 +13,6 @@ from torch import Tensor
 
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.vqgan import VQGAN
-from maskgit_lab.models.winograd import use_winograd
 
 FILE_FORMAT = "maskgit_lab.tokenizer/1"
 ARCHITECTURES: dict[str, type[VQGAN] | type[PatchVQGAN]] = {"VQGAN": VQGAN, "PatchVQGAN": PatchVQGAN}
@@ -23,14 +22,13 @@ class FrozenTokenizer:
     """Encode and decode with fixed weights, in float32, without gradients.
 
     Args:
-        model: the VQGAN; in place it is put in evaluation mode, its parameters are frozen, its convolutions made fast.
+        model: the VQGAN; in place it is put in evaluation mode and its parameters are frozen.
         mean: per channel, of pixel values in [0, 1].
         std: per channel.
     """
 
     def __init__(self, model: VQGAN | PatchVQGAN, *, mean: Sequence[float], std: Sequence[float]) -> None:
         self.model = model.eval().requires_grad_(False)
-        use_winograd(self.model)
         self.mean = tuple(float(m) for m in mean)
         self.std = tuple(float(s) for s in std)
         self.num_image_tokens: int = model.num_image_tokens

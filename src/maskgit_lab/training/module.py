@@ -14,7 +14,6 @@ from torch import Tensor
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.core.losses import MaskedLoss, masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask, token_mask
-from maskgit_lab.core.positions import Positions
 from maskgit_lab.core.randomness import counter_seed, generator
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.loader import ResumableLoader
@@ -144,8 +143,8 @@ class MaskedTokenModule(L.LightningModule):
             candidates, schedule=self.mask_schedule, generator=generator(self.seed, f"{stream}/mask", *counters)
         )
         mask = share.own(all_masks, size) & share.counts(size, tokens.device)[:, None]
-        hidden = Positions.of(mask, mask.sum(1).tolist())
-        logits = self.model(visible.masked_fill(mask, self.model.transformer.mask_token_id), context, hidden)
+        shown = visible.masked_fill(mask, self.model.transformer.mask_token_id)
+        logits = self.model.hidden_logits(shown, mask, context)
         return masked_cross_entropy(
             logits, tokens, mask, label_smoothing=self.label_smoothing,
             denominator=all_masks.sum().clamp(min=1) / share.num_ranks,

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.image_set import InpaintSet, unit_range
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.frechet import FrechetDistance
 from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
 from maskgit_lab.evaluation.output_scores import distance_name
-from maskgit_lab.models.filling import DecodeSettings
 from maskgit_lab.training.devices import holds_all_weights
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import autocast_dtype

@@ -1,19 +1,30 @@
-"""The network as the decoding loop calls it: predict hidden tokens step after step, exactly or with partial refresh.
+"""Logits of hidden tokens step after step, with what is remembered in between: exact, or with partial refresh.
 
 Partial refresh (after ReCAP, arXiv 2505.19089): two thirds of a usual grid are known tokens, whose keys and values hardly change
-from step to step. Between two full passes only what changes is computed: cells hidden before the last reveal and, where asked for,
-a ring of known cells around the hole.
+from step to step. Between two full passes only what changes is computed: cells hidden before the last reveal and, with
+`decode.refresh_ring`, a ring of known cells around the hole.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskgit_lab.core.positions import Positions
-from maskgit_lab.models.masked_token_model import MaskedTokenModel
-from maskgit_lab.models.remembered import Embedded, KeysValues
+from maskgit_lab.fast.positions import Positions
+from maskgit_lab.fast.remembered import Embedded, KeysValues
+from maskgit_lab.fast.transformer import FastTransformer
+
+
+class HiddenLogits(Protocol):
+    """Logits of hidden tokens, called once per step."""
+
+    def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
+        """Return logits (M, V + 1) at the hidden positions of tokens (B, N)."""
+
+    def keep(self, images: Tensor) -> None:
+        """Go on with only these images (B',) of the batch: the others are full."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +52,18 @@ class _Before:
         return _Before(self.tokens.index_select(0, images), [self.counts[i] for i in images.tolist()])
 
 
-class HiddenPrediction:
-    """Logits of hidden tokens, exact: the last block and the head run on hidden positions alone, the embedding and the first
+class ExactLogits:
+    """Logits of hidden tokens, exact: the last block and the head run on hidden positions only, the embedding and the first
     block's projection where a token changed.
 
     Args:
-        model: in evaluation mode.
+        transformer: in evaluation mode.
         context: (B, N, dim) or None.
         first: of the same tokens, if it is known already.
     """
 
-    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, first: FirstStep | None = None) -> None:
-        self.transformer = model.transformer
+    def __init__(self, transformer: FastTransformer, context: Tensor | None, *, first: FirstStep | None = None) -> None:
+        self.transformer = transformer
         self.context = context
         self.first_logits = None if first is None else first.logits
         self.embedded = None if first is None else first.embedded.copied()
@@ -78,19 +89,21 @@ class HiddenPrediction:
         self.before = None if self.before is None else self.before.of(images)
 
 
-class RefreshedPrediction:
+class RefreshedLogits:
     """Logits of hidden tokens with partial refresh.
 
     Args:
-        model: in evaluation mode.
+        transformer: in evaluation mode.
         context: (B, N, dim) or None.
         mask: (B, N) bool, the holes.
         every: steps from one full pass to the next.
         ring: width in cells of what is refreshed around the hole.
     """
 
-    def __init__(self, model: MaskedTokenModel, context: Tensor | None, *, mask: Tensor, every: int, ring: int) -> None:
-        self.model = model
+    def __init__(
+        self, transformer: FastTransformer, context: Tensor | None, *, mask: Tensor, every: int, ring: int
+    ) -> None:
+        self.transformer = transformer
         self.context = context
         self.every = every
         self.ring = ring_around(mask, ring)
@@ -101,14 +114,13 @@ class RefreshedPrediction:
 
     def __call__(self, tokens: Tensor, hidden: Positions) -> Tensor:
         """Return logits (M, V + 1)."""
-        transformer = self.model.transformer
         if self.step % self.every == 0:
-            logits, self.memory = transformer.remembering(tokens, self.context, hidden)
+            logits, self.memory = self.transformer.remembering(tokens, self.context, hidden)
         else:
             assert self.before is not None
             both = [inside + around for inside, around in zip(self.before.counts, self.ring_counts, strict=True)]
-            changed = Positions.of((self.before.tokens == transformer.mask_token_id) | self.ring, both)
-            logits = transformer.refresh(tokens, self.context, self.memory, changed, hidden)
+            changed = Positions.of((self.before.tokens == self.transformer.plain.mask_token_id) | self.ring, both)
+            logits = self.transformer.refresh(tokens, self.context, self.memory, changed, hidden)
         self.step += 1
         self.before = _Before(tokens, hidden.counts)
         return logits

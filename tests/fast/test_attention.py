@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskgit_lab.models import attention
-from maskgit_lab.models.attention import attend
+from maskgit_lab.fast import attention
+from maskgit_lab.fast.attention import attend
 
 pytestmark = pytest.mark.processor
 

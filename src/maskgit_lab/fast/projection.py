@@ -2,8 +2,8 @@
 
 torch's product in bfloat16 on a CPU first copies the bias into the result and leaves GELU to a pass of its own; together that is
 a tenth of a small network's time. oneDNN does both before it rounds the result, and is faster still with weights in its own order.
-torch has that operation for its compiler, without gradients and without autocast's memory of cast weights, so it is used inside
-`weights_fixed` alone.
+The operator is the one that torch.compile emits. It has no backward pass and bypasses autocast's cache of cast weights, so it is
+used only inside `weights_fixed`.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,41 +40,41 @@ def weights_fixed() -> Iterator[None]:
         torch.clear_autocast_cache()
 
 
-class Projection(nn.Linear):
-    """A linear layer, followed by GELU where asked for; parameters are those of `nn.Linear`.
+def project(layer: nn.Module, x: Tensor, *, gelu: bool = False, outputs: slice | None = None) -> Tensor:
+    """Return what a linear layer makes of x.
 
     Args:
-        in_features, out_features: widths.
+        layer: an `nn.Linear` with bias.
+        x: (..., in_features).
         gelu: apply GELU to the result.
+        outputs: only these of the layer's outputs.
+
+    Returns:
+        (..., out_features), or as many as `outputs` chooses.
     """
+    assert isinstance(layer, nn.Linear)
+    packed = _PACKED.get() if _fuses(x) else None
+    if packed is not None:
+        return _fused(layer, x.to(torch.bfloat16), gelu, outputs, packed)
+    weight: Tensor = layer.weight
+    bias: Tensor = layer.bias
+    if outputs is not None:
+        weight, bias = weight[outputs], bias[outputs]
+    projected = F.linear(x, weight, bias)
+    return F.gelu(projected) if gelu else projected
 
-    def __init__(self, in_features: int, out_features: int, *, gelu: bool = False) -> None:
-        super().__init__(in_features, out_features)
-        self.gelu = gelu
 
-    def forward(self, x: Tensor, outputs: slice | None = None) -> Tensor:
-        """Map (..., in_features) to (..., out_features), or to some of the outputs."""
-        packed = _PACKED.get() if _fuses(x) else None
-        if packed is not None:
-            return self._fused(x.to(torch.bfloat16), outputs, packed)
-        weight: Tensor = self.weight
-        bias: Tensor = self.bias
-        if outputs is not None:
-            weight, bias = weight[outputs], bias[outputs]
-        projected = F.linear(x, weight, bias)
-        return F.gelu(projected) if self.gelu else projected
-
-    def _fused(self, x: Tensor, outputs: slice | None, packed: Packed) -> Tensor:
-        assert _linear_pointwise is not None
-        key = (self, outputs and (outputs.start, outputs.stop))
-        if key not in packed:
-            chosen = slice(None) if outputs is None else outputs
-            weight = self.weight.detach()[chosen].to(torch.bfloat16)
-            packed[key] = (
-                torch.ops.mkldnn._reorder_linear_weight(weight, USUAL_ROWS), self.bias.detach()[chosen].to(torch.bfloat16)
-            )  # fmt: skip
-        kind, form = ("gelu", "none") if self.gelu else ("none", "")
-        return _linear_pointwise(x, *packed[key], kind, [], form)
+def _fused(layer: nn.Linear, x: Tensor, gelu: bool, outputs: slice | None, packed: Packed) -> Tensor:
+    assert _linear_pointwise is not None
+    key = (layer, outputs and (outputs.start, outputs.stop))
+    if key not in packed:
+        chosen = slice(None) if outputs is None else outputs
+        weight = layer.weight.detach()[chosen].to(torch.bfloat16)
+        packed[key] = (
+            torch.ops.mkldnn._reorder_linear_weight(weight, USUAL_ROWS), layer.bias.detach()[chosen].to(torch.bfloat16)
+        )  # fmt: skip
+    kind, form = ("gelu", "none") if gelu else ("none", "")
+    return _linear_pointwise(x, *packed[key], kind, [], form)
 
 
 def _fuses(x: Tensor) -> bool:
@@ -86,8 +86,14 @@ def _fuses(x: Tensor) -> bool:
 
 def _operation() -> Callable[..., Tensor] | None:
     """Return oneDNN's product with bias and activation, where this build of torch and this processor have it."""
-    known = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    names = ("_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported")
+    known = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)
     return torch.ops.mkldnn._linear_pointwise if known and torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
 
 
 _linear_pointwise = _operation()
+
+
+def fuses_here() -> bool:
+    """Return whether this torch and this processor have the fused product."""
+    return _linear_pointwise is not None

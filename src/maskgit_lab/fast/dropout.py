@@ -19,31 +19,15 @@ _BLOCK = 2**19  # elements that are decided at a time: 1 MiB, which stays in a c
 _AS_INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
-class Dropout(nn.Module):
-    """Dropout by the fastest road that a device has.
-
-    Args:
-        p: share of elements that are dropped in training.
-
-    Raises:
-        ValueError: when p is not in [0, 1).
-    """
-
-    def __init__(self, *, p: float) -> None:
-        super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"model.dropout must be in [0, 1), got {p}")
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop elements in training; keep x otherwise."""
-        return drop(x, self.p) if self.training and self.p else x
+def dropout(module: nn.Dropout, x: Tensor) -> Tensor:
+    """Return what a dropout layer makes of x: elements dropped in training, x otherwise."""
+    return drop(x, module.p) if module.training and module.p else x
 
 
 def drop(x: Tensor, p: float) -> Tensor:
     """Set a share `p` of the elements to zero and divide the others by 1 - p; draws come from torch's global generator."""
-    own_road = x.device.type == "cpu" and x.dtype in _AS_INTEGERS and not torch.compiler.is_compiling()
-    return _Drop.apply(x, p) if own_road else F.dropout(x, p)
+    own = x.device.type == "cpu" and x.dtype in _AS_INTEGERS and not torch.compiler.is_compiling()
+    return _Drop.apply(x, p) if own else F.dropout(x, p)
 
 
 def keep_bits(shape: Sequence[int], p: float) -> Tensor:

@@ -1,20 +1,22 @@
-"""Softmax attention by the fastest road that a device has; what is computed is the same everywhere.
+"""Softmax attention by the fastest way that a device has; what is computed is the same everywhere.
 
 torch's fused attention kernel is best on GPUs and in float32. In bfloat16 on a CPU plain products are faster, and more so with
 dropout, for which the fused kernel is left.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskgit_lab.core.positions import round_up
-from maskgit_lab.models.dropout import drop, keep_bits, kept
+from maskgit_lab.fast.dropout import drop, keep_bits, kept
+from maskgit_lab.fast.positions import round_up
 
+# the gradient of a softmax given its result; torch has it for its own backward pass
+_softmax_backward: Callable[..., Tensor] | None = getattr(torch, "_softmax_backward_data", None)
 CHUNK_WEIGHTS = 2**20  # attention weights in work at once: 2 MiB, which stay in the cache
 
 
@@ -30,7 +32,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0, counts: Seq
     Returns:
         (B, heads, Q, d).
     """
-    if not _has_own_road(q):
+    if not _takes_own_way(q):
         return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
     if not (torch.is_grad_enabled() and any(part.requires_grad for part in (q, k, v))):
         return _mixed_in_chunks(q, k, v, dropout, counts or [q.shape[2]] * len(q))
@@ -58,8 +60,14 @@ def _mixed_in_chunks(q: Tensor, k: Tensor, v: Tensor, dropout: float, counts: Se
     return mixed
 
 
-def _has_own_road(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.compiler.is_compiling()
+def _takes_own_way(x: Tensor) -> bool:
+    known = x.device.type == "cpu" and x.dtype == torch.bfloat16 and _softmax_backward is not None
+    return known and not torch.compiler.is_compiling()
+
+
+def own_here() -> bool:
+    """Return whether this torch has what attention of our own needs."""
+    return _softmax_backward is not None
 
 
 class _Attention(torch.autograd.Function):
@@ -80,6 +88,7 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Go back through the products and the softmax, dropping what was dropped."""
+        assert _softmax_backward is not None
         q, k, v, weights, bits = ctx.saved_tensors
         gradient = gradient if bits is None else gradient * ctx.scale
         into_q, into_k, into_v = (torch.empty_like(part) for part in (q, k, v))
@@ -88,7 +97,7 @@ class _Attention(torch.autograd.Function):
             into_weights = gradient[part] @ v[part].mT
             if bits is not None:
                 into_weights.view(torch.int16).bitwise_and_(bits[part])
-            into_scores = torch._softmax_backward_data(into_weights, weights[part], -1, weights.dtype)
+            into_scores = _softmax_backward(into_weights, weights[part], -1, weights.dtype)
             _scaled(into_scores, k[part], q.shape[-1], out=into_q[part])
             _scaled(into_scores.mT, q[part], q.shape[-1], out=into_k[part])
         return into_q, into_k, into_v, None

@@ -83,9 +83,15 @@ class WinogradConv2d(nn.Conv2d):
         return self._transformed[1]
 
 
+def winograd_here() -> bool:
+    """Return whether this torch has the operations that it needs."""
+    names = ("_reorder_convolution_weight", "_convolution_pointwise")
+    return torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)
+
+
 def use_winograd(model: nn.Module) -> None:
     """Replace every convolution of a frozen model that gains from it; parameters, their names and values stay."""
-    if not torch.backends.mkldnn.is_available():
+    if not winograd_here():
         return
     for module in list(model.modules()):
         for name, child in module.named_children():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from maskgit_lab.core.positions import Positions, round_up
+from maskgit_lab.fast.positions import Positions, round_up
 
 MASK = torch.tensor([[False, True, True, False], [False] * 4, [True, False, True, True]])
 

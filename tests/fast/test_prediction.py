@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeTrace, decode
+from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine, Linear
-from maskgit_lab.models.filling import DecodeSettings, Masked, decode_masked, first_step
-from maskgit_lab.models.hidden_prediction import FirstStep, ring_around
-from maskgit_lab.models.masked_token_model import MaskedTokenModel
-from maskgit_lab.models.transformer import BidirectionalTransformer
+from maskgit_lab.fast.model import FastModel
+from maskgit_lab.fast.positions import Positions
+from maskgit_lab.fast.prediction import ExactLogits, ring_around
+from maskgit_lab.fast.transformer import FastTransformer
+from maskgit_lab.models.filling import Masked, decode_masked, predict_at_once
 from tests.support.builders import transformer
 
 pytestmark = pytest.mark.processor
@@ -21,40 +22,31 @@ MASK = torch.rand(5, 64, generator=torch.Generator().manual_seed(0)) < torch.ten
 REFRESHES = pytest.mark.parametrize("refresh_every", [None, 1, 2, 7])
 
 
-def network() -> MaskedTokenModel:
+def network() -> FastModel:
     torch.manual_seed(0)
-    made = MaskedTokenModel(transformer=transformer(num_layers=4, norm_first=False)).eval()
+    made = FastModel(transformer=transformer(num_layers=4, norm_first=False)).eval()
     for parameter in made.parameters():
         if parameter.ndim > 1:
             parameter.data.mul_(15)  # predictions that depend on what was revealed
     return made
 
 
-def masked(rows: slice = slice(None)) -> Masked:
+def given(rows: slice = slice(None)) -> tuple[Tensor, Tensor, Tensor]:
     g = torch.Generator().manual_seed(1)
     tokens, context = torch.randint(16, (5, 64), generator=g), torch.randn(5, 64, 16, generator=g)
-    return Masked(torch.empty(0), torch.empty(0), tokens[rows], MASK[rows], context[rows])
+    return tokens[rows], MASK[rows], context[rows]
 
 
-def filled(rows: slice = slice(None), *, first: FirstStep | None = None, **changes: object) -> DecodeTrace:
+def masked(rows: slice = slice(None), model: FastModel | None = None) -> Masked:
+    tokens, mask, context = given(rows)
+    predictors = (model or network()).predictors(tokens, mask, context)
+    return Masked(torch.empty(0), torch.empty(0), tokens, mask, predictors)
+
+
+def filled(rows: slice = slice(None), *, of: Masked | None = None, **changes: object) -> DecodeTrace:
     settings = DecodeSettings(**{"schedule": Cosine(), "num_steps": 6, **changes})  # type: ignore[arg-type]
     generators = image_generators(0, "d", range(5)[rows])
-    return decode_masked(network(), masked(rows), settings=settings, generators=generators, first=first)
-
-
-def test_exact_prediction_equals_a_decode_with_the_whole_grid():
-    given = masked()
-
-    def whole(tokens: Tensor) -> Tensor:
-        assert given.context is not None
-        return network()(tokens, given.context[1:])  # the first image has no hole and has left
-
-    expected = decode(
-        whole, given.tokens, given.mask, schedule=Cosine(), num_steps=6, mask_token_id=16,
-        generator=image_generators(0, "d", range(5)),
-    )  # fmt: skip
-    assert torch.equal(filled().step_tokens, expected.step_tokens)
-    assert torch.equal(filled().step_masks, expected.step_masks)
+    return decode_masked(network(), of or masked(rows), settings=settings, generators=generators)
 
 
 def test_a_full_pass_in_every_step_is_exact():
@@ -63,6 +55,20 @@ def test_a_full_pass_in_every_step_is_exact():
 
 def test_the_first_step_after_a_full_pass_is_exact():
     assert torch.equal(filled(refresh_every=3).step_tokens[0], filled().step_tokens[0])
+
+
+def test_full_images_leave_the_batch(monkeypatch: pytest.MonkeyPatch):
+    seen, logits = [], ExactLogits.__call__
+
+    def watched(self: ExactLogits, tokens: Tensor, hidden: Positions) -> Tensor:
+        seen.append(hidden.counts)
+        return logits(self, tokens, hidden)
+
+    monkeypatch.setattr(ExactLogits, "__call__", watched)
+    trace = filled(schedule=Linear())
+    left = [MASK.sum(1).tolist(), *trace.step_masks.sum(2).tolist()]
+    assert seen == [tuple(count for count in counts if count) for counts in left[:-1]]
+    assert len(seen[-1]) < len(seen[0]) < 5
 
 
 @REFRESHES
@@ -99,15 +105,15 @@ def test_partial_refresh_agrees_with_exact_decoding_on_most_tokens():
 
 
 @pytest.mark.parametrize("ring", [0, 1])
-def test_between_full_passes_the_hole_and_the_ring_are_computed_alone(ring: int, monkeypatch: pytest.MonkeyPatch):
+def test_between_full_passes_only_the_hole_and_the_ring_are_computed(ring: int, monkeypatch: pytest.MonkeyPatch):
     computed = []
-    refresh = BidirectionalTransformer.refresh
+    refresh = FastTransformer.refresh
 
     def counted(self, tokens, context, memory, changed, wanted):  # type: ignore[no-untyped-def]
         computed.append(changed.counts)
         return refresh(self, tokens, context, memory, changed, wanted)
 
-    monkeypatch.setattr(BidirectionalTransformer, "refresh", counted)
+    monkeypatch.setattr(FastTransformer, "refresh", counted)
     filled(refresh_every=6, refresh_ring=ring)
     cells = MASK[1:] | ring_around(MASK[1:], ring)  # the first image has no hole and has left
     assert computed[0] == tuple(cells.sum(1).tolist())
@@ -115,12 +121,16 @@ def test_between_full_passes_the_hole_and_the_ring_are_computed_alone(ring: int,
 
 
 def test_a_shared_first_step_changes_nothing():
-    assert torch.equal(filled(first=first_step(network(), masked())).step_tokens, filled().step_tokens)
+    shared = masked()
+    logits = predict_at_once(network(), shared)
+    for _ in range(2):
+        assert torch.equal(filled(of=shared).step_tokens, filled().step_tokens)
+    assert torch.equal(predict_at_once(network(), shared), logits)
 
 
 def test_after_the_first_step_only_revealed_positions_are_embedded_again(monkeypatch: pytest.MonkeyPatch):
-    given, computed = masked(), []
-    again = BidirectionalTransformer.embed_again
+    computed = []
+    again = FastTransformer.embed_again
 
     def counted(self, embedded, tokens, context, changed):  # type: ignore[no-untyped-def]
         computed.append(len(changed))
@@ -128,18 +138,10 @@ def test_after_the_first_step_only_revealed_positions_are_embedded_again(monkeyp
         whole = self.embedded(tokens, context)
         torch.testing.assert_close((embedded.x, embedded.projected), (whole.x, whole.projected))
 
-    monkeypatch.setattr(BidirectionalTransformer, "embed_again", counted)
+    monkeypatch.setattr(FastTransformer, "embed_again", counted)
     trace = filled()
-    left = [int(step.sum()) for step in (given.mask, *trace.step_masks)]
+    left = [int(step.sum()) for step in (MASK, *trace.step_masks)]
     assert computed == [before - after for before, after in itertools.pairwise(left[:-1])]
-
-
-def test_decodes_that_share_a_first_step_leave_it_as_it_was():
-    first = first_step(network(), masked())
-    kept = first.embedded.copied()
-    filled(first=first)
-    assert torch.equal(first.embedded.x, kept.x)
-    assert torch.equal(first.embedded.projected, kept.projected)
 
 
 def test_the_ring_is_the_known_cells_next_to_the_hole():

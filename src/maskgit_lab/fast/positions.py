@@ -1,4 +1,4 @@
-"""Some positions of every grid of a batch, packed: what is computed for hidden tokens alone is computed on (M, ...) rows.
+"""Some positions of every grid of a batch, packed: what only hidden tokens need is computed on (M, ...) rows.
 
 M is another number in every step, and oneDNN compiles a kernel for every size of a product that it has not met lately, which takes
 as long as multiplying some hundred rows. A network therefore computes on F rows, the next round number, and drops the last F - M.
@@ -24,8 +24,8 @@ def round_up(count: int) -> int:
 class Positions:
     """Chosen positions, image by image, ascending within an image."""
 
-    rows: Tensor  # (M,) int64: image * N + position, where the positions stand in a flattened (B * N, ...)
-    slots: Tensor  # (M,) int64: image * width + rank, where they stand in a padded (B * width, ...)
+    rows: Tensor  # (M,) int64: image * N + position, where the positions are in a flattened (B * N, ...)
+    slots: Tensor  # (M,) int64: image * width + rank, where they are in a padded (B * width, ...)
     counts: tuple[int, ...]  # (B,) positions of each image
     filled_rows: Tensor  # (F,) int64: `rows` and the first of them over and over
 
