@@ -39,6 +39,14 @@ def test_a_key_of_before_muon_is_found_with_its_default():
     assert key("recipe=small", "optimizer.matrix_lr=1e-3") != key("recipe=small")
 
 
+def test_a_key_of_before_speed_is_found_with_its_default():
+    cfg = composed()
+    with open_dict(cfg):
+        del cfg["speed"]
+    assert training_key(cfg, builders.splits(), builders.tokenizer()) == key("speed=fast") == key()
+    assert key("speed=plain") != key()
+
+
 def test_a_decoding_schedule_alone_leaves_the_key_alone():
     target = "training.mask_schedule={_target_: maskgit_lab.core.schedules.Cosine}"
     assert key("mask_schedule=linear", target) == key()

@@ -1,4 +1,4 @@
-"""Whole small runs of what the demo does not use: the lab's recipe, folders of pictures, averaged weights, TensorBoard."""
+"""Whole small runs of what the demo does not use: plain networks, the lab's recipe, folders, averaged weights, TensorBoard."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,11 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from maskgit_lab.assembly.load import load_config
+from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.training import loggers
-from tests.support.builders import pictures, write_pictures
+from tests.support.builders import boxes, pictures, write_pictures
 from tests.support.commands import SMALL_RUN, run
 
 pytestmark = pytest.mark.slow
@@ -45,6 +48,16 @@ def test_the_labs_recipe_with_its_architecture_and_losses_at_a_small_size(tmp_pa
     )  # fmt: skip
     names = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     assert all(name.startswith("model.transformer.") for name in names)
+
+
+def test_plain_networks_train_and_fill_and_the_run_says_so(tmp_path: Path):
+    folder = completed(tmp_path, "speed=plain", *SMALL_RUN)
+    assert load_config(folder).speed == "plain"
+    images, masks = pictures(3, resolution=64), boxes(3, resolution=64)
+    fills = {speed: Inpainter.from_run(folder, device="cpu", speed=speed) for speed in (None, "plain", "fast")}
+    tokens = {speed: made.filler.fill(images, masks, range(3)).tokens for speed, made in fills.items()}
+    assert type(fills[None].filler.model) is type(fills["plain"].filler.model) is MaskedTokenModel
+    assert torch.equal(tokens["plain"], tokens["fast"])
 
 
 def test_averaged_weights_are_what_is_kept_and_scored(tmp_path: Path):

@@ -20,6 +20,7 @@ class TrainConfig:
     notes: str = ""
     resume: str | None = None
     reuse: str = "sweep"
+    speed: str = "fast"
     paths: dict[str, Any] = MISSING
     data: dict[str, Any] = MISSING
     tokenizer: dict[str, Any] = MISSING
@@ -63,6 +64,7 @@ class InpaintConfig:
     batch_size: int = 32
     seed: int = 0
     save_steps: bool = True
+    speed: str | None = None
     device: str = "auto"
 
 
@@ -87,6 +89,7 @@ class EvaluateConfig:
     out: str | None = None
     batch_size: int = 64
     precision: str = "32-true"
+    speed: str | None = None
     device: str = "auto"
     metrics: dict[str, Any] = MISSING
     paths: dict[str, Any] = MISSING

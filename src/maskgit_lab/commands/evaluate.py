@@ -59,7 +59,7 @@ def evaluate(cfg: DictConfig) -> None:
 def _measure_run(cfg: DictConfig) -> None:
     start = time.perf_counter()
     run_config = load_config(Path(cfg.run))
-    inpainter = Inpainter.from_run(cfg.run, checkpoint=cfg.checkpoint, device=cfg.device)
+    inpainter = Inpainter.from_run(cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, speed=cfg.speed)
     filler = inpainter.filler
     filler = type(filler)(filler.model, filler.tokenizer, filler.settings, 0, autocast_dtype(cfg.precision))
     grid = _grid(cfg, run_config)

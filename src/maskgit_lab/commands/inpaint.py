@@ -54,7 +54,9 @@ def _load(cfg: DictConfig) -> Inpainter:
     decode = {key: value for key, value in plain(cfg.decode).items() if value is not None}
     if cfg.mask_schedule is not None:
         decode["schedule"] = build(cfg.mask_schedule)
-    return Inpainter.from_run(cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, seed=cfg.seed, **decode)
+    return Inpainter.from_run(
+        cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, seed=cfg.seed, speed=cfg.speed, **decode
+    )
 
 
 def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
