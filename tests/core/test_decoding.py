@@ -129,9 +129,9 @@ def test_an_image_decodes_alike_alone_and_in_a_batch():
 def test_how_a_token_is_chosen_is_an_argument():
     tokens, mask = example()
 
-    def second_best(logits, mask_token_id):
-        best, _ = most_likely(logits, mask_token_id)
-        return most_likely(logits.scatter(-1, best[..., None], -torch.inf), mask_token_id)
+    def second_best(logits, mask_token_id, cells):
+        best, _ = most_likely(logits, mask_token_id, cells)
+        return most_likely(logits.scatter(-1, best[..., None], -torch.inf), mask_token_id, cells)
 
     trace = decode(
         predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=second_best, **SETTINGS

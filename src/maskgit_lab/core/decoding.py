@@ -21,8 +21,9 @@ UNIFORM_RANGE = (1e-9, 1 - 2**-24)
 Network = Callable[[Tensor], Tensor]  # tokens (B, N) -> logits (B, N, V + 1)
 # tokens (B, N) and what is hidden (B, N) bool -> token (B, N) int64 and its log probability (B, N) float32; known positions: any
 Predictor = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-# logits (..., V + 1) and the mask token's id -> token (...) int64 and its log probability (...) float32
-Choice = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+# logits (..., V + 1), the mask token's id, and where in the batch's grids they are, (...) int64 in [0, B N), for draws of one's own
+# -> token (...) int64 and its log probability (...) float32; called at most once per step
+Choice = Callable[[Tensor, int, Tensor], tuple[Tensor, Tensor]]
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
@@ -78,7 +79,7 @@ class DecodeTrace:
     step_masks: Tensor  # (S, B, N) bool: tokens still hidden after that step
 
 
-def most_likely(logits: Tensor, mask_token_id: int) -> tuple[Tensor, Tensor]:
+def most_likely(logits: Tensor, mask_token_id: int, cells: Tensor) -> tuple[Tensor, Tensor]:
     """Return the most likely token and its log probability, both (...), of logits (..., V + 1); the mask token is ruled out."""
     # float32: in half precision equal-looking confidences tie and the order goes by position
     scores = logits.to(torch.float32, copy=True)
@@ -91,7 +92,8 @@ def predictor_of(network: Network, mask_token_id: int, choose: Choice = most_lik
     """Return a predictor that chooses from a network's logits of the whole grid."""
 
     def predict(tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        return choose(network(tokens), mask_token_id)
+        cells = torch.arange(tokens.numel(), device=tokens.device).view_as(tokens)
+        return choose(network(tokens), mask_token_id, cells)
 
     return predict
 
