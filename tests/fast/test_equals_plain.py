@@ -94,7 +94,7 @@ def test_tokens_and_logits_are_equal(kind: str, context: bool, size: tuple[int, 
     torch.testing.assert_close(logits[1], logits[0], rtol=RTOL, atol=ATOL)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: getattr(schedule, "__name__", str(schedule)))
 @pytest.mark.parametrize("num_steps", [4, 70])
 @pytest.mark.parametrize("sweet_spot", [1, 3, None])
 @pytest.mark.parametrize("temperature", [0.0, 4.5])
