@@ -187,6 +187,7 @@ def wide_tokenizer() -> FrozenTokenizer:
 
 
 def test_state_dicts_are_the_same_with_and_without(caplog: pytest.LogCaptureFixture):
+    entry.say.cache_clear()
     plain, frozen = model(speed="plain"), wide_tokenizer()
     before = copy.deepcopy((plain.state_dict(), frozen.model.state_dict()))
     with caplog.at_level(logging.INFO, logger="maskgit_lab"):
@@ -206,6 +207,7 @@ def test_what_torch_lacks_is_computed_as_written_and_said_in_one_line(
     monkeypatch.setattr(projection, "_linear_pointwise", None)
     for module in (winograd, entry):
         monkeypatch.setattr(module, "winograd_here", lambda: False)
+    entry.say.cache_clear()
     plain, frozen = model(speed="plain"), wide_tokenizer()
     with caplog.at_level(logging.INFO, logger="maskgit_lab"):
         fast = accelerate(plain.eval(), frozen)

@@ -1,5 +1,6 @@
 """The one entry of this folder: the same numbers, sooner."""
 
+import functools
 import logging
 
 from maskgit_lab.fast.attention import own_here
@@ -37,12 +38,16 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
         "3x3 convolutions of the tokenizer": winograd_here(),
     }
     here = [part for part, known in parts.items() if known]
-    log.info(
+    say(
         f"Speed: fast: only hidden tokens are predicted; on a CPU kernels of our own for {', '.join(['dropout', *here])}"
     )
     missing = [part for part, known in parts.items() if not known]
     if missing:
-        log.info(
-            f"Speed: this torch or processor lacks what kernels for {', '.join(missing)} need: computed as written"
-        )
+        say(f"Speed: this torch or processor lacks what kernels for {', '.join(missing)} need: computed as written")
     return FastModel.of(model)
+
+
+@functools.cache
+def say(sentence: str) -> None:
+    """Log a sentence, once in a process: a run accelerates what it trains and what it scores."""
+    log.info(sentence)
