@@ -21,13 +21,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 PROGRESS = re.compile(r"(it|img|cat|fill)/s")
 # everything else that may scroll by
 EXPECTED = re.compile(
-    r"Threads:|Data:|Stage [12]:|Least val/loss|Validation minus|The measures|fill  |---|grey fill|diffusion fill|model, |VQGAN |"
+    r"Threads:|Data:|Speed:|Stage [12]:|Least val/loss|Validation minus|The measures|fill  |---|grey fill|diffusion fill|model, |VQGAN |"
     r"Peak memory: host|Pictures:|  runs/|Dashboard, offline"
 )
 
 
 def test_threads_are_spoken_of_once(made: Made):
     assert made.answer.stdout.count("Threads: 1 (OMP_NUM_THREADS), asleep while they wait\n") == 1
+
+
+def test_speed_is_spoken_of_once(made: Made):
+    assert made.answer.stdout.count("Speed: fast: only hidden tokens are predicted") == 1
 
 
 def test_the_terminal_shows_the_table_and_the_paths_and_no_warning(made: Made):
