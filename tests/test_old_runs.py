@@ -5,6 +5,7 @@ relative and best.ckpt was relieved of its optimiser; nothing else was changed. 
 and the tokens that the same code filled them with, at seed 0 and in float32.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,4 +63,4 @@ def test_its_fills_are_the_same_tokens():
 def test_no_file_of_the_fixture_names_a_place():
     for path in FIXTURES.rglob("*.*"):
         if path.is_file():
-            assert not [place for place in (b"/tmp/", b"/home/", b"/root/") if place in path.read_bytes()]
+            assert not re.search(rb"/(tmp|home|root|Users)/", path.read_bytes())

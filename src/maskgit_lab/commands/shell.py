@@ -34,7 +34,7 @@ EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
 
 class SweepRefusedError(Exception):
-    """Ends a sweep before its first job, with the message alone."""
+    """Ends a sweep before its first job, with only the message."""
 
 
 def hydra_command(name: str, head: str | None) -> Callable[[], None]:

@@ -40,7 +40,7 @@ def share_cores(processes: int | None = 1, environment: MutableMapping[str, str]
     given = environment.get("OMP_NUM_THREADS")
     if given is None and processes is not None:
         share = max(1, usable_cores(environment) // processes)
-        # left alone otherwise: torch counts one thread per physical core, where there are more logical ones
+        # unset otherwise: torch counts one thread per physical core, where there are more logical ones
         if share < visible_cores():
             environment["OMP_NUM_THREADS"] = given = str(share)
     threads = "one per core" if given is None else f"{given} (OMP_NUM_THREADS)"

@@ -24,7 +24,7 @@ def processes_to_start(devices: Any) -> int | None:
     """Return how many processes will share this one's cores once Lightning has started them, None where that is not known yet.
 
     Args:
-        devices: `trainer.devices` as Lightning reads it: 2, "2", [0, 1]; "auto" and -1 are known to Lightning alone.
+        devices: `trainer.devices` as Lightning reads it: 2, "2", [0, 1]; only Lightning knows what "auto" and -1 are.
     """
     if any(name in os.environ for name in RANK_VARIABLES):
         return 1  # all were started already, and whoever did it gave each its cores
