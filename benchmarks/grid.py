@@ -11,8 +11,7 @@ import statistics
 import time
 from pathlib import Path
 
-from maskgit_lab.assembly.config import build
-from maskgit_lab.assembly.load import load_config
+from maskgit_lab.assembly.load import load_splits
 from maskgit_lab.core.schedules import Cosine, Linear, Square
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.features import TokenizerFeatures
@@ -33,13 +32,13 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "maskgit_lab")
     args = parser.parse_args()
     filler = Inpainter.from_run(args.run).filler
-    test = build(load_config(args.run).data.source).load(cache=args.cache).test
+    test = load_splits(args.run).test
     part = InpaintSet(*(array[: args.images] for array in (test.images, test.holes, test.names, test.truth)), "part")
     extractor = TokenizerFeatures(tokenizer=filler.tokenizer)
     truth = read_truth(part.truth, part.holes, extractor, cache=args.cache, batch_size=64, device="cpu")
 
     def evaluated(schedules: dict, sweet_spots: tuple[int, ...]) -> list[Cell]:
-        grid = Grid(schedules=schedules, sweet_spots=sweet_spots, seeds=[0])
+        grid = Grid(settings=filler.settings, schedules=schedules, sweet_spots=sweet_spots, seeds=[0])
         return evaluate_grid(filler, part, truth, grid, batch_size=64).cells
 
     def separately() -> list[Cell]:

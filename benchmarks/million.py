@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.subjects import subject
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
 from maskgit_lab.data.token_cache import TokenCache
 from maskgit_lab.machine.freed_memory import keep_freed_memory
@@ -58,8 +58,8 @@ def train(folder: Path, num_pictures: int, steps: int) -> float:
     cache = TokenCache(folder=folder / "tokens", tokenizer_id=made.tokenizer.sha256, batch_size=PART)
     cache.tokens(many, tokens, num_tokens=256, flip=False)
     data = InpaintingDataModule(
-        splits=DataSplits(many, few, test, "generated"), tokenizer=made.tokenizer, cache=folder, batch_size=10,
-        num_train_holes=4, num_val_fills=4,
+        splits=DataSplits(many, few, test, "generated"), tokenizer=made.tokenizer, cache=folder,
+        serving=Serving(batch_size=10, num_train_holes=4, num_val_fills=4),
     )  # fmt: skip
     module = MaskedTokenModule(
         model=made.model.train(), tokenizer=made.tokenizer, mask_schedule=Cosine(), optimizer=AdamSettings()

@@ -10,8 +10,7 @@ import torch
 from benchmarks.against_listing import Bench
 from benchmarks.measure import paired
 from benchmarks.rows import Row
-from maskgit_lab.assembly.config import build
-from maskgit_lab.assembly.load import load_config
+from maskgit_lab.assembly.load import load_splits
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.data.image_set import unit_range
@@ -27,7 +26,7 @@ MAX_PICTURES = 64
 def refresh(bench: Bench, run: Path) -> Iterator[Row]:
     """Compare the steps of the transformer with each period against the exact decode of the same run."""
     filler = Inpainter.from_run(run, device=str(bench.device)).filler
-    test = build(load_config(run).data.source).load(cache=Path.home() / ".cache" / "maskgit_lab").test
+    test = load_splits(run).test
     images, holes, truth = (
         torch.from_numpy(np.array(array[:MAX_PICTURES])).to(bench.device)
         for array in (test.images, test.holes, test.truth)

@@ -19,6 +19,7 @@ import torch
 from benchmarks.against_listing import Bench, decoding, table, training
 from benchmarks.compiled import compiled
 from benchmarks.frechet import frechet
+from benchmarks.kernels import kernels
 from benchmarks.loaded import loaded
 from benchmarks.measure import matrix_rate
 from benchmarks.peers import peers
@@ -31,7 +32,7 @@ from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 Group = Callable[[Bench, str], Iterator[Row]]
 GROUPS: dict[str, Group] = {
     "training": training, "decoding": decoding, "table": table, "frechet": frechet, "scaling": scaling,
-    "loaded": loaded, "compiled": compiled, "peers": peers,
+    "loaded": loaded, "kernels": kernels, "compiled": compiled, "peers": peers,
 }  # fmt: skip
 WITHOUT_SIZE = ("frechet", "refresh")
 # what runs when nothing is named, what is quick first
@@ -48,7 +49,7 @@ def main() -> None:
         "groups",
         nargs="*",
         metavar="group",
-        help=f"{', '.join(GROUPS)}, refresh; none = all but compiled, peers and refresh",
+        help=f"{', '.join(GROUPS)}, refresh; none = all but kernels, compiled, peers and refresh",
     )
     parser.add_argument("--size", choices=("lab", "small"), help="default: lab")
     parser.add_argument("--device", default="cpu")

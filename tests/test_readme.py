@@ -59,5 +59,5 @@ def test_groups_and_options_in_the_table_are_those_there_are():
         "callbacks",
         "logger",
     ):
-        assert table[group] == {path.stem for path in (conf / group).glob("*.yaml")}, group
+        assert table[group] == {path.stem for path in (conf / group).glob("[!_]*.yaml")}, group
     assert table["metrics"] == {path.stem for path in (conf / "metrics").glob("*.yaml")}

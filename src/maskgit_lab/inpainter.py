@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from maskgit_lab.assembly.compose import build_model, decode_settings
-from maskgit_lab.assembly.load import load_config, load_tokenizer, load_weights
-from maskgit_lab.assembly.speed import FAST, at_speed
+from maskgit_lab.assembly.load import load_tokenizer, load_weights
+from maskgit_lab.assembly.read import load_config
+from maskgit_lab.assembly.speed import at_speed
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.runs.folder import RunFolder
@@ -67,16 +68,16 @@ class Inpainter:
             ValueError: when tokenizer and checkpoint do not belong together, or a value is out of range.
         """
         folder = RunFolder(Path(run))
-        cfg = load_config(folder.root)
+        config = load_config(folder.root)
         tokenizer = load_tokenizer(folder)
-        model = build_model(cfg, tokenizer)
+        model = build_model(config.model, tokenizer)
         load_weights(model, folder.checkpoint(checkpoint), tokenizer)
         where = (
             torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
         )
         tokenizer.to(where)
-        settings = dataclasses.replace(decode_settings(cfg), **decode)
-        model = at_speed(speed or cfg.get("speed", FAST), model.to(where).eval(), tokenizer, settings)
+        settings = dataclasses.replace(decode_settings(config), **decode)
+        model = at_speed(speed or config.speed, model.to(where).eval(), tokenizer, settings)
         return cls(Filler(model, tokenizer, settings, seed))
 
     @property

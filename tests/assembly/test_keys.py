@@ -1,16 +1,17 @@
 """Which runs share a training run: those that differ only in decoding."""
 
 import pytest
-from omegaconf import DictConfig, open_dict
+from omegaconf import open_dict
 
 from maskgit_lab.assembly.keys import training_key
+from maskgit_lab.assembly.read import typed
+from maskgit_lab.assembly.schemas import TrainConfig
 from tests.support import builders
-from tests.support.configs import composed
+from tests.support.configs import composed, configuration
 
 
 def key(*overrides: str) -> str:
-    cfg: DictConfig = composed(*overrides)
-    return training_key(cfg, builders.splits(), builders.tokenizer())
+    return training_key(configuration(*overrides), builders.splits(), builders.tokenizer())
 
 
 @pytest.mark.parametrize(
@@ -32,10 +33,9 @@ def test_what_weights_depend_on_changes_the_key(override: str):
 
 
 def test_a_key_of_before_muon_is_found_with_its_default():
-    cfg = composed("recipe=small")
-    with open_dict(cfg):
-        del cfg.optimizer["matrix_lr"]
-    assert training_key(cfg, builders.splits(), builders.tokenizer()) == key("recipe=small")
+    config = configuration("recipe=small")
+    del config.optimizer["matrix_lr"]
+    assert training_key(config, builders.splits(), builders.tokenizer()) == key("recipe=small")
     assert key("recipe=small", "optimizer.matrix_lr=1e-3") != key("recipe=small")
 
 
@@ -43,7 +43,7 @@ def test_a_key_of_before_speed_is_found_with_its_default():
     cfg = composed()
     with open_dict(cfg):
         del cfg["speed"]
-    assert training_key(cfg, builders.splits(), builders.tokenizer()) == key("speed=fast") == key()
+    assert training_key(typed(cfg, TrainConfig), builders.splits(), builders.tokenizer()) == key("speed=fast") == key()
     assert key("speed=plain") != key()
 
 
@@ -59,7 +59,7 @@ def test_decoding_counts_where_its_scores_choose_the_epoch():
 
 
 def test_other_pictures_and_another_tokenizer_change_the_key():
-    cfg = composed()
+    cfg = configuration()
     keys = {
         training_key(cfg, builders.splits(), builders.tokenizer()),
         training_key(cfg, builders.splits(train=20), builders.tokenizer()),

@@ -9,7 +9,7 @@ from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from tests.support.builders import model, tokenizer
-from tests.support.configs import composed
+from tests.support.configs import configuration
 
 SETTINGS = DecodeSettings(schedule=Cosine())
 
@@ -32,9 +32,9 @@ def test_a_model_comes_as_it_is_or_accelerated_with_the_same_networks(speed: str
 )
 def test_what_cannot_be_is_refused_before_anything_is_trained(overrides: list[str], message: str):
     with pytest.raises(ValueError, match=message):
-        check_configuration(composed(*overrides))
+        check_configuration(configuration(*overrides))
 
 
 @pytest.mark.parametrize("overrides", [["speed=plain"], ["speed=plain", "decode.refresh_every=1"], ["speed=fast"]])
 def test_what_can_be_is_not(overrides: list[str]):
-    check_configuration(composed(*overrides))
+    check_configuration(configuration(*overrides))

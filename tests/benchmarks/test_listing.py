@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from benchmarks.listing import ListingTransformer, decode_image, decode_table, listing_of, training_step
-from maskgit_lab.core.decoding import decode
 from maskgit_lab.core.schedules import Cosine, Linear, Square
 from maskgit_lab.models.transformer import BidirectionalTransformer
 from maskgit_lab.models.vqgan import VQGAN
+from tests.support.oracle import decode_with
 
 pytestmark = pytest.mark.processor
 
@@ -43,7 +43,7 @@ def test_the_listings_transformer_gives_our_logits():
 def test_the_listings_decode_gives_our_tokens(schedule, sweet_spot):
     model, stage_1 = ours(), vqgan()
     images, mask = torch.randn(4, 3, 16, 16), torch.rand(4, 16) < torch.tensor([[0.2], [0.5], [0.8], [1.0]])
-    expected = decode(
+    expected = decode_with(
         model, stage_1.encode(images), mask, schedule=schedule, num_steps=7, sweet_spot=sweet_spot,
         choice_temperature=0, mask_token_id=12,
     )  # fmt: skip

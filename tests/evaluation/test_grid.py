@@ -1,5 +1,6 @@
 """The grid: every cell equals its own separate decode, whatever the batch size."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.grid import Grid, GridScores, evaluate_grid
 from maskgit_lab.evaluation.truth import Truth, read_truth
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from tests.support.builders import inpaint_set, model, tokenizer
 
 SCHEDULES = {"linear": Linear(), "cosine": Cosine()}
+SETTINGS = DecodeSettings(schedule=Cosine(), num_steps=5)
 
 
 @pytest.fixture
@@ -28,11 +31,21 @@ def truth(tmp_path: Path) -> Truth:
 
 
 def grid(**changes: Any) -> Grid:
-    return Grid(**{"schedules": SCHEDULES, "sweet_spots": [2, 4], "seeds": [0, 1], "num_steps": 5, **changes})
+    return Grid(**{"settings": SETTINGS, "schedules": SCHEDULES, "sweet_spots": [2, 4], "seeds": [0, 1], **changes})
+
+
+def network() -> MaskedTokenModel:
+    """Return a network whose predictions depend on what it has just revealed."""
+    made = model(num_layers=6, context=False)
+    with torch.no_grad():
+        for name, parameter in made.transformer.named_parameters():
+            if "token_embedding" not in name:
+                parameter.mul_(20)
+    return made
 
 
 def measured(truth: Truth, *, batch_size: int = 2, **changes: Any) -> GridScores:
-    filler = Filler(model(), tokenizer(), DecodeSettings(schedule=Cosine()))
+    filler = Filler(network(), tokenizer(), SETTINGS)
     return evaluate_grid(filler, inpaint_set(5), truth, grid(**changes), batch_size=batch_size, num_shown=3)
 
 
@@ -42,7 +55,7 @@ def test_every_cell_equals_a_separate_decode(truth: Truth):
     for cell in result.cells:
         for i, seed in enumerate(result.seeds):
             settings = DecodeSettings(schedule=SCHEDULES[cell.schedule], num_steps=5, sweet_spot=cell.sweet_spot)
-            fill = Filler(model(), tokenizer(), settings, seed).fill(test.images, test.holes, range(5))
+            fill = Filler(network(), tokenizer(), settings, seed).fill(test.images, test.holes, range(5))
             expected = score_outputs(getattr(fill, cell.output).numpy(), truth, batch_size=5)
             assert {name: cell.scores[name][i] for name in expected} == pytest.approx(expected, rel=1e-4)
             shown = result.pictures[cell.schedule, cell.sweet_spot]
@@ -51,6 +64,17 @@ def test_every_cell_equals_a_separate_decode(truth: Truth):
             true_tokens = tokenizer().encode(torch.from_numpy(truth.images))
             accuracy = float((fill.tokens == true_tokens)[fill.mask].float().mean())
             assert cell.scores["token_accuracy"][i] == pytest.approx(accuracy)
+
+
+def test_partial_refresh_is_measured_as_it_decodes(truth: Truth):
+    test, settings = inpaint_set(5), replace(SETTINGS, refresh_every=5)
+    cells = {(c.schedule, c.sweet_spot, c.output): c for c in measured(truth, settings=settings).cells}
+    fill = Filler(network(), tokenizer(), replace(settings, sweet_spot=4), 0).fill(test.images, test.holes, range(5))
+    expected = score_outputs(fill.composited.numpy(), truth, batch_size=5)
+    scores = cells["cosine", 4, "composited"].scores
+    assert {name: scores[name][0] for name in expected} == pytest.approx(expected, rel=1e-4)
+    exact = {(c.schedule, c.sweet_spot, c.output): c for c in measured(truth).cells}["cosine", 4, "composited"].scores
+    assert scores["mae_hole"] != exact["mae_hole"]  # or refreshing would not have been measured
 
 
 def test_the_batch_size_changes_nothing(truth: Truth):
@@ -78,7 +102,6 @@ def test_a_single_prediction_is_measured_once_for_the_checkpoint(truth: Truth):
         ({"sweet_spots": [6]}, r"decode.sweet_spot must be from 1 to decode.num_steps \(5\), got 6"),
         ({"seeds": []}, "seeds must hold at least one value"),
         ({"seeds": [1, 1]}, "seeds holds a value twice"),
-        ({"choice_temperature": -1.0}, "decode.choice_temperature must be at least 0"),
     ],
 )
 def test_cells_that_cannot_be_are_refused(changes: dict[str, Any], message: str):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import Choice, DecodeSettings, DecodeTrace, most_likely, reveal
+from maskgit_lab.core.decoding import Choice, DecodeSettings, DecodeTrace, decode, most_likely
 from maskgit_lab.core.losses import masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask
 from maskgit_lab.core.randomness import generator, image_generators
@@ -126,7 +126,7 @@ class Sampled:
 def chosen(network: MaskedTokenModel, masked: Masked, choose: Choice) -> DecodeTrace:
     settings, generators = DecodeSettings(schedule=Linear(), num_steps=6), image_generators(0, "d", range(IMAGES))
     with torch.no_grad():
-        return reveal(
+        return decode(
             masked.predictors.start(settings, choose), masked.tokens, masked.mask, settings=settings,
             mask_token_id=network.transformer.mask_token_id, generator=generators,
         )  # fmt: skip

@@ -39,9 +39,10 @@ def test_gradient_reaches_the_pictures_and_not_the_weights(weights: Path) -> Non
     assert all(p.grad is None and not p.requires_grad for p in loss.parameters())
 
 
-def test_activations_have_the_announced_channels() -> None:
-    net = SqueezeNet()
-    assert tuple(x.shape[1] for x in net.features(pictures())) == net.channels
+def test_activations_are_the_last_of_each_resolution_and_width() -> None:
+    activations = SqueezeNet().features(pictures())
+    assert [x.shape[1] for x in activations] == [96, 128, 256, 384, 384, 512, 512]
+    assert [x.shape[2] for x in activations] == [29, 14, 14, 7, 7, 7, 3]
 
 
 def test_missing_weights_name_the_expected_file(tmp_path: Path) -> None:

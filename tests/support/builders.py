@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.models.context import PixelContext
@@ -70,11 +71,21 @@ def transformer(**changes: Any) -> BidirectionalTransformer:
     return BidirectionalTransformer(**{**sizes, **changes})
 
 
-def model(*, seed: int = 0, context: bool = True, speed: str = "fast") -> MaskedTokenModel:
+def model(*, seed: int = 0, context: bool = True, speed: str = "fast", **changes: Any) -> MaskedTokenModel:
     torch.manual_seed(seed)
     reader = PixelContext(dim=16, grid=8, resolution=RESOLUTION, channels=8, num_blocks=1) if context else None
-    plain = MaskedTokenModel(transformer=transformer(), context=reader)
+    plain = MaskedTokenModel(transformer=transformer(**changes), context=reader)
     return FastModel.of(plain) if speed == "fast" else plain
+
+
+def datamodule(
+    folder: Path, *, data: DataSplits | None = None, with_images: bool = True, seed: int = 0, **serving: Any
+) -> InpaintingDataModule:
+    """Return a data module of coloured squares; `serving` are fields of Serving."""
+    return InpaintingDataModule(
+        splits=data or splits(), tokenizer=tokenizer(), cache=folder, serving=Serving(**serving), with_images=with_images,
+        seed=seed,
+    )  # fmt: skip
 
 
 def write_pictures(folder: Path, images: np.ndarray, *, name: str = "image_{:03d}.png", **save: Any) -> list[Path]:

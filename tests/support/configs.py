@@ -10,7 +10,8 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from maskgit_lab.assembly.config import config_dir
-from maskgit_lab.assembly.schemas import register
+from maskgit_lab.assembly.read import read
+from maskgit_lab.assembly.schemas import TrainConfig, register
 
 CONF = Path(config_dir())
 
@@ -21,9 +22,16 @@ def composed(*overrides: str, name: str = "train") -> DictConfig:
         return compose(config_name=name, overrides=list(overrides))
 
 
+def configuration(*overrides: str) -> TrainConfig:
+    """Return what `train` is told by a command line."""
+    told = read("train", composed(*overrides), overrides)
+    assert isinstance(told, TrainConfig)
+    return told
+
+
 def targets(node: Any) -> Iterator[DictConfig]:
     """Yield every node with a `_target_`."""
-    if isinstance(node, DictConfig):
+    if isinstance(node, DictConfig) and not node._is_none():
         if "_target_" in node:
             yield node
         for key in node:

@@ -4,6 +4,8 @@ import math
 
 import torch
 
+from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode, most_likely, predictor_of
+
 
 def masked_positions(candidates, noise, r, schedule):
     """Hide the n = clamp(ceil(gamma(r) N), 1, N) candidates with the smallest noise."""
@@ -38,3 +40,11 @@ def decode_one(predict, tokens, mask, *, schedule, num_steps, mask_token_id, swe
         steps.append(filled)
         masks.append([i in hidden for i in range(num_tokens)])
     return torch.tensor(steps), torch.tensor(masks), order
+
+
+def decode_with(network, tokens, mask, *, mask_token_id, generator=None, choose=most_likely, **settings) -> DecodeTrace:
+    """Decode with a network of the whole grid; `settings` are fields of DecodeSettings."""
+    return decode(
+        predictor_of(network, mask_token_id, choose), tokens, mask, settings=DecodeSettings(**settings),
+        mask_token_id=mask_token_id, generator=generator,
+    )  # fmt: skip

@@ -12,7 +12,6 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
@@ -21,7 +20,7 @@ from maskgit_lab.training.callbacks.scores import InpaintingScores
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
-from tests.support.builders import boxes, inpaint_set, model, splits, tokenizer, transformer
+from tests.support.builders import boxes, datamodule, inpaint_set, model, splits, tokenizer, transformer
 
 WHOLE_BATCH, WHOLE_VAL_BATCH = 6, 4  # of all processes together
 
@@ -78,12 +77,12 @@ def fit(folder: Path, module: MaskedTokenModule, *, world: int, callbacks: list[
         precision="32-true", num_sanity_val_steps=1,
         callbacks=[StopBetweenBatches(), last, scores, FixedTrainLoss(num_images=7), log, *callbacks],
     )  # fmt: skip
-    datamodule = InpaintingDataModule(
-        splits=data, tokenizer=module.tokenizer, cache=folder.parent / "cache", batch_size=WHOLE_BATCH // world,
-        val_batch_size=WHOLE_VAL_BATCH // world, flip=True, with_images=True, num_train_holes=7,
+    serving = datamodule(
+        folder.parent / "cache", data=data, batch_size=WHOLE_BATCH // world, val_batch_size=WHOLE_VAL_BATCH // world,
+        flip=True, num_train_holes=7,
     )  # fmt: skip
     path = folder / "last.ckpt" if resume else None
-    trainer.fit(module, datamodule=datamodule, ckpt_path=path, weights_only=True)
+    trainer.fit(module, datamodule=serving, ckpt_path=path, weights_only=True)
     return log
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.output_scores import distance_name
@@ -23,7 +22,7 @@ from maskgit_lab.training.callbacks.throughput import Throughput
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
-from tests.support.builders import boxes, inpaint_set, model, splits, tokenizer
+from tests.support.builders import boxes, datamodule, inpaint_set, model, tokenizer
 
 SETTINGS = DecodeSettings(schedule=Cosine(), num_steps=4)
 
@@ -53,9 +52,7 @@ def fit(folder: Path, *callbacks: Callback, lr: float = 1e-2, epochs: int = 2, s
         model=model(), tokenizer=tokenizer(), mask_schedule=Cosine(), optimizer=AdamSettings(lr=lr),
         holes=torch.from_numpy(boxes(5)),
     )  # fmt: skip
-    data = InpaintingDataModule(
-        splits=splits(), tokenizer=trained.tokenizer, cache=folder / "cache", batch_size=6, with_images=True
-    )
+    data = datamodule(folder / "cache", batch_size=6)
     trainer = L.Trainer(
         max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, use_distributed_sampler=False, num_sanity_val_steps=sanity, log_every_n_steps=1,
@@ -130,9 +127,7 @@ def test_strips_are_written_per_epoch_and_show_input_and_truth(tmp_path: Path):
 def test_training_pictures_are_measured_with_the_masks_of_validation(tmp_path: Path):
     log = Log()
     trained = fit(tmp_path, FixedTrainLoss(num_images=20), log)
-    data = InpaintingDataModule(
-        splits=splits(), tokenizer=trained.tokenizer, cache=tmp_path / "cache", batch_size=6, with_images=True
-    )
+    data = datamodule(tmp_path / "cache", batch_size=6)
     data.setup("fit")
     trained.model.eval()
     with torch.no_grad():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
-from maskgit_lab.training.devices import asks_for_one_device, check_accelerator, holds_all_weights
+from maskgit_lab.training.devices import asks_for_one_device, check_accelerator, require_whole_weights
 from maskgit_lab.training.precision import resolve_precision
 
 
@@ -31,11 +31,11 @@ def test_a_missing_gpu_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch):
     check_accelerator("cpu")
 
 
-def test_weights_that_are_cut_up_are_recognised():
+def test_weights_that_are_cut_up_are_refused_with_the_remedy():
     sharded = SimpleNamespace(strategy=object.__new__(FSDPStrategy))
-    assert not holds_all_weights(sharded)  # type: ignore[arg-type]
-    whole = SimpleNamespace(strategy=object.__new__(DDPStrategy))
-    assert holds_all_weights(whole)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"trainer.strategy=FSDPStrategy cuts the weights up.*trainer=multi_gpu"):
+        require_whole_weights(sharded)  # type: ignore[arg-type]
+    require_whole_weights(SimpleNamespace(strategy=object.__new__(DDPStrategy)))  # type: ignore[arg-type]
 
 
 def test_several_processes_do_not_measure_their_precision():

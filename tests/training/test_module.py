@@ -2,7 +2,6 @@
 
 import signal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -13,15 +12,16 @@ from torch import Tensor
 
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.randomness import generator
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.data.hole_draw import HoleDraw
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
-from tests.support.builders import boxes, model, pictures, splits, tokenizer
+from tests.support.builders import boxes, datamodule, model, pictures, tokenizer
 
 pytestmark = pytest.mark.processor
 
@@ -56,11 +56,18 @@ def shown(trained: MaskedTokenModule) -> Tensor:
     return trained.model.tokens[-1]
 
 
+def drawn_holes(trained: MaskedTokenModule, count: int) -> Tensor:
+    """Return the holes that `_masked_loss` draws for a batch of validation."""
+    assert trained.holes is not None
+    draws = HoleDraw.of(len(trained.holes), count, generator(trained.seed, "val/holes", 0))
+    return draws.holes(trained.holes)
+
+
 def test_only_tokens_under_the_hole_are_hidden_and_each_picture_hides_some():
     trained = module()
     trained._masked_loss(batch(), "val", 0)
     hidden = shown(trained) == 16
-    under_hole = token_mask(trained._draw_holes(6, "val/holes", 0), grid=8)
+    under_hole = token_mask(drawn_holes(trained, 6), grid=8)
     assert (hidden <= under_hole).all()
     assert hidden.any(1).all()
     assert not torch.equal(hidden, under_hole)
@@ -69,7 +76,7 @@ def test_only_tokens_under_the_hole_are_hidden_and_each_picture_hides_some():
 def test_visible_tokens_come_from_the_masked_picture_outside_the_hole_and_the_truth_inside():
     trained, pictured = module(), batch()
     trained._masked_loss(pictured, "val", 0)
-    holes = trained._draw_holes(6, "val/holes", 0)
+    holes = drawn_holes(trained, 6)
     masked = tokenizer().encode(pictured["images"].masked_fill(holes[..., None], 128))
     under_hole, visible = token_mask(holes, grid=8), shown(trained) != 16
     assert torch.equal(shown(trained)[~under_hole], masked[~under_hole])
@@ -94,6 +101,19 @@ def test_masks_differ_between_steps_and_repeat_for_the_same_counters():
     assert all(not torch.equal(seen[0], other) for other in seen[1:3])
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_no_step_waits_for_the_device():
+    trained, pictured = module().cuda(), {name: values.cuda() for name, values in batch().items()}
+    trained.tokenizer.to(torch.device("cuda"))
+    trained._masked_loss(pictured, "train", 0, 0, 0).loss.backward()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trained._masked_loss(pictured, "train", 0, 1, 0).loss.backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def test_two_ranks_are_shown_what_one_process_with_the_whole_batch_is_shown():
     trained, whole = module(), batch(6)
     trained.eval()
@@ -105,21 +125,6 @@ def test_two_ranks_are_shown_what_one_process_with_the_whole_batch_is_shown():
         losses.append(trained._masked_loss(own, "train", 0, 3, share=BatchShare(6, rank, 2)).loss.detach())
         assert torch.equal(shown(trained), expected[rank::2])
     assert float(sum(losses) / 2) == pytest.approx(float(loss), rel=1e-6)
-
-
-def test_weights_that_a_strategy_shards_are_clipped_by_the_strategy():
-    clipped: list[float] = []
-    trained = module()
-    strategy = SimpleNamespace(clip_grad_norm_=clipped.append)
-    trained._trainer = SimpleNamespace(precision="32-true", model=strategy)  # type: ignore[assignment]
-    trained.configure_gradient_clipping(torch.optim.SGD(trained.parameters()), 0.5)
-    assert clipped == [0.5]
-
-
-def test_holes_come_in_eight_orientations():
-    trained = module(holes=torch.from_numpy(boxes(3)[2:]))
-    drawn = {hole.numpy().tobytes() for hole in trained._draw_holes(256, "train/holes", 0)}
-    assert len(drawn) == 8
 
 
 @pytest.mark.parametrize("what", ["context", "encode_masked"])
@@ -155,10 +160,7 @@ def fit(folder: Path, trained: MaskedTokenModule, *, callbacks: list[Callback], 
         use_distributed_sampler=False, gradient_clip_val=1.0, precision="32-true", num_sanity_val_steps=0,
         callbacks=[last, *callbacks],
     )  # fmt: skip
-    data = InpaintingDataModule(
-        splits=splits(), tokenizer=trained.tokenizer, cache=folder.parent / "cache", batch_size=5, flip=True,
-        with_images=True, num_train_holes=7,
-    )  # fmt: skip
+    data = datamodule(folder.parent / "cache", batch_size=5, flip=True, num_train_holes=7)
     trainer.fit(trained, datamodule=data, ckpt_path=folder / "last.ckpt" if resume else None, weights_only=True)
     return trainer
 

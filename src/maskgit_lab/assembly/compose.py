@@ -1,11 +1,8 @@
-"""From a configuration to the objects of a run: all that training needs, built once, in the order that reports mistakes early.
-
-Below this file every constructor takes named values; a DictConfig goes no further.
-"""
+"""From a configuration to the objects of a run: all that training needs, built once, in the order that reports mistakes early."""
 
 import functools
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +10,13 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
 
-from maskgit_lab.assembly.config import build, plain
-from maskgit_lab.assembly.speed import FAST, at_speed, check_speed
-from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
+from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
+from maskgit_lab.assembly.speed import at_speed, check_speed
+from maskgit_lab.assembly.stage1 import find_or_train_tokenizer, precision_memory
 from maskgit_lab.core.decoding import DecodeSettings
-from maskgit_lab.data.datamodule import InpaintingDataModule
+from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.evaluation.features import Extractor
@@ -40,13 +37,14 @@ from maskgit_lab.training.quiet import quiet_lightning
 log = logging.getLogger("maskgit_lab")
 
 CHECK_RESOLUTION = 64  # pixels of the hole that is drawn to check the configuration
+FIGURE_STEPS = "figure_steps"  # of the group decode: how far the schedule figures go; everything else is DecodeSettings
 
 
 @dataclass(frozen=True)
 class Run:
     """The objects of one run."""
 
-    cfg: DictConfig
+    config: TrainConfig
     folder: RunFolder
     splits: DataSplits
     tokenizer: FrozenTokenizer
@@ -56,111 +54,109 @@ class Run:
     extractor: Extractor
     settings: DecodeSettings
 
+    @property
+    def figure_steps(self) -> int:
+        """Steps of the schedule figures."""
+        return int(self.config.decode[FIGURE_STEPS])
 
-def compose(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], *, sweep: Path | None = None) -> Run:
+
+def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sweep: Path | None = None) -> Run:
     """Build every object of a run; stage 1 is trained here when no cached tokenizer fits."""
     quiet_lightning()
-    check_configuration(cfg)
-    L.seed_everything(cfg.seed, verbose=False)
-    cache = Path(cfg.paths.cache).expanduser()
-    splits: DataSplits = build(cfg.data.source).load(cache=cache)
-    log.info(f"Data: {splits.description}")
-    settings = decode_settings(cfg)
-    extractor = build(cfg.metrics.extractor)  # its weights are missed now, not after stage 1
-    loggers += build_loggers(cfg, folder, sweep)
+    check_configuration(config)
+    L.seed_everything(config.seed, verbose=False)
+    splits = load_data(config.data, config.paths)
+    settings = decode_settings(config)
+    extractor = build(config.metrics.extractor)  # its weights are missed now, not after stage 1
+    loggers += build_loggers(config, folder, sweep)
     if process_rank() == 0:
-        tokenizer = find_or_train_tokenizer(cfg, splits, cache=cache, folder=folder.root)
+        tokenizer = find_or_train_tokenizer(config, splits, folder=folder.root)
         tokenizer.save(folder.tokenizer)
     else:
         tokenizer = FrozenTokenizer.load(wait_for(folder.tokenizer))
-    datamodule = build_datamodule(cfg, splits, tokenizer, cache)
-    torch.manual_seed(cfg.seed)  # the same start whether stage 1 was trained just now or found
-    model = at_speed(cfg.get("speed", FAST), build_model(cfg, tokenizer), tokenizer, settings)
-    options = compile_options(cfg.training.get("compile", False))
+    training = config.training
+    datamodule = InpaintingDataModule(
+        splits=splits,
+        tokenizer=tokenizer,
+        cache=config.paths.cache_folder,
+        serving=Serving.of(config.data),
+        with_images=training.mask_region == "hole",  # images travel with the tokens only where something reads them
+        seed=config.seed,
+    )
+    torch.manual_seed(config.seed)  # the same start whether stage 1 was trained just now or found
+    model = at_speed(config.speed, build_model(config.model, tokenizer), tokenizer, settings)
+    options = compile_options(training.compile)
     if options is not None:
         model.transformer.compile_blocks(**options)
-    holes = datamodule.train_holes() if cfg.training.mask_region == "hole" else None
     module = MaskedTokenModule(
         model=model,
         tokenizer=tokenizer,
-        mask_schedule=build(cfg.training.mask_schedule),
-        optimizer=build(cfg.optimizer),
-        holes=holes,
-        encode_masked=cfg.training.encode_masked,
-        label_smoothing=cfg.training.label_smoothing,
-        seed=cfg.seed,
+        mask_schedule=build(training.mask_schedule),
+        optimizer=build(config.optimizer),
+        holes=datamodule.train_holes() if training.mask_region == "hole" else None,
+        encode_masked=training.encode_masked,
+        label_smoothing=training.label_smoothing,
+        seed=config.seed,
     )
     extractor = with_tokenizer(extractor, tokenizer)
-    callbacks = build_callbacks(cfg, folder, datamodule, settings, extractor)
-    trainer = build_trainer(cfg, folder, loggers, callbacks)
-    return Run(cfg, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings)
+    callbacks = build_callbacks(config, folder, datamodule, settings, extractor)
+    trainer = build_trainer(config, folder, loggers, callbacks)
+    return Run(config, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings)
 
 
-def check_configuration(cfg: DictConfig) -> None:
+def check_configuration(config: TrainConfig) -> None:
     """Build what needs neither data nor a tokenizer, so that a mistake is reported before stage 1 is trained.
 
     Raises:
         ValueError: naming the key.
     """
-    if cfg.callbacks.best is None:
+    if config.callbacks["best"] is None:
         raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
-    check_accelerator(cfg.trainer.accelerator)
-    check_speed(cfg.get("speed", FAST), decode_settings(cfg))
-    build(cfg.optimizer)
-    build(cfg.training.mask_schedule)
-    compile_options(cfg.training.get("compile", False))
-    draw_holes(
-        style=cfg.data.hole_style, seed=0, indices=[0], resolution=CHECK_RESOLUTION, share=tuple(cfg.data.hole_share)
-    )
+    if config.training.mask_region not in ("hole", "grid"):
+        raise ValueError(f"training.mask_region must be hole or grid, got {config.training.mask_region!r}")
+    check_accelerator(config.trainer["accelerator"])
+    check_speed(config.speed, decode_settings(config))
+    build(config.optimizer)
+    build(config.training.mask_schedule)
+    compile_options(config.training.compile)
+    serving = Serving.of(config.data)
+    draw_holes(style=serving.hole_style, seed=0, indices=[0], resolution=CHECK_RESOLUTION, share=serving.hole_share)
     with torch.device("meta"):  # shapes alone
-        transformer = build(cfg.model.transformer, num_image_tokens=1, num_codebook_vectors=1)
-        if cfg.model.context is not None:
-            build(cfg.model.context, dim=transformer.dim, grid=1, resolution=1)
+        transformer = build(config.model.transformer, num_image_tokens=1, num_codebook_vectors=1)
+        if config.model.context is not None:
+            build(config.model.context, dim=transformer.dim, grid=1, resolution=1)
 
 
-def build_datamodule(
-    cfg: DictConfig, splits: DataSplits, tokenizer: FrozenTokenizer, cache: Path
-) -> InpaintingDataModule:
-    """Build the data module; pictures travel with the tokens only where something reads them."""
-    return InpaintingDataModule(
-        splits=splits,
-        tokenizer=tokenizer,
-        cache=cache,
-        batch_size=cfg.data.batch_size,
-        val_batch_size=cfg.data.val_batch_size,
-        flip=cfg.data.flip,
-        with_images=cfg.training.mask_region == "hole",
-        hole_style=cfg.data.hole_style,
-        hole_share=tuple(cfg.data.hole_share),
-        num_train_holes=cfg.data.num_train_holes,
-        num_val_fills=cfg.data.num_val_fills,
-        seed=cfg.seed,
-        token_cache=cfg.data.get("cache", "on"),
-    )
+def load_data(data: Group, paths: Paths) -> DataSplits:
+    """Load the images of a group `data`, decoded or from the cache, and say what they are."""
+    splits: DataSplits = build(data["source"]).load(cache=paths.cache_folder)
+    log.info(f"Data: {splits.description}")
+    return splits
 
 
-def build_model(cfg: DictConfig, tokenizer: FrozenTokenizer) -> MaskedTokenModel:
+def build_model(config: ModelConfig, tokenizer: FrozenTokenizer) -> MaskedTokenModel:
     """Build the network for a tokenizer's grid and codebook."""
-    if cfg.training.mask_region not in ("hole", "grid"):
-        raise ValueError(f"training.mask_region must be hole or grid, got {cfg.training.mask_region!r}")
     transformer = build(
-        cfg.model.transformer,
+        config.transformer,
         num_image_tokens=tokenizer.num_image_tokens,
         num_codebook_vectors=tokenizer.num_codebook_vectors,
     )
     context = None
-    if cfg.model.context is not None:
-        context = build(cfg.model.context, dim=transformer.dim, grid=tokenizer.grid, resolution=tokenizer.resolution)
+    if config.context is not None:
+        context = build(config.context, dim=transformer.dim, grid=tokenizer.grid, resolution=tokenizer.resolution)
     return MaskedTokenModel(transformer=transformer, context=context)
 
 
-def decode_settings(cfg: DictConfig) -> DecodeSettings:
-    """Read the decoding settings, checked before anything is trained."""
-    keys = ("num_steps", "sweet_spot", "choice_temperature", "mask_dilation")
-    values = {key: cfg.decode[key] for key in keys}
-    # runs of before 0.2 do not have these
-    since = {"refresh_every": cfg.decode.get("refresh_every"), "refresh_ring": cfg.decode.get("refresh_ring", 0)}
-    return DecodeSettings(schedule=build(cfg.mask_schedule), **values, **since)
+def decode_settings(config: TrainConfig) -> DecodeSettings:
+    """Return how a run decodes; keys that a run of an earlier version does not have are off."""
+    values = {key: value for key, value in config.decode.items() if key != FIGURE_STEPS}
+    return DecodeSettings(schedule=build(config.mask_schedule), **values)
+
+
+def decode_changes(decode: Group, mask_schedule: Group | None = None) -> dict[str, Any]:
+    """Return what a command asks of decoding otherwise than the run, as fields of DecodeSettings; null = as the run."""
+    changes = {key: value for key, value in decode.items() if value is not None and key != FIGURE_STEPS}
+    return changes if mask_schedule is None else {**changes, "schedule": build(mask_schedule)}
 
 
 def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:
@@ -168,41 +164,41 @@ def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:
     return extractor(tokenizer=tokenizer) if isinstance(extractor, functools.partial) else extractor
 
 
-def build_loggers(cfg: DictConfig, folder: RunFolder, sweep: Path | None) -> list[Logger]:
+def build_loggers(config: TrainConfig, folder: RunFolder, sweep: Path | None) -> list[Logger]:
     """Build CSV and whatever else is configured, and give them the configuration.
 
     The first process alone has dashboards; a sweep is a group in wandb.
     """
-    loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=last_step(folder) if cfg.resume else 0)]
-    kinds = [name for name in ("wandb", "tensorboard") if cfg.logger.get(name) is not None and process_rank() == 0]
+    loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=last_step(folder) if config.resume else 0)]
+    kinds = [name for name in ("wandb", "tensorboard") if config.logger.get(name) is not None and process_rank() == 0]
     extra: dict[str, dict[str, Any]] = {"wandb": {"provenance": provenance()}}
-    if sweep and "wandb" in kinds and cfg.logger.wandb.group is None:
+    if sweep and "wandb" in kinds and config.logger["wandb"]["group"] is None:
         extra["wandb"]["group"] = f"{sweep.parent.name}-{sweep.name}"
-    loggers += [build(cfg.logger[name], folder=folder.root, **extra.get(name, {})) for name in kinds]
+    loggers += [build(config.logger[name], folder=folder.root, **extra.get(name, {})) for name in kinds]
     for logger in loggers:
-        logger.log_hyperparams(plain(cfg))
+        logger.log_hyperparams(asdict(config))
     return loggers
 
 
 def build_callbacks(
-    cfg: DictConfig,
+    config: TrainConfig,
     folder: RunFolder,
     datamodule: InpaintingDataModule,
     settings: DecodeSettings,
     extractor: Extractor,
 ) -> list[Callback]:
     """Build the configured callbacks, scores and pictures before averaged weights, which swap the weights back."""
-    nodes = {name: node for name, node in cfg.callbacks.items() if node is not None}
+    nodes = {name: node for name, node in config.callbacks.items() if node is not None}
     pictures = datamodule.val_fills()
     objects: dict[str, dict[str, Any]] = {
         "best": {"dirpath": folder.checkpoints},
         "last": {"dirpath": folder.checkpoints},
-        "scores": {"pictures": pictures, "settings": settings, "extractor": extractor, "seed": cfg.seed},
+        "scores": {"pictures": pictures, "settings": settings, "extractor": extractor, "seed": config.seed},
         "samples": {
             "pictures": pictures,
             "settings": settings,
             "folder": folder.figures / "samples",
-            "seed": cfg.seed,
+            "seed": config.seed,
         },
     }
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
@@ -213,15 +209,16 @@ def build_callbacks(
     ]
 
 
-def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
+def build_trainer(
+    config: TrainConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]
+) -> L.Trainer:
     """Build Lightning's trainer in the precision that suits the machine."""
-    alone = asks_for_one_device(cfg.trainer.get("devices", 1), cfg.trainer.get("num_nodes", 1))
-    memory = Path(cfg.paths.cache).expanduser() / "precision"
-    precision, reason = resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator, alone=alone, memory=memory)
+    options = config.trainer
+    one = asks_for_one_device(options.get("devices", 1), options.get("num_nodes", 1))
+    memory = precision_memory(config)
+    precision, reason = resolve_precision(options["precision"], options["accelerator"], alone=one, memory=memory)
     log.info(f"Stage 2: {reason}")
-    return build(
-        cfg.trainer, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root)
-    )
+    return build(options, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root))
 
 
 def last_step(folder: RunFolder) -> int:

@@ -1,9 +1,7 @@
-"""Where the YAML files are, and the one function that makes objects from them."""
+"""Where the YAML files are, and the one function that makes objects from what they say."""
 
 from pathlib import Path
 from typing import Any
-
-from omegaconf import OmegaConf
 
 
 def config_dir() -> str:
@@ -16,7 +14,7 @@ def config_dir() -> str:
 
 
 def build(node: Any, **objects: Any) -> Any:
-    """Build the object that a node's `_target_` names; plain Python values go in, never a DictConfig.
+    """Build the object that a node's `_target_` names; plain Python values go in.
 
     Raises:
         ValueError: when the node has no `_target_` or a key that the target does not take; the message names both.
@@ -36,8 +34,3 @@ def build(node: Any, **objects: Any) -> Any:
         if isinstance(cause, ValueError | FileNotFoundError):
             raise cause from None  # the constructor's own message already names key and remedy
         raise ValueError(f"cannot build {node.get('_target_')}: {cause or error}") from error
-
-
-def plain(node: Any) -> Any:
-    """Return a node as plain, resolved Python containers."""
-    return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)

@@ -2,11 +2,10 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
-from omegaconf import DictConfig
-
-from maskgit_lab.assembly.config import plain
+from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
@@ -42,25 +41,26 @@ BY_CONTENT = (
 LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
 
 
-def tokenizer_key(cfg: DictConfig, splits: DataSplits) -> str:
+def tokenizer_key(config: TrainConfig, splits: DataSplits) -> str:
     """Return 16 hex digits over all that a trained tokenizer depends on."""
+    tokenizer = config.tokenizer
     content = {
         "version": STAGE1_VERSION,
-        "model": plain(cfg.tokenizer.model),
-        "training": _without_new_defaults(plain(cfg.tokenizer.training)),
-        "mean": plain(cfg.tokenizer.mean),
-        "std": plain(cfg.tokenizer.std),
+        "model": tokenizer.model,
+        "training": _without_new_defaults(tokenizer.training),
+        "mean": tokenizer.mean,
+        "std": tokenizer.std,
         "data": [splits.train.fingerprint, splits.val.fingerprint],
-        "flip": cfg.data.flip,
-        "seed": cfg.seed if cfg.tokenizer.seed is None else cfg.tokenizer.seed,
+        "flip": config.data["flip"],
+        "seed": config.stage1_seed,
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return _hash(content)
 
 
-def training_key(cfg: DictConfig, splits: DataSplits, tokenizer: FrozenTokenizer) -> str:
+def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenTokenizer) -> str:
     """Return 16 hex digits over all that the weights of stage 2 depend on."""
-    content = plain(cfg)
-    if content.get("speed") == "fast":  # as all runs of before the key; with dropout, plain draws other numbers
+    content = asdict(config)
+    if content["speed"] == "fast":  # as all runs of before the key; with dropout, plain draws other numbers
         del content["speed"]
     content["optimizer"] = _without_new_defaults(content["optimizer"])
     watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
@@ -78,6 +78,10 @@ def training_key(cfg: DictConfig, splits: DataSplits, tokenizer: FrozenTokenizer
         "pictures": [splits.train.fingerprint, splits.val.fingerprint],
         "tokenizer_sha256": tokenizer.sha256,
     }
+    return _hash(content)
+
+
+def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

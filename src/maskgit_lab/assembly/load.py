@@ -1,11 +1,11 @@
-"""Read back what a run left: its configuration, its tokenizer, its weights."""
+"""Read back what a run left: its images, its tokenizer, its weights."""
 
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
-from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.compose import load_data
+from maskgit_lab.assembly.read import load_config
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -28,20 +28,5 @@ def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:
 
 def load_splits(root: str | Path) -> DataSplits:
     """Return the pictures that a run was trained and scored on, from the cache where they are."""
-    cfg = load_config(Path(root))
-    splits: DataSplits = build(cfg.data.source).load(cache=Path(cfg.paths.cache).expanduser())
-    return splits
-
-
-def load_config(root: Path) -> DictConfig:
-    """Return the configuration that a run folder records.
-
-    Raises:
-        FileNotFoundError: when the folder is not a run's.
-    """
-    path = RunFolder(root).config
-    if not path.is_file():
-        raise FileNotFoundError(f"{root} is not a run folder of maskgit_lab: it has no {path.name} (run=RUN_FOLDER)")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
-    return config
+    config = load_config(root)
+    return load_data(config.data, config.paths)

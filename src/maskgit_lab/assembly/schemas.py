@@ -1,4 +1,8 @@
-"""The root keys of every command's configuration: a key that is not listed here is refused by name."""
+"""What a command may be told: named, typed values. A key that is not listed here is refused by name.
+
+Hydra checks the command line against these; `assembly.read` makes objects of them, and no DictConfig goes further. `dict[str, Any]`
+is a group whose keys its options decide (conf/GROUP/OPTION.yaml).
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +13,63 @@ from omegaconf import MISSING, OmegaConf
 
 from maskgit_lab.machine.ranks import shared_run_dir
 
+Group = dict[str, Any]
+
+
+@dataclass
+class Paths:
+    """Where runs and derived files go."""
+
+    runs: str = MISSING
+    cache: str = MISSING
+
+    @property
+    def cache_folder(self) -> Path:
+        """Folder of derived files, safe to delete."""
+        return Path(self.cache).expanduser()
+
+
+@dataclass
+class Metrics:
+    """What distances are measured with."""
+
+    extractor: Group = MISSING
+
+
+@dataclass
+class TokenizerConfig:
+    """Stage 1."""
+
+    checkpoint: str | None = None
+    seed: int | None = None
+    mean: list[float] = MISSING
+    std: list[float] = MISSING
+    model: Group = MISSING
+    training: Group = MISSING
+
+
+@dataclass
+class ModelConfig:
+    """The trained networks."""
+
+    transformer: Group = MISSING
+    context: Group | None = None
+
+
+@dataclass
+class TrainingConfig:
+    """What stage 2 learns from."""
+
+    mask_region: str = MISSING
+    encode_masked: bool = MISSING
+    label_smoothing: float = MISSING
+    mask_schedule: Any = MISSING  # a group; Hydra overrides no typed node that is an interpolation
+    compile: Any = False  # bool or str
+
 
 @dataclass
 class TrainConfig:
-    """Root keys of `train` and `train_tokenizer`; a key that is not here is refused by name."""
+    """Root keys of `train` and `train_tokenizer`, and of the config.yaml in a run folder."""
 
     name: str = MISSING
     seed: int = 0
@@ -20,31 +77,24 @@ class TrainConfig:
     notes: str = ""
     resume: str | None = None
     reuse: str = "sweep"
-    speed: str = "fast"
-    paths: dict[str, Any] = MISSING
-    data: dict[str, Any] = MISSING
-    tokenizer: dict[str, Any] = MISSING
-    model: dict[str, Any] = MISSING
-    mask_schedule: dict[str, Any] = MISSING
-    decode: dict[str, Any] = MISSING
-    training: dict[str, Any] = MISSING
-    optimizer: dict[str, Any] = MISSING
-    trainer: dict[str, Any] = MISSING
-    callbacks: dict[str, Any] = MISSING
-    logger: dict[str, Any] = MISSING
-    metrics: dict[str, Any] = MISSING
+    speed: str = "fast"  # runs of before the key were
+    paths: Paths = field(default_factory=Paths)
+    data: Group = MISSING
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    mask_schedule: Group = MISSING
+    decode: Group = MISSING
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    optimizer: Group = MISSING
+    trainer: Group = MISSING
+    callbacks: Group = MISSING
+    logger: Group = MISSING
+    metrics: Metrics = field(default_factory=Metrics)
 
-
-@dataclass
-class InpaintDecode:
-    """Decoding of `inpaint`; None = as the run was configured."""
-
-    num_steps: int | None = None
-    sweet_spot: int | None = None
-    choice_temperature: float | None = None
-    mask_dilation: int | None = None
-    refresh_every: int | None = None
-    refresh_ring: int | None = None
+    @property
+    def stage1_seed(self) -> int:
+        """Seed of the tokenizer's training."""
+        return self.seed if self.tokenizer.seed is None else self.tokenizer.seed
 
 
 @dataclass
@@ -59,8 +109,8 @@ class InpaintConfig:
     mask_hole: str = "white"
     hole_style: str = "brush"
     hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
-    decode: InpaintDecode = field(default_factory=InpaintDecode)
-    mask_schedule: dict[str, Any] | None = None
+    decode: Group = MISSING
+    mask_schedule: Group | None = None
     batch_size: int = 32
     seed: int = 0
     save_steps: bool = True
@@ -77,9 +127,7 @@ class EvaluateConfig:
     schedules: list[str] = field(default_factory=list)
     sweet_spots: list[int] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)
-    num_steps: int | None = None
-    choice_temperature: float | None = None
-    mask_dilation: int | None = None
+    decode: Group = MISSING
     max_images: int | None = None
     outputs: str | None = None
     truth: str | None = None
@@ -91,8 +139,8 @@ class EvaluateConfig:
     precision: str = "32-true"
     speed: str | None = None
     device: str = "auto"
-    metrics: dict[str, Any] = MISSING
-    paths: dict[str, Any] = MISSING
+    metrics: Metrics = field(default_factory=Metrics)
+    paths: Paths = field(default_factory=Paths)
 
 
 @dataclass
@@ -102,8 +150,8 @@ class AuditConfig:
     near: float = 4.0
     num_pairs: int = 24
     out: str = "audit"
-    data: dict[str, Any] = MISSING
-    paths: dict[str, Any] = MISSING
+    data: Group = MISSING
+    paths: Paths = field(default_factory=Paths)
 
 
 @dataclass
@@ -114,16 +162,22 @@ class ReportConfig:
     out: str | None = None
 
 
+SCHEMAS: dict[str, type] = {
+    "train": TrainConfig,
+    "train_tokenizer": TrainConfig,
+    "inpaint": InpaintConfig,
+    "evaluate": EvaluateConfig,
+    "audit": AuditConfig,
+    "report": ReportConfig,
+}
+
+
 def _join_run_dir(resume: str | None, fresh: str) -> str:
     return str(Path(resume).resolve()) if resume else shared_run_dir(fresh)
 
 
 def register() -> None:
     """Make the root schemas and the resolver known to Hydra; safe to call twice."""
-    store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="inpaint_schema", node=InpaintConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
-    store.store(name="audit_schema", node=AuditConfig)
-    store.store(name="report_schema", node=ReportConfig)
+    for command, schema in SCHEMAS.items():
+        ConfigStore.instance().store(name=f"{command}_schema", node=schema)
     OmegaConf.register_new_resolver("maskgit.run_dir", _join_run_dir, replace=True)

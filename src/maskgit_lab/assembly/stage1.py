@@ -3,55 +3,57 @@
 import json
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 
-from maskgit_lab.assembly.config import build, plain
+from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.keys import tokenizer_key
+from maskgit_lab.assembly.schemas import TokenizerConfig, TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.data.only_one import only_one
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 log = logging.getLogger("maskgit_lab")
 
+NETWORKS = ("perceptual", "discriminator")  # of tokenizer.training: networks beside the tokenizer, or null
 
-def find_or_train_tokenizer(cfg: DictConfig, splits: DataSplits, *, cache: Path, folder: Path) -> FrozenTokenizer:
+
+def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: Path) -> FrozenTokenizer:
     """Return the tokenizer: from `tokenizer.checkpoint`, from the cache, or trained now, by one process while others wait for it.
 
     Args:
-        cfg: the whole configuration.
+        config: of the run; a trained tokenizer goes to tokenizers/KEY/ in its cache.
         splits: the pictures to train on.
-        cache: derived files; a trained tokenizer goes to tokenizers/KEY/.
         folder: run folder for logs and pictures of a training.
     """
-    if cfg.tokenizer.checkpoint:
-        return _given(Path(cfg.tokenizer.checkpoint), cfg)
-    key = tokenizer_key(cfg, splits)
-    path = cache / "tokenizers" / key / "tokenizer.pt"
+    if config.tokenizer.checkpoint:
+        return _given(Path(config.tokenizer.checkpoint), config.tokenizer)
+    key = tokenizer_key(config, splits)
+    path = config.paths.cache_folder / "tokenizers" / key / "tokenizer.pt"
     if not path.is_file():
         with only_one(path):
             if not path.is_file():
-                return _train_and_keep(cfg, splits, folder, path)
+                return _train_and_keep(config, splits, folder, path)
     log.info(f"Stage 1: tokenizer {key} found in the cache")
     return FrozenTokenizer.load(path)
 
 
-def _train_and_keep(cfg: DictConfig, splits: DataSplits, folder: Path, path: Path) -> FrozenTokenizer:
+def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path: Path) -> FrozenTokenizer:
     log.info(f"Stage 1: training tokenizer {path.parent.name} on {splits.description}")
     start = time.perf_counter()
-    tokenizer, scores = _train(cfg, splits, folder, path.parent)
+    tokenizer, scores = _train(config, splits, folder, path.parent)
     scores = {"seconds": round(time.perf_counter() - start, 1), **scores}
     (path.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
-    (path.parent / "config.json").write_text(json.dumps(plain(cfg.tokenizer), indent=2) + "\n")
+    (path.parent / "config.json").write_text(json.dumps(asdict(config.tokenizer), indent=2) + "\n")
     tokenizer.save(path)  # last: whoever finds it finds the rest
     log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
     return tokenizer
 
 
-def _given(path: Path, cfg: DictConfig) -> FrozenTokenizer:
+def _given(path: Path, config: TokenizerConfig) -> FrozenTokenizer:
     """Read one of our tokenizer files, or the lab's VQGAN.pt."""
     from maskgit_lab.interop.lab import load_vqgan
 
@@ -61,36 +63,40 @@ def _given(path: Path, cfg: DictConfig) -> FrozenTokenizer:
     content = torch.load(path, map_location="cpu", weights_only=True)
     if isinstance(content, dict) and "format" in content:
         return FrozenTokenizer.load(path)
-    return FrozenTokenizer(load_vqgan(path), mean=plain(cfg.tokenizer.mean), std=plain(cfg.tokenizer.std))
+    return FrozenTokenizer(load_vqgan(path), mean=config.mean, std=config.std)
 
 
-def stage1_precision(cfg: DictConfig) -> str:
+def stage1_precision(config: TrainConfig) -> str:
     """Return the precision of stage 1: the run's, where stage 1 knows it (its gradients are not scaled as 16-mixed needs)."""
     from maskgit_lab.training.precision import resolve_precision
 
-    known = cfg.trainer.precision in ("32-true", "bf16-mixed")
-    memory = Path(cfg.paths.cache).expanduser() / "precision"
-    return resolve_precision(cfg.trainer.precision if known else "auto", cfg.trainer.accelerator, memory=memory)[0]
+    asked, accelerator = config.trainer["precision"], config.trainer["accelerator"]
+    known = asked in ("32-true", "bf16-mixed")
+    return resolve_precision(asked if known else "auto", accelerator, memory=precision_memory(config))[0]
+
+
+def precision_memory(config: TrainConfig) -> Path:
+    """Return the folder where it is remembered how fast this machine multiplies."""
+    return config.paths.cache_folder / "precision"
 
 
 def _train(
-    cfg: DictConfig, splits: DataSplits, folder: Path, checkpoints: Path
+    config: TrainConfig, splits: DataSplits, folder: Path, checkpoints: Path
 ) -> tuple[FrozenTokenizer, dict[str, Any]]:
     from maskgit_lab.training.tokenizer_training import train_tokenizer
 
-    settings = plain(cfg.tokenizer.training)
-    settings["perceptual"] = build(cfg.tokenizer.training.perceptual) if settings["perceptual"] else None
-    settings["discriminator"] = build(cfg.tokenizer.training.discriminator) if settings["discriminator"] else None
+    tokenizer = config.tokenizer
+    built = {name: node and build(node) for name, node in tokenizer.training.items() if name in NETWORKS}
     return train_tokenizer(
-        model=build(cfg.tokenizer.model),
+        model=build(tokenizer.model),
         splits=splits,
-        mean=plain(cfg.tokenizer.mean),
-        std=plain(cfg.tokenizer.std),
-        flip=cfg.data.flip,
-        seed=cfg.seed if cfg.tokenizer.seed is None else cfg.tokenizer.seed,
-        accelerator=cfg.trainer.accelerator,
-        precision=stage1_precision(cfg),
+        mean=tokenizer.mean,
+        std=tokenizer.std,
+        flip=config.data["flip"],
+        seed=config.stage1_seed,
+        accelerator=config.trainer["accelerator"],
+        precision=stage1_precision(config),
         folder=folder,
         checkpoints=checkpoints,
-        **settings,
+        **{**tokenizer.training, **built},
     )

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
 
-from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.compose import load_data
+from maskgit_lab.assembly.schemas import AuditConfig
 from maskgit_lab.data.cat_faces import without_test_images
 from maskgit_lab.data.duplicates import Exact, exact_duplicates, pixel_keys
-from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.data.near_duplicates import Pair, near_pairs, thumbnails
 from maskgit_lab.reporting.figures import save_pairs
 from maskgit_lab.reporting.tables import render_markdown, render_table
@@ -21,12 +20,9 @@ from maskgit_lab.runs.folder import shown_path
 log = logging.getLogger("maskgit_lab")
 
 
-def audit(cfg: DictConfig) -> None:
-    """Look at the data as distributed, whatever `data.split` says, and write what was found."""
-    if OmegaConf.select(cfg, "data.split") is not None:
-        cfg.data.split = "lab"
-    splits: DataSplits = build(cfg.data.source).load(cache=Path(cfg.paths.cache).expanduser())
-    log.info(f"Data: {splits.description}")
+def audit(config: AuditConfig) -> None:
+    """Look at the data as distributed and write what was found."""
+    splits = load_data(config.data, config.paths)
     pictures = {"train": splits.train.images, "val": splits.val.images}
     names = {"train": splits.train.names, "val": splits.val.names}
     if splits.test.truth is not None:
@@ -37,20 +33,20 @@ def audit(cfg: DictConfig) -> None:
     pairs, counts = near_pairs(
         {name: thumbnails(images) for name, images in pictures.items()},
         {name: pixel_keys(images) for name, images in pictures.items()},
-        num_pairs=cfg.num_pairs,
-        below=cfg.near,
+        num_pairs=config.num_pairs,
+        below=config.near,
     )
     clean = {name: len(without_test_images(getattr(splits, name), splits.test)[0]) for name in ("train", "val")}
     found: dict[str, Any] = {
         "data": splits.description,
         "exact": {name: asdict(value) for name, value in exact.items()},
-        "near": {"below": cfg.near, "counts": {f"{a} in {b}": n for (a, b), n in counts.items()}},
+        "near": {"below": config.near, "counts": {f"{a} in {b}": n for (a, b), n in counts.items()}},
         "pairs": [
             {"a": names[p.split_a][p.index_a], "b": names[p.split_b][p.index_b], **asdict(p)} for p in pairs
         ],
         "clean": {**clean, "test": len(splits.test)},
     }  # fmt: skip
-    _write(Path(cfg.out), found, exact, counts, pairs, pictures, near=cfg.near)
+    _write(Path(config.out), found, exact, counts, pairs, pictures, near=config.near)
 
 
 def _write(

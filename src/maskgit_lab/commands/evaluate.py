@@ -1,6 +1,7 @@
 """Measure a run's grid, or somebody's folder of filled images, under one ruler."""
 
 import csv
+import dataclasses
 import json
 import logging
 import time
@@ -9,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from torchmetrics import Metric
 from tqdm import tqdm
 
-from maskgit_lab.assembly.compose import decode_settings, with_tokenizer
+from maskgit_lab.assembly.compose import decode_changes, load_data, with_tokenizer
 from maskgit_lab.assembly.config import build, config_dir
-from maskgit_lab.assembly.load import load_config
+from maskgit_lab.assembly.read import load_config
+from maskgit_lab.assembly.schemas import EvaluateConfig, Group
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
-from maskgit_lab.data.image_set import DataSplits, InpaintSet
+from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.baselines import OTHER_REAL, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.grid import OUTPUTS, Cell, Grid, GridScores, evaluate_grid
@@ -29,7 +32,7 @@ from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.machine.peak_memory import peak_memory_line
 from maskgit_lab.reporting.figures import save_rows
 from maskgit_lab.reporting.grid_tables import CSV_HEADER, csv_rows, markdown_tables, terminal_tables
-from maskgit_lab.runs.folder import RunFolder, shown_path
+from maskgit_lab.runs.folder import shown_path
 from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.precision import autocast_dtype
 from maskgit_lab.training.quiet import quiet_lightning
@@ -39,112 +42,111 @@ log = logging.getLogger("maskgit_lab")
 
 References = dict[str, dict[str, float]]
 NUM_SHOWN = 8
+CHOSEN_BY_CELLS = ("schedule", "sweet_spot")
 
 
-def evaluate(cfg: DictConfig) -> None:
+def evaluate(config: EvaluateConfig) -> None:
     """Measure a run or a folder of outputs and write what was found.
 
     Raises:
         ValueError: when neither or both are given, or the test pictures have no truth.
     """
-    if (cfg.run is None) == (cfg.outputs is None):
+    if (config.run is None) == (config.outputs is None):
         raise ValueError("evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER")
     quiet_lightning()
-    if cfg.run is not None:
-        _measure_run(cfg)
-    else:
-        _measure_outputs(cfg)
+    if config.run is not None:
+        _measure_run(config, Path(config.run))
+    elif config.outputs is not None:
+        _measure_outputs(config, Path(config.outputs))
 
 
-def _measure_run(cfg: DictConfig) -> None:
+def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     start = time.perf_counter()
-    run_config = load_config(Path(cfg.run))
-    inpainter = Inpainter.from_run(cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, speed=cfg.speed)
-    filler = inpainter.filler
-    filler = type(filler)(filler.model, filler.tokenizer, filler.settings, 0, autocast_dtype(cfg.precision))
-    grid = _grid(cfg, run_config)
-    extractor = with_tokenizer(build(cfg.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
-    lpips = build_lpips(cfg.lpips) if cfg.lpips else None
-    cache = Path(cfg.paths.cache).expanduser()
-    splits: DataSplits = build(run_config.data.source).load(cache=cache)
-    log.info(f"Data: {splits.description}")
-    test = _first(splits.test, cfg.max_images)
+    inpainter = Inpainter.from_run(
+        folder, checkpoint=config.checkpoint, device=config.device, speed=config.speed, **decode_changes(config.decode)
+    )
+    filler = dataclasses.replace(inpainter.filler, autocast=autocast_dtype(config.precision))
+    grid = _grid(config, filler.settings)
+    extractor = with_tokenizer(build(config.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
+    lpips = build_lpips(config.lpips) if config.lpips else None
+    cache = config.paths.cache_folder
+    run_config = load_config(folder)
+    splits = load_data(run_config.data, config.paths)
+    test = _first(splits.test, config.max_images)
     if test.truth is None:
         raise ValueError("the test pictures of this run have no truth: fill them with `inpaint` instead")
     device = str(filler.tokenizer.device)
-    truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=cfg.batch_size, device=device)
-    references = _references(test, truth, filler.tokenizer, splits.val.images, cfg.batch_size, lpips, device)
+    truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
+    references = _references(test, truth, filler.tokenizer, splits.val.images, config.batch_size, lpips, device)
     with tqdm(total=grid.decodes() * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
-            filler, test, truth, grid, batch_size=cfg.batch_size, lpips=lpips, num_shown=NUM_SHOWN,
-            progress=_advance(bar, len(test), cfg.batch_size, grid.decodes()),
+            filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN,
+            progress=_advance(bar, len(test), config.batch_size, grid.decodes()),
         )  # fmt: skip
     protocol = {
         **_protocol(truth, others=len(splits.val)),
         "split": splits.description,
-        "checkpoint": cfg.checkpoint,
-        "num_steps": grid.num_steps,
-        "choice_temperature": grid.choice_temperature,
-        "mask_dilation": grid.mask_dilation,
+        "checkpoint": config.checkpoint,
+        **{name: value for name, value in grid.settings.as_dict().items() if name not in CHOSEN_BY_CELLS},
         "seeds": list(grid.seeds),
-        "precision": cfg.precision,
+        "precision": config.precision,
         "seconds": round(time.perf_counter() - start, 1),
     }
     single = {"token_cross_entropy": scores.token_cross_entropy, "token_accuracy": scores.token_accuracy}
-    out = Path(cfg.out) if cfg.out else RunFolder(Path(cfg.run)).root / "evaluation"
+    out = Path(config.out) if config.out else folder / "evaluation"
     figure = _draw(out, test, scores)
     _write(out, scores.cells, references, protocol, score=distance_name(extractor.name), single=single)
     log.info(f"Pictures: {shown_path(figure)}")
     log.info(peak_memory_line())
-    _show_on_dashboard(run_config, Path(cfg.run), csv_rows(scores.cells, references), figure)
+    _show_on_dashboard(run_config.logger, folder, csv_rows(scores.cells, references), figure)
 
 
-def _show_on_dashboard(run_config: DictConfig, folder: Path, rows: Sequence[Sequence[Any]], figure: Path) -> None:
-    wandb = run_config.logger.get("wandb")
+def _show_on_dashboard(logger: Group, folder: Path, rows: Sequence[Sequence[Any]], figure: Path) -> None:
+    wandb = logger.get("wandb")
     if wandb is None:
         return
     if log_evaluation(
-        folder, project=wandb.project, name=wandb.name, offline=wandb.offline, columns=CSV_HEADER, rows=rows, pictures=[figure]
+        folder, project=wandb["project"], name=wandb["name"], offline=wandb["offline"], columns=CSV_HEADER, rows=rows,
+        pictures=[figure],
     ):  # fmt: skip
         log.info("The table is in the run's dashboard, as evaluation/table")
 
 
-def _measure_outputs(cfg: DictConfig) -> None:
-    if cfg.truth is None:
+def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
+    if config.truth is None:
         raise ValueError("outputs=FOLDER needs truth=FOLDER, the real pictures of the same names")
-    paths = list_images(Path(cfg.outputs), key="outputs")
-    truth_paths = pair_masks(paths, list_images(Path(cfg.truth), key="truth"))
+    paths = list_images(folder, key="outputs")
+    truth_paths = pair_masks(paths, list_images(Path(config.truth), key="truth"))
     resolution = _side(truth_paths[0])
     pictures = load_images(paths, resolution=resolution, exact=True)
     true = load_images(truth_paths, resolution=resolution, exact=True)
     holes = None
-    if cfg.masks is not None:
-        mask_paths = pair_masks(paths, list_images(Path(cfg.masks), key="masks"))
-        holes = load_masks(mask_paths, resolution=resolution, hole=cfg.mask_hole, exact=True)
-    extractor = build(cfg.metrics.extractor)
+    if config.masks is not None:
+        mask_paths = pair_masks(paths, list_images(Path(config.masks), key="masks"))
+        holes = load_masks(mask_paths, resolution=resolution, hole=config.mask_hole, exact=True)
+    extractor = build(config.metrics.extractor)
     if not isinstance(extractor, Extractor):
         raise ValueError("metrics=tokenizer belongs to a run; for outputs=FOLDER choose metrics=inception or another")
-    lpips = build_lpips(cfg.lpips) if cfg.lpips else None
-    cache = Path(cfg.paths.cache).expanduser()
-    truth = read_truth(true, holes, extractor, cache=cache, batch_size=cfg.batch_size, device="cpu")
-    scores = score_outputs(pictures, truth, batch_size=cfg.batch_size, lpips=lpips)
+    lpips = build_lpips(config.lpips) if config.lpips else None
+    cache = config.paths.cache_folder
+    truth = read_truth(true, holes, extractor, cache=cache, batch_size=config.batch_size, device="cpu")
+    scores = score_outputs(pictures, truth, batch_size=config.batch_size, lpips=lpips)
     references: References = {}
     if holes is not None:
         test = InpaintSet(true, holes, tuple(p.name for p in truth_paths), true, "outputs")
-        references = _references(test, truth, None, None, cfg.batch_size, lpips, "cpu")
-    cell = Cell(Path(cfg.outputs).name, 0, "outputs", {name: [value] for name, value in scores.items()})
-    out = Path(cfg.out) if cfg.out else Path("evaluation")
+        references = _references(test, truth, None, None, config.batch_size, lpips, "cpu")
+    cell = Cell(folder.name, 0, "outputs", {name: [value] for name, value in scores.items()})
+    out = Path(config.out) if config.out else Path("evaluation")
     _write(out, [cell], references, _protocol(truth, others=0), score=distance_name(extractor.name))
 
 
-def _grid(cfg: DictConfig, run_config: DictConfig) -> Grid:
-    settings = decode_settings(run_config)
-    own = {
-        key: getattr(settings, key) if cfg[key] is None else cfg[key]
-        for key in ("num_steps", "choice_temperature", "mask_dilation")
-    }
-    schedules = {name: build(_schedule_config(name)) for name in cfg.schedules}
-    return Grid(schedules=schedules, sweet_spots=list(cfg.sweet_spots), seeds=list(cfg.seeds), **own)
+def _grid(config: EvaluateConfig, settings: DecodeSettings) -> Grid:
+    if config.decode.get("sweet_spot") is not None:
+        raise ValueError(
+            f"decode.sweet_spot: one trajectory gives all of them here, sweet_spots=[{settings.sweet_spot}]"
+        )
+    schedules = {name: build(_schedule_config(name)) for name in config.schedules}
+    return Grid(settings=settings, schedules=schedules, sweet_spots=config.sweet_spots, seeds=config.seeds)
 
 
 def _schedule_config(name: str) -> Any:

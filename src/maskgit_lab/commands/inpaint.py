@@ -4,11 +4,11 @@ import logging
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig
 from PIL import Image
 from tqdm import tqdm
 
-from maskgit_lab.assembly.config import build, plain
+from maskgit_lab.assembly.compose import decode_changes
+from maskgit_lab.assembly.schemas import InpaintConfig
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
 from maskgit_lab.inpainter import Filled, Inpainter
@@ -20,42 +20,36 @@ log = logging.getLogger("maskgit_lab")
 NUM_OVERVIEW = 8
 
 
-def inpaint(cfg: DictConfig) -> None:
+def inpaint(config: InpaintConfig) -> None:
     """Fill every picture of `images` and write what came out below `out`."""
-    inpainter = _load(cfg)
-    paths = list_images(Path(cfg.images), key="images")
-    masks = pair_masks(paths, list_images(Path(cfg.masks), key="masks")) if cfg.masks else None
+    inpainter = Inpainter.from_run(
+        config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
+        **decode_changes(config.decode, config.mask_schedule),
+    )  # fmt: skip
+    paths = list_images(Path(config.images), key="images")
+    masks = pair_masks(paths, list_images(Path(config.masks), key="masks")) if config.masks else None
     images = load_images(paths, resolution=inpainter.resolution)
     if masks:
-        holes = load_masks(masks, resolution=inpainter.resolution, hole=cfg.mask_hole)
+        holes = load_masks(masks, resolution=inpainter.resolution, hole=config.mask_hole)
     else:
         holes = draw_holes(
-            style=cfg.hole_style,
-            seed=cfg.seed,
+            style=config.hole_style,
+            seed=config.seed,
             indices=range(len(paths)),
             resolution=inpainter.resolution,
-            share=tuple(cfg.hole_share),
+            share=config.hole_share,
         )
-    out = Path(cfg.out)
+    out = Path(config.out)
     with tqdm(total=len(paths), desc="Filling", unit="img") as bar:
-        for start in range(0, len(paths), cfg.batch_size):
-            part = slice(start, start + cfg.batch_size)
-            filled = inpainter(images[part], holes[part], steps=cfg.save_steps, first=start)
+        for start in range(0, len(paths), config.batch_size):
+            part = slice(start, start + config.batch_size)
+            filled = inpainter(images[part], holes[part], steps=config.save_steps, first=start)
             _write(out, paths[part], images[part], holes[part], filled)
             if start == 0:
                 _overview(out / "overview.png", images[part], holes[part], filled)
             bar.update(len(filled.decoded))
     log.info(
-        f"{len(paths)} pictures filled: {out}/overview.png, decoded/, composited/{', steps/' if cfg.save_steps else ''}"
-    )
-
-
-def _load(cfg: DictConfig) -> Inpainter:
-    decode = {key: value for key, value in plain(cfg.decode).items() if value is not None}
-    if cfg.mask_schedule is not None:
-        decode["schedule"] = build(cfg.mask_schedule)
-    return Inpainter.from_run(
-        cfg.run, checkpoint=cfg.checkpoint, device=cfg.device, seed=cfg.seed, speed=cfg.speed, **decode
+        f"{len(paths)} pictures filled: {out}/overview.png, decoded/, composited/{', steps/' if config.save_steps else ''}"
     )
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from maskgit_lab.assembly.load import load_config
+from maskgit_lab.assembly.read import as_yaml, load_config
+from maskgit_lab.assembly.schemas import ReportConfig
 from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.reporting.diagnosis import sentences
 from maskgit_lab.reporting.grid_tables import LEGEND, all_scores, table_1
@@ -31,18 +30,18 @@ FLOOR_AND_CEILING = (
 )
 
 
-def report(cfg: DictConfig) -> None:
+def report(config: ReportConfig) -> None:
     """Write report.html and report.md about the run or the sweep in `run`.
 
     Raises:
         FileNotFoundError: when the folder is neither.
     """
-    root = Path(cfg.run)
+    root = Path(config.run)
     if RunFolder(root).config.is_file():
         title, blocks = _run_report(RunFolder(root))
     else:
         title, blocks = _sweep_report(root)
-    out = Path(cfg.out) if cfg.out else root
+    out = Path(config.out) if config.out else root
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.html").write_text(render_html(title, blocks))
     (out / "report.md").write_text(render_report_markdown(title, blocks, folder=out))
@@ -64,7 +63,7 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
         blocks.append(Picture(path, f"{name}: tokens still hidden and the prediction after each step"))
     blocks += [
         Heading("How it was made"),
-        Code("Configuration", OmegaConf.to_yaml(config)),
+        Code("Configuration", as_yaml(config)),
         Code("Versions and machine", "\n".join(f"{k}: {v}" for k, v in result.get("provenance", {}).items())),
         Code(
             "What the distance was measured with", "\n".join(f"{k}: {v}" for k, v in result.get("protocol", {}).items())

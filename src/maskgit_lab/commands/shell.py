@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from string import Template
 from textwrap import indent
 from typing import Any
 
@@ -21,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.read import num_devices, read
 from maskgit_lab.assembly.schemas import register
 from maskgit_lab.commands.collect import collected_at_the_end
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
@@ -63,11 +63,12 @@ def _task(name: str) -> Callable[[DictConfig], Any]:
     """Return what Hydra runs, in the process of the job: threads are settled first, then the command's own imports begin."""
 
     def task(cfg: DictConfig) -> Any:
-        sentence = share_cores(processes_to_start(cfg.get("trainer", {}).get("devices", 1)))
+        sentence = share_cores(processes_to_start(num_devices(cfg)))
         if process_rank() == 0:
             log.info(sentence)
         with reporting_errors():
-            return getattr(importlib.import_module(f"maskgit_lab.commands.{name}"), name)(cfg)
+            told = read(name, cfg, HydraConfig.get().overrides.task)
+            return getattr(importlib.import_module(f"maskgit_lab.commands.{name}"), name)(told)
 
     return task
 
@@ -109,21 +110,25 @@ def run_dir() -> Path:
 
 
 def help_text(name: str, head: str, overrides: list[str]) -> str:
-    """Return what `--help` prints: the head, then the command's template with its groups and its configuration.
+    """Return what `--help` prints: the head, the groups and their options, the configuration.
 
     Hydra's own `--help` says the same after several seconds: it copies the whole configuration store for every group.
     """
     register()
     with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
         cfg = hydra.compose(name, overrides=overrides, return_hydra_config=True)
-    template = str(OmegaConf.to_container(cfg.hydra.help, resolve=False)["template"])  # type: ignore[index, call-overload]
+    groups = [str(group) for group in cfg.hydra.runtime.choices if not str(group).startswith("hydra/")]
     shown = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    filled = Template(template).substitute(APP_CONFIG_GROUPS=_groups(), CONFIG=OmegaConf.to_yaml(shown))
     sentence, _, examples = head.partition("\n\n")
-    return f"{sentence}\n\n{indent(examples, '  ')}\n{filled}"
+    options = "".join(f"{group}: {', '.join(_options(group))}\n" for group in sorted(groups))
+    chapters = {
+        "": f"{sentence}\n\n{indent(examples, '  ')}",
+        "Groups (group=option)": options,
+        "Configuration (any key: key=value)": OmegaConf.to_yaml(shown),
+        "More": "--cfg job prints this configuration with your overrides; --hydra-help is about Hydra itself.",
+    }
+    return "\n".join(f"== {title} ==\n{text}" if title else text for title, text in chapters.items() if text)
 
 
-def _groups() -> str:
-    folders = sorted(path for path in Path(config_dir()).iterdir() if path.is_dir() and path.name != "hydra")
-    lines = [f"{path.name}: {', '.join(sorted(p.stem for p in path.glob('*.yaml')))}" for path in folders]
-    return "\n".join(lines) + "\n"
+def _options(group: str) -> list[str]:
+    return sorted(path.stem for path in (Path(config_dir()) / group).glob("[!_]*.yaml"))

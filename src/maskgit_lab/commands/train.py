@@ -11,12 +11,13 @@ from hydra.types import RunMode
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from omegaconf import DictConfig, OmegaConf, open_dict
 
 from maskgit_lab.assembly.compose import Run, build_model, compose
 from maskgit_lab.assembly.keys import training_key
-from maskgit_lab.assembly.load import load_config, load_weights
-from maskgit_lab.assembly.speed import FAST, at_speed
+from maskgit_lab.assembly.load import load_weights
+from maskgit_lab.assembly.read import as_yaml
+from maskgit_lab.assembly.schemas import TrainConfig
+from maskgit_lab.assembly.speed import at_speed
 from maskgit_lab.commands.shell import SweepRefusedError, run_dir
 from maskgit_lab.commands.sweep import sweep_folder
 from maskgit_lab.data.only_one import only_one
@@ -40,14 +41,14 @@ from maskgit_lab.training.precision import autocast_dtype
 log = logging.getLogger("maskgit_lab")
 
 
-def train(cfg: DictConfig) -> float:
+def train(config: TrainConfig) -> float:
     """Run one job and return the best value of the monitored metric, for Hydra's sweepers."""
-    require_one_device_in_sweeps(cfg)
+    require_one_device_in_sweeps(config)
     flush_denormals()
-    return run_experiment(resumed_config(cfg), run_dir(), sweep=sweep_folder())
+    return run_experiment(config, run_dir(), sweep=sweep_folder())
 
 
-def require_one_device_in_sweeps(cfg: DictConfig) -> None:
+def require_one_device_in_sweeps(config: TrainConfig) -> None:
     """End a sweep before its first job when a job asks for more than one device.
 
     The processes that Lightning would start for the other devices would each begin a sweep of their own.
@@ -55,7 +56,7 @@ def require_one_device_in_sweeps(cfg: DictConfig) -> None:
     Raises:
         SweepRefusedError: naming the devices.
     """
-    devices, num_nodes = cfg.trainer.get("devices", 1), cfg.trainer.get("num_nodes", 1)
+    devices, num_nodes = config.trainer.get("devices", 1), config.trainer.get("num_nodes", 1)
     if HydraConfig.get().mode == RunMode.MULTIRUN and not asks_for_one_device(devices, num_nodes):
         raise SweepRefusedError(
             f"trainer.devices={devices}: each job of a sweep (-m) runs on one device. Use trainer.devices=1 and run jobs "
@@ -63,56 +64,35 @@ def require_one_device_in_sweeps(cfg: DictConfig) -> None:
         )
 
 
-def resumed_config(cfg: DictConfig) -> DictConfig:
-    """Return the configuration to run: as composed, or that of the run in `resume` with this call's values on top.
-
-    Raises:
-        FileNotFoundError: when `resume` is not a run folder.
-        ValueError: when an override names a key that the run's configuration does not have.
-    """
-    if cfg.resume is None:
-        return cfg
-    recorded = load_config(Path(cfg.resume))
-    for override in HydraConfig.get().overrides.task:
-        key, _, value = override.lstrip("+").partition("=")
-        if key == "resume":
-            continue
-        if OmegaConf.select(recorded, key, default=OmegaConf) is OmegaConf:
-            raise ValueError(f"{key} cannot be changed on resume: the run in {cfg.resume} has no such key")
-        parsed = OmegaConf.create(f"value: {value}").value
-        if OmegaConf.is_config(OmegaConf.select(recorded, key)) and not OmegaConf.is_config(parsed):
-            raise ValueError(f"{key} is a group: on resume single values can be changed, e.g. trainer.max_epochs=20")
-        OmegaConf.update(recorded, key, parsed)
-    with open_dict(recorded):
-        recorded.resume = str(Path(cfg.resume).resolve())
-    return recorded
-
-
-def run_experiment(cfg: DictConfig, root: Path, *, sweep: Path | None = None) -> float:
+def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None) -> float:
     """Train, score and picture one configuration in a run folder; return the monitored metric.
 
     `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
     does all this; the others train with it and leave.
 
     Args:
-        cfg: the whole configuration.
+        config: of the run.
         root: the run folder.
         sweep: folder of the sweep that the run is a job of.
     """
     folder = RunFolder(root)
     if process_rank() > 0:
-        return help_to_train(cfg, folder)
-    folder.write_config(OmegaConf.to_yaml(cfg, resolve=True))
-    result: dict[str, Any] = {"status": "running", "name": cfg.name, "seed": cfg.seed}
+        return help_to_train(config, folder)
+    folder.write_config(as_yaml(config))
+    result: dict[str, Any] = {"status": "running", "name": config.name, "seed": config.seed}
     result |= {"process": process(), "provenance": provenance()}
     folder.write_result(result)
     loggers: list[Logger] = []
     try:
         start = time.perf_counter()
-        run = compose(cfg, folder, loggers, sweep=sweep)
+        run = compose(config, folder, loggers, sweep=sweep)
         result["seconds"] = {"data_and_stage_1": round(time.perf_counter() - start, 1)}
         result |= {"data": run.splits.description, "tokenizer_sha256": run.tokenizer.sha256}
-        train_or_adopt(run, result, loggers, trained_store(cfg, sweep))
+        train_or_adopt(run, result, loggers, trained_store(config, sweep))
+        if is_dry(run):
+            log.info("trainer.fast_dev_run: a batch of each went through; nothing is kept, scored or drawn")
+            result["status"] = "completed"
+            return math.nan
         score_and_draw(run, result, loggers, sweep=sweep is not None)
         result["status"] = "completed"
         return float(result["monitor"]["best"])
@@ -129,11 +109,11 @@ def run_experiment(cfg: DictConfig, root: Path, *, sweep: Path | None = None) ->
         close_loggers(loggers, result["status"])
 
 
-def help_to_train(cfg: DictConfig, folder: RunFolder) -> float:
+def help_to_train(config: TrainConfig, folder: RunFolder) -> float:
     """Train beside the first process, without a word and without files; a failure is recorded for it."""
     quiet()
     try:
-        run = compose(cfg, folder, [])
+        run = compose(config, folder, [])
         if run.trainer.world_size == 1:
             raise ValueError(
                 "several processes were started (torchrun, srun), but trainer.devices=1: trainer=multi_gpu or trainer=cpu_ddp "
@@ -156,7 +136,7 @@ def how_to_go_on(folder: RunFolder) -> str:
     return f"\nStopped. To go on: python -m maskgit_lab.train resume={shown_path(folder.root)}"
 
 
-def trained_store(cfg: DictConfig, sweep: Path | None) -> TrainedStore | None:
+def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | None:
     """Return where trainings are shared: within the sweep, in the cache, or nowhere.
 
     Raises:
@@ -164,23 +144,27 @@ def trained_store(cfg: DictConfig, sweep: Path | None) -> TrainedStore | None:
     """
     places = {
         "sweep": sweep / "trained" if sweep else None,
-        "cache": Path(cfg.paths.cache).expanduser() / "trained",
+        "cache": config.paths.cache_folder / "trained",
         "never": None,
     }
-    if cfg.reuse not in places:
-        raise ValueError(f"reuse must be one of {', '.join(places)}, got {cfg.reuse!r}")
-    place = places[cfg.reuse]
+    if config.reuse not in places:
+        raise ValueError(f"reuse must be one of {', '.join(places)}, got {config.reuse!r}")
+    place = places[config.reuse]
     return TrainedStore(place) if place else None
+
+
+def is_dry(run: Run) -> bool:
+    """Return whether the run only tries its parts (trainer.fast_dev_run)."""
+    return bool(run.trainer.fast_dev_run)  # type: ignore[attr-defined]
 
 
 def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], store: TrainedStore | None) -> None:
     """Train, unless a run that differs in decoding alone was trained already; of several at once, one trains."""
-    if (
-        store is None or run.cfg.resume or run.trainer.world_size > 1
-    ):  # other processes would wait for the first to train
+    # other processes would wait for the first to train, and a dry run leaves nothing to share
+    if store is None or run.config.resume or run.trainer.world_size > 1 or is_dry(run):
         fit(run, result)
         return
-    key = training_key(run.cfg, run.splits, run.tokenizer)
+    key = training_key(run.config, run.splits, run.tokenizer)
     with only_one(store.path(key)):
         trained = store.find(key)
         if trained is None:
@@ -199,9 +183,9 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     parameters = sum(p.numel() for p in run.module.model.parameters())
     log.info(
         f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} pictures, "
-        f"batch {run.datamodule.batch_size}, {run.trainer.max_epochs} epochs"
+        f"batch {run.datamodule.serving.batch_size}, {run.trainer.max_epochs} epochs"
     )
-    ckpt_path = str(run.folder.checkpoint("last")) if run.cfg.resume else None
+    ckpt_path = str(run.folder.checkpoint("last")) if run.config.resume else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
     leave_process_group()
     result["seconds"]["stage_2"] = round(time.perf_counter() - start, 1)
@@ -219,23 +203,23 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
     """Fill the test pictures with the best weights, write the table and the pictures, and show where they are."""
     start = time.perf_counter()
     # built anew: a strategy may have cut the trained one up
-    network = build_model(run.cfg, run.tokenizer).to(run.tokenizer.device)
+    network = build_model(run.config.model, run.tokenizer).to(run.tokenizer.device)
     load_weights(network, run.folder.checkpoint("best"), run.tokenizer)
-    model = at_speed(run.cfg.get("speed", FAST), network, run.tokenizer, run.settings)
+    model = at_speed(run.config.speed, network, run.tokenizer, run.settings)
     autocast = autocast_dtype(str(run.trainer.precision))
-    filler = Filler(model, run.tokenizer, run.settings, run.cfg.seed, autocast)
+    filler = Filler(model, run.tokenizer, run.settings, run.config.seed, autocast)
     scores = score_test_set(
         filler,
         run.splits.test,
         run.extractor,
-        cache=Path(run.cfg.paths.cache).expanduser(),
-        batch_size=run.cfg.data.val_batch_size,
+        cache=run.config.paths.cache_folder,
+        batch_size=run.datamodule.serving.val_batch_size,
     )
     for logger in loggers:
         logger.save()
     epochs = read_epochs(run.folder.metrics)
     result["diagnosis"] = diagnose(epochs)
-    figures = draw_run(filler, scores, run.splits.test, run.folder.root, num_steps=run.cfg.decode.figure_steps)
+    figures = draw_run(filler, scores, run.splits.test, run.folder.root, num_steps=run.figure_steps)
     log_final(loggers, scores.rows, figures)
     result["scores"] = scores.rows
     result["protocol"] = scores.protocol

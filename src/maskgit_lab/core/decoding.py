@@ -1,11 +1,12 @@
 """Iterative decoding along a mask schedule: reveal the most confident tokens first (MaskGIT, Chang et al. 2022, section 3.3).
 
-`reveal` is the loop: predict, score, rank, hide. What predicts is a function of the grid; how it computes is not the loop's
+`decode` is the loop: predict, score, rank, hide. What predicts is a function of the grid; how it computes is not the loop's
 concern. All noise is drawn before the loop, so that an image gives the same tokens in any batch.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,6 +65,10 @@ class DecodeSettings:
         """After how many steps decoding stops."""
         return self.num_steps if self.sweet_spot is None else self.sweet_spot
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return every value by name, the schedule as people read it: what a protocol records."""
+        return {**{field.name: getattr(self, field.name) for field in fields(self)}, "schedule": repr(self.schedule)}
+
     @property
     def exact(self) -> bool:
         """Whether every step computes the whole network."""
@@ -98,43 +103,8 @@ def predictor_of(network: Network, mask_token_id: int, choose: Choice = most_lik
     return predict
 
 
-def decode(
-    predict: Network,
-    tokens: Tensor,
-    mask: Tensor,
-    *,
-    schedule: MaskSchedule,
-    num_steps: int,
-    mask_token_id: int,
-    sweet_spot: int | None = None,
-    choice_temperature: float = 4.5,
-    generator: Generators = None,
-    choose: Choice = most_likely,
-) -> DecodeTrace:
-    """Fill the hidden tokens in `num_steps` steps with a network of the whole grid (lab protocol); see `reveal`.
-
-    Args:
-        predict: tokens (B, N) -> logits (B, N, V + 1), called once per step.
-        tokens: (B, N) int64; values under `mask` are ignored.
-        mask: (B, N) bool, True = hidden.
-        schedule: share hidden at progress r.
-        num_steps: T, at least 1; may exceed the number of hidden tokens.
-        mask_token_id: id that marks a hidden token.
-        sweet_spot: stop after this many steps, 1..T; None = T.
-        choice_temperature: scale of the order noise, at least 0.
-        generator: one for the batch, or one per image so that a result does not depend on its batch; None needs temperature 0.
-        choose: takes a token from logits.
-
-    Raises:
-        ValueError: when an argument is out of range or shapes disagree.
-    """
-    settings = DecodeSettings(schedule, num_steps, sweet_spot, choice_temperature)
-    predictor = predictor_of(predict, mask_token_id, choose)
-    return reveal(predictor, tokens, mask, settings=settings, mask_token_id=mask_token_id, generator=generator)
-
-
 @torch.no_grad()
-def reveal(
+def decode(
     predict: Predictor,
     tokens: Tensor,
     mask: Tensor,
@@ -150,12 +120,13 @@ def reveal(
     when decoding stops takes the prediction of that step.
 
     Args:
-        predict: called once per step.
+        predict: called once per step; of a network of the whole grid `predictor_of`.
         tokens: (B, N) int64; values under `mask` are ignored.
         mask: (B, N) bool, True = hidden.
         settings: schedule, steps and temperature; masks are taken as they are, without dilation.
         mask_token_id: id that marks a hidden token.
-        generator: of the order noise; see `decode`.
+        generator: of the order noise: one for the batch, or one per image, so that a result does not depend on its batch; None
+            needs temperature 0.
 
     Raises:
         ValueError: when shapes disagree, or generators and images.

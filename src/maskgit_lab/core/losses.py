@@ -24,7 +24,7 @@ def masked_cross_entropy(
     Args:
         logits: (B, N, V) float, or (M, V) at the hidden positions alone; V may include the mask token.
         tokens: (B, N) int64, the true tokens.
-        mask: (B, N) bool, True = hidden.
+        mask: (B, N) bool, True = hidden; on the host or with the tokens. On the host, nothing waits for its size.
         label_smoothing: in [0, 1).
         denominator: scalar that the sum over hidden positions is divided by, None = their number. Where W processes share a batch,
             the hidden positions of all of them / W: then the mean over processes is the mean over all hidden positions.

@@ -2,7 +2,10 @@
 
 import functools
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Self
 
 import lightning as L
 import numpy as np
@@ -22,24 +25,51 @@ TRAIN_HOLES, VAL_HOLES, NUM_STREAMS = 1, 2, 10
 HOLES_VERSION = 2
 
 
-class InpaintingDataModule(L.LightningDataModule):
-    """Serve token batches for training and validation, and pictures with holes for scores.
+@dataclass(frozen=True)
+class Serving:
+    """How images reach the training: batches, and the holes drawn for it.
 
     Args:
-        splits: the pictures.
-        tokenizer: frozen; tokens are cached by its sha256.
-        cache: folder for tokens and hole banks.
-        batch_size: pictures per training step on each device.
-        val_batch_size: pictures per validation step.
-        flip: add mirrored copies of the training pictures.
-        with_images: batches also hold the pictures (needed for the context and for encoding masked pictures).
+        batch_size: images per training step on each device.
+        val_batch_size: images per validation step.
+        flip: add mirrored copies of the training images.
         hole_style: brush, box, centre or half: holes drawn for training and validation.
         hole_share: least and largest share of pixels in a drawn hole.
         num_train_holes: size of the bank.
-        num_val_fills: validation pictures that get holes and are filled for the scores.
-        seed: of the order of pictures and of the holes.
-        token_cache: on, or off: encode every batch anew. The batches are the same; it is there to show that, and for disks that
-            are full.
+        num_val_fills: validation images that get holes and are filled for the scores.
+        cache: of tokens: on, or off: encode every batch anew. The batches are the same; it is there to show that, and for disks
+            that are full.
+    """
+
+    batch_size: int
+    val_batch_size: int = 64
+    flip: bool = False
+    hole_style: str = "brush"
+    hole_share: Sequence[float] = (0.10, 0.30)
+    num_train_holes: int = 2048
+    num_val_fills: int = 64
+    cache: str = "on"
+
+    def __post_init__(self) -> None:
+        if self.cache not in ("on", "off"):
+            raise ValueError(f"data.cache must be on or off, got {self.cache!r}")
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """Return what the group `data` of a configuration says of it, among other things."""
+        return cls(**{field.name: data[field.name] for field in fields(cls) if field.name in data})
+
+
+class InpaintingDataModule(L.LightningDataModule):
+    """Serve token batches for training and validation, and images with holes for scores.
+
+    Args:
+        splits: the images.
+        tokenizer: frozen; tokens are cached by its sha256.
+        cache: folder for tokens and hole banks.
+        serving: batches and holes.
+        with_images: batches also hold the images (needed for the context and for encoding masked images).
+        seed: of the order of images and of the holes.
     """
 
     def __init__(
@@ -48,42 +78,27 @@ class InpaintingDataModule(L.LightningDataModule):
         splits: DataSplits,
         tokenizer: FrozenTokenizer,
         cache: Path,
-        batch_size: int,
-        val_batch_size: int = 64,
-        flip: bool = False,
+        serving: Serving,
         with_images: bool = False,
-        hole_style: str = "brush",
-        hole_share: tuple[float, float] = (0.10, 0.30),
-        num_train_holes: int = 2048,
-        num_val_fills: int = 64,
         seed: int = 0,
-        token_cache: str = "on",
     ) -> None:
         super().__init__()
-        if token_cache not in ("on", "off"):
-            raise ValueError(f"data.cache must be on or off, got {token_cache!r}")
-        if batch_size > len(splits.train.images) * (2 if flip else 1):
+        if serving.batch_size > len(splits.train.images) * (2 if serving.flip else 1):
             raise ValueError(
-                f"data.batch_size ({batch_size}) exceeds the training set ({len(splits.train.images)} images)"
+                f"data.batch_size ({serving.batch_size}) exceeds the training set ({len(splits.train.images)} images)"
             )
         self.splits = splits
         self.tokenizer = tokenizer
         self.cache = cache
-        self.batch_size = batch_size
-        self.val_batch_size = val_batch_size
-        self.flip = flip
+        self.serving = serving
         self.with_images = with_images
-        self.hole_style = hole_style
-        self.hole_share = hole_share
-        self.num_train_holes = num_train_holes
-        self.num_val_fills = min(num_val_fills, len(splits.val.images))
+        self.num_val_fills = min(serving.num_val_fills, len(splits.val.images))
         self.seed = seed
-        self.token_cache = token_cache
         self._tokens: dict[str, np.ndarray] = {}
 
     def train_holes(self) -> Tensor:
         """Return the bank of holes for training, (M, H, W) bool."""
-        return torch.from_numpy(np.array(self._holes(TRAIN_HOLES, self.num_train_holes)))
+        return torch.from_numpy(np.array(self._holes(TRAIN_HOLES, self.serving.num_train_holes)))
 
     def val_fills(self) -> InpaintSet:
         """Return the validation pictures that are filled for the scores, always the same with the same holes."""
@@ -94,18 +109,17 @@ class InpaintingDataModule(L.LightningDataModule):
             holes=holes,
             names=self.splits.val.names[: self.num_val_fills],
             truth=truth,
-            fingerprint=f"{self.splits.val.fingerprint}-holes-{self.hole_style}-{self.num_val_fills}",
+            fingerprint=f"{self.splits.val.fingerprint}-holes-{self.serving.hole_style}-{self.num_val_fills}",
         )
 
     def _holes(self, stream: int, count: int) -> np.ndarray:
         resolution = self.splits.train.images.shape[1]
         seed = self.seed * NUM_STREAMS + stream
-        key = f"{HOLES_VERSION}/{self.hole_style}/{seed}/{count}/{resolution}/{self.hole_share}"
+        style, share = self.serving.hole_style, tuple(self.serving.hole_share)
+        key = f"{HOLES_VERSION}/{style}/{seed}/{count}/{resolution}/{share}"
 
         def draw(out: np.ndarray) -> None:
-            out[:] = draw_holes(
-                style=self.hole_style, seed=seed, indices=range(count), resolution=resolution, share=self.hole_share
-            )
+            out[:] = draw_holes(style=style, seed=seed, indices=range(count), resolution=resolution, share=share)
 
         return cached_array(
             self.cache / "holes" / f"{hashlib.sha256(key.encode()).hexdigest()}.npy",
@@ -116,30 +130,33 @@ class InpaintingDataModule(L.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Encode the pictures, or find their tokens in the cache."""
-        if self.token_cache == "off":
+        if self.serving.cache == "off":
             return
         cache = TokenCache(
-            folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.val_batch_size
+            folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.serving.val_batch_size
         )
-        for split, images, flip in (("train", self.splits.train, self.flip), ("val", self.splits.val, False)):
+        for split, images, flip in (("train", self.splits.train, self.serving.flip), ("val", self.splits.val, False)):
             self._tokens[split] = cache.tokens(
                 images, self.tokenizer.encode, num_tokens=self.tokenizer.num_image_tokens, flip=flip
             )
 
     def train_dataloader(self) -> ResumableLoader:
-        """Return shuffled batches; a resumed run goes on at the next unseen one."""
-        return self._loader("train", self.splits.train, batch_size=self.batch_size, shuffle=True, flip=self.flip)
+        """Return shuffled batches; a resumed run goes on at the next unseen one, overfitting sees the same ones again."""
+        again = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
+        items, size = len(self.splits.train) * (2 if self.serving.flip else 1), self.serving.batch_size
+        return self._loader("train", self.splits.train, items, batch_size=size, shuffle=not again, drop_last=True)
 
     def val_dataloader(self) -> ResumableLoader:
         """Return the validation batches, always in the same order."""
-        return self._loader("val", self.splits.val, batch_size=self.val_batch_size, shuffle=False, flip=False)
+        items, size = len(self.splits.val), self.serving.val_batch_size
+        return self._loader("val", self.splits.val, items, batch_size=size, shuffle=False, drop_last=False)
 
     def train_batch(self, indices: np.ndarray) -> dict[str, Tensor]:
         """Return training pictures by index; n + i is the mirrored copy of picture i of n."""
         return self._batch("train", self.splits.train, indices)
 
     def _batch(self, split: str, images: ImageSet, indices: np.ndarray) -> dict[str, Tensor]:
-        if self.token_cache == "on":
+        if self.serving.cache == "on":
             batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
         else:
             batch = {"tokens": self.tokenizer.encode(torch.from_numpy(mirrored_pictures(images.images, indices))).cpu()}
@@ -147,14 +164,16 @@ class InpaintingDataModule(L.LightningDataModule):
             batch["images"] = torch.from_numpy(mirrored_pictures(images.images, indices))
         return batch
 
-    def _loader(self, split: str, images: ImageSet, *, batch_size: int, shuffle: bool, flip: bool) -> ResumableLoader:
+    def _loader(
+        self, split: str, images: ImageSet, num_items: int, *, batch_size: int, shuffle: bool, drop_last: bool
+    ) -> ResumableLoader:
         return ResumableLoader(
-            num_items=len(images) * (2 if flip else 1),
+            num_items=num_items,
             batch_size=batch_size,
             collate=functools.partial(self._batch, split, images),
             seed=self.seed,
             shuffle=shuffle,
-            drop_last=shuffle,
+            drop_last=drop_last,
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
         )

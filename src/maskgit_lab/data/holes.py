@@ -21,7 +21,7 @@ def draw_holes(
     seed: int,
     indices: Sequence[int],
     resolution: int,
-    share: tuple[float, float] = DEFAULT_SHARE,
+    share: Sequence[float] = DEFAULT_SHARE,
 ) -> np.ndarray:
     """Draw holes.
 

@@ -4,6 +4,7 @@ The sweet spots of one schedule lie on one decoding trajectory, so each schedule
 spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all of it.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,14 +28,12 @@ OUTPUTS = ("decoded", "composited")
 
 @dataclass(frozen=True)
 class Grid:
-    """Which cells to measure."""
+    """Which cells to measure, and how they are decoded otherwise."""
 
+    settings: DecodeSettings  # its schedule and sweet spot are replaced
     schedules: Mapping[str, MaskSchedule]
     sweet_spots: Sequence[int]
     seeds: Sequence[int]
-    num_steps: int = 7
-    choice_temperature: float = 4.5
-    mask_dilation: int = 0
 
     def __post_init__(self) -> None:
         for name in ("schedules", "sweet_spots", "seeds"):
@@ -44,14 +43,11 @@ class Grid:
                 raise ValueError(f"{name} holds a value twice: {list(getattr(self, name))}")
         for schedule in self.schedules.values():
             for sweet_spot in self.sweet_spots:
-                self.settings(schedule, sweet_spot)
+                self.cell(schedule, sweet_spot)
 
-    def settings(self, schedule: MaskSchedule, sweet_spot: int) -> DecodeSettings:
+    def cell(self, schedule: MaskSchedule, sweet_spot: int) -> DecodeSettings:
         """Return how a cell is decoded; errors name the key."""
-        return DecodeSettings(
-            schedule=schedule, num_steps=self.num_steps, sweet_spot=sweet_spot,
-            choice_temperature=self.choice_temperature, mask_dilation=self.mask_dilation,
-        )  # fmt: skip
+        return dataclasses.replace(self.settings, schedule=schedule, sweet_spot=sweet_spot)
 
     def decodes(self) -> int:
         """Return how many trajectories a picture goes through."""
@@ -125,7 +121,7 @@ def evaluate_grid(
     with filler.model.weights_fixed():
         for start in range(0, len(test), batch_size):
             part = slice(start, min(start + batch_size, len(test)))
-            masked = _read(filler, test, part, grid.mask_dilation)
+            masked = _read(filler, test, part, grid.settings.mask_dilation)
             true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
             whole.add(predict_at_once(filler.model, masked, autocast=filler.autocast), true_tokens[masked.mask])
             for name, seed, stops in _trajectories(filler, masked, grid, part):
@@ -165,7 +161,7 @@ def _trajectories(
     for name, schedule in grid.schedules.items():
         for seed in grid.seeds:
             trace = decode_masked(
-                filler.model, masked, settings=grid.settings(schedule, last), autocast=filler.autocast,
+                filler.model, masked, settings=grid.cell(schedule, last), autocast=filler.autocast,
                 generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)),
             )  # fmt: skip
             yield name, seed, {spot: trace.step_tokens[spot - 1] for spot in grid.sweet_spots}

@@ -1,6 +1,5 @@
 """The test images filled and scored beside fills that need no model, as every run ends."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ def score_test_set(
     floors = {name: pictures for name, pictures in references.items() if not name.startswith(CEILING)}
     ceilings = {name: pictures for name, pictures in references.items() if name.startswith(CEILING)}
     fills = {**floors, MODEL_ROWS[0]: decoded, MODEL_ROWS[1]: composited, **ceilings}
-    protocol = {**extractor.protocol, "num_pictures": len(test), "seed": filler.seed, **_decoding(filler)}
+    protocol = {**extractor.protocol, "num_pictures": len(test), "seed": filler.seed, **filler.settings.as_dict()}
     if test.truth is None:
         return TestScores(fills, [], protocol)
     device = str(filler.tokenizer.device)
@@ -54,8 +53,3 @@ def score_test_set(
         scores = score_outputs(pictures, truth, batch_size=batch_size, device=device)
         rows.append({"fill": name, **{key: scores[key] for key in shown}})
     return TestScores(fills, rows, protocol)
-
-
-def _decoding(filler: Filler) -> dict[str, Any]:
-    settings = {f.name: getattr(filler.settings, f.name) for f in dataclasses.fields(filler.settings)}
-    return {**settings, "schedule": repr(filler.settings.schedule)}

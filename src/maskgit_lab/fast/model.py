@@ -23,7 +23,8 @@ class FastModel(MaskedTokenModel):
 
     def hidden_logits(self, tokens: Tensor, hidden: Tensor, context: Tensor | None = None) -> Tensor:
         """Return logits (M, V + 1) at hidden positions; the last block and the head run on those only."""
-        positions = Positions.of(hidden, hidden.sum(1).tolist())
+        on_host = hidden.cpu()  # where training draws it: nothing waits
+        positions = Positions.of(on_host, on_host.sum(1).tolist()).to(tokens.device)
         return FastTransformer(self.transformer).logits(tokens, context, positions)
 
     def predictors(self, tokens: Tensor, mask: Tensor, context: Tensor | None) -> Predictors:

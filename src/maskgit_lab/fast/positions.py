@@ -5,7 +5,7 @@ as long as multiplying some hundred rows. A network therefore computes on F rows
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -47,6 +47,12 @@ class Positions:
         slots = image * width + rank
         filler = rows[:1].expand(round_up(total) - total) if total else rows
         return cls(rows=rows, slots=slots, counts=tuple(counts), filled_rows=torch.cat([rows, filler]))
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same positions on a device."""
+        parts = (part.to(device, non_blocking=True) for part in (self.rows, self.slots, self.filled_rows))
+        rows, slots, filled_rows = parts
+        return replace(self, rows=rows, slots=slots, filled_rows=filled_rows)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, reveal
+from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.prediction import Predictors
@@ -110,7 +110,7 @@ def decode_masked(
         autocast: precision of the network's matrix products, None = as the weights are.
     """
     with _network(model, masked.tokens.device, autocast):
-        return reveal(
+        return decode(
             masked.predictors.start(settings),
             masked.tokens,
             masked.mask,

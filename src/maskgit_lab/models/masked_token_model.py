@@ -34,7 +34,10 @@ class MaskedTokenModel(nn.Module):
         return self.transformer(tokens, context)
 
     def hidden_logits(self, tokens: Tensor, hidden: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return logits (M, V + 1) for tokens (B, N) at the M positions that are hidden (B, N) bool, image by image."""
+        """Return logits (M, V + 1) for tokens (B, N) at the M positions that are hidden, image by image.
+
+        `hidden` (B, N) bool is on the host, where its size is known without waiting, or with the tokens.
+        """
         return self(tokens, context)[hidden]
 
     def predictors(self, tokens: Tensor, mask: Tensor, context: Tensor | None) -> Predictors:

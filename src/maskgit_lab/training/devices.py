@@ -1,4 +1,4 @@
-"""How many devices a configuration asks for, whether they are there, and whether each holds the whole network."""
+"""How many devices a configuration asks for, whether they are there, and that each holds the whole network."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +25,10 @@ def check_accelerator(accelerator: str) -> None:
         )
 
 
-def holds_all_weights(trainer: L.Trainer) -> bool:
-    """Return whether this process can run the network alone, outside the steps that a strategy runs on all processes together."""
-    return not isinstance(trainer.strategy, FSDPStrategy | ModelParallelStrategy | DeepSpeedStrategy)
+def require_whole_weights(trainer: L.Trainer) -> None:
+    """Raise ValueError where a strategy cuts the weights up: scores and samples run the network outside training's own steps."""
+    if isinstance(trainer.strategy, FSDPStrategy | ModelParallelStrategy | DeepSpeedStrategy):
+        raise ValueError(
+            f"trainer.strategy={type(trainer.strategy).__name__} cuts the weights up, which this package does not support: "
+            "its largest model (recipe=lab, 72.7 M parameters) fits every GPU. trainer=multi_gpu keeps a whole one on each"
+        )

@@ -16,11 +16,12 @@ from maskgit_lab.core.losses import MaskedLoss, masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask, token_mask
 from maskgit_lab.core.randomness import counter_seed, generator
 from maskgit_lab.core.schedules import MaskSchedule
+from maskgit_lab.data.hole_draw import HoleDraw
 from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.models.filling import HOLE_GREY
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
-from maskgit_lab.training.devices import holds_all_weights
+from maskgit_lab.training.devices import require_whole_weights
 from maskgit_lab.training.optim import AdamSettings
 
 log = logging.getLogger("maskgit_lab")
@@ -72,6 +73,10 @@ class MaskedTokenModule(L.LightningModule):
         self.seed = seed
         self.holes: Tensor | None
         self.register_buffer("holes", holes, persistent=False)
+        grid = tokenizer.grid
+        self.hole_cells = (
+            None if holes is None else token_mask(holes, grid=grid).unflatten(1, (grid, grid))
+        )  # on the host
         self._ddp_params_and_buffers_to_ignore = [
             "holes"
         ]  # the same on all ranks: DDP would send the bank at every step
@@ -79,10 +84,7 @@ class MaskedTokenModule(L.LightningModule):
     def setup(self, stage: str) -> None:
         """Move the tokenizer to the device; Lightning does not know it."""
         self.tokenizer.to(self.device)
-        if not holds_all_weights(self.trainer):
-            log.warning(
-                "trainer.strategy cuts the weights up: callbacks.scores, fixed_train_loss and samples are left out"
-            )
+        require_whole_weights(self.trainer)
         if self.trainer.world_size > 1:
             self._require_one_tokenizer()
 
@@ -126,57 +128,44 @@ class MaskedTokenModule(L.LightningModule):
         return self._masked_loss(batch, "val", 0, batch_idx, FOR_ALL_RANKS, share=share).loss
 
     def _masked_loss(self, batch: Batch, stream: str, *counters: int, share: BatchShare | None = None) -> MaskedLoss:
+        """Hide, predict, compare. What is hidden is drawn on the host, so that its size is known there and nothing waits."""
         tokens = batch["tokens"]
-        size = len(tokens)
+        size, device = len(tokens), tokens.device
         share = share or BatchShare(num_items=size)
-        candidates = torch.ones(share.num_items, tokens.shape[1], dtype=torch.bool, device=tokens.device)
+        candidates = torch.ones(share.num_items, tokens.shape[1], dtype=torch.bool)
         visible, context = tokens, None
-        if self.holes is not None:
-            all_holes = self._draw_holes(share.num_items, f"{stream}/holes", *counters)
-            candidates = token_mask(all_holes, grid=self.tokenizer.grid)
-            holes = share.own(all_holes, size)
+        if self.holes is not None and self.hole_cells is not None:
+            drawn = HoleDraw.of(len(self.holes), share.num_items, generator(self.seed, f"{stream}/holes", *counters))
+            candidates = drawn.holes(self.hole_cells).flatten(1)
+            holes = share.own(drawn.holes(self.holes), size)
             masked = batch["images"].masked_fill(holes[..., None], HOLE_GREY)
             context = self.model.read_context(masked, holes)
             if self.encode_masked:
-                visible = torch.where(share.own(candidates, size), tokens, self.tokenizer.encode(masked))
+                under_hole = share.own(candidates, size).to(device, non_blocking=True)
+                visible = torch.where(under_hole, tokens, self.tokenizer.encode(masked))
         all_masks = sample_mvtm_mask(
             candidates, schedule=self.mask_schedule, generator=generator(self.seed, f"{stream}/mask", *counters)
         )
-        mask = share.own(all_masks, size) & share.counts(size, tokens.device)[:, None]
-        shown = visible.masked_fill(mask, self.model.transformer.mask_token_id)
-        logits = self.model.hidden_logits(shown, mask, context)
+        mask = share.own(all_masks, size) & share.counts(size, all_masks.device)[:, None]
+        hidden = mask.to(device, non_blocking=True)
+        logits = self.model.hidden_logits(
+            visible.masked_fill(hidden, self.model.transformer.mask_token_id), mask, context
+        )
         return masked_cross_entropy(
             logits, tokens, mask, label_smoothing=self.label_smoothing,
             denominator=all_masks.sum().clamp(min=1) / share.num_ranks,
         )  # fmt: skip
 
-    def _draw_holes(self, batch_size: int, stream: str, *counters: int) -> Tensor:
-        """Take holes (B, H, W) from the bank, each flipped and transposed at random, eight shapes from one."""
-        assert self.holes is not None
-        g = generator(self.seed, stream, *counters)
-        pick = torch.randint(len(self.holes), (batch_size,), generator=g)
-        flip_x, flip_y, turn = (torch.rand(3, batch_size, 1, 1, generator=g) < 0.5).to(self.holes.device)
-        holes = self.holes[pick.to(self.holes.device)]
-        holes = torch.where(flip_x, holes.flip(2), holes)
-        holes = torch.where(flip_y, holes.flip(1), holes)
-        return torch.where(turn, holes.transpose(1, 2), holes)
-
     def configure_optimizers(self) -> Any:
         """Build the optimiser with its learning-rate schedule over the whole run."""
-        if self.optimizer_settings.matrix_lr is not None:
-            self._require_whole_unscaled_matrices()
+        if self.optimizer_settings.matrix_lr is not None and self.trainer.precision == "16-mixed":
+            raise ValueError(
+                "optimizer.matrix_lr does not go with trainer.precision=16-mixed: use bf16-mixed, or optimizer.matrix_lr=null, "
+                "which updates everything by Adam"
+            )
         # asked for later: Lightning would set the loaders up now, before it gives them the place to resume at
         optimizer, scheduler = self.optimizer_settings.build(self.model, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _require_whole_unscaled_matrices(self) -> None:
-        remedy = "optimizer.matrix_lr=null updates everything by Adam"
-        if not holds_all_weights(self.trainer):
-            raise ValueError(f"optimizer.matrix_lr needs whole matrices, and trainer.strategy cuts them up: {remedy}")
-        if self.trainer.precision == "16-mixed":
-            raise ValueError(
-                f"optimizer.matrix_lr does not go with trainer.precision=16-mixed: use bf16-mixed, or {remedy}"
-            )
 
     def _total_steps(self) -> int:
         return int(self.trainer.estimated_stepping_batches)
@@ -194,12 +183,7 @@ class MaskedTokenModule(L.LightningModule):
             raise ValueError(
                 "trainer.gradient_clip_val does not go with trainer.precision=16-mixed here: use bf16-mixed or clip nothing (null)"
             )
-        # a strategy that shards the weights knows the norm of the whole; this process sees its shards alone
-        sharded_clip = getattr(self.trainer.model, "clip_grad_norm_", None)
-        if sharded_clip is not None:
-            sharded_clip(gradient_clip_val)
-        else:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record which tokenizer the tokens came from."""

@@ -11,7 +11,6 @@ from lightning.pytorch.callbacks import Callback
 
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.data.datamodule import InpaintingDataModule
-from maskgit_lab.training.devices import holds_all_weights
 from maskgit_lab.training.module import MaskedTokenModule
 
 
@@ -28,12 +27,12 @@ class FixedTrainLoss(Callback):
         self.num_images = num_images
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure; nothing in the sanity check and where the weights are cut up.
+        """Measure; nothing in the sanity check.
 
         Lightning has put the network in evaluation mode without gradients.
         """
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if trainer.sanity_checking or not isinstance(data, InpaintingDataModule) or not holds_all_weights(trainer):
+        if trainer.sanity_checking or not isinstance(data, InpaintingDataModule):
             return
         assert isinstance(pl_module, MaskedTokenModule)
         total, count = torch.zeros((), device=pl_module.device), 0
@@ -47,5 +46,8 @@ class FixedTrainLoss(Callback):
         pl_module.log("train/fixed_loss", total / count, sync_dist=True)
 
     def _batches(self, data: InpaintingDataModule, world_size: int) -> list[np.ndarray]:
-        indices, size = np.arange(min(self.num_images, len(data.splits.train))), data.val_batch_size * world_size
+        indices, size = (
+            np.arange(min(self.num_images, len(data.splits.train))),
+            data.serving.val_batch_size * world_size,
+        )
         return [indices[start : start + size] for start in range(0, len(indices), size)]

@@ -13,7 +13,6 @@ from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.models.filling import Fill, to_uint8
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.reporting.figures import save_strip, strip_image
-from maskgit_lab.training.devices import holds_all_weights
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import autocast_dtype
 
@@ -50,10 +49,8 @@ class SampleStrips(Callback):
         self.seed = seed
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Fill the samples and show them; nothing in the sanity check, on other ranks and where the weights are cut up."""
+        """Fill the samples and show them; nothing in the sanity check and on other ranks."""
         if trainer.sanity_checking or not trainer.is_global_zero or (trainer.current_epoch + 1) % self.every_n_epochs:
-            return
-        if not holds_all_weights(trainer):
             return
         assert isinstance(pl_module, MaskedTokenModule)
         filler = Filler(

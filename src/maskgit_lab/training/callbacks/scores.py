@@ -16,7 +16,6 @@ from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.frechet import FrechetDistance
 from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
 from maskgit_lab.evaluation.output_scores import distance_name
-from maskgit_lab.training.devices import holds_all_weights
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import autocast_dtype
 
@@ -55,12 +54,8 @@ class InpaintingScores(Callback):
         self.distance_name = distance_name(extractor.name)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Fill, score and log; nothing in the sanity check and where the weights are cut up."""
-        if (
-            trainer.sanity_checking
-            or (trainer.current_epoch + 1) % self.every_n_epochs
-            or not holds_all_weights(trainer)
-        ):
+        """Fill, score and log; nothing in the sanity check."""
+        if trainer.sanity_checking or (trainer.current_epoch + 1) % self.every_n_epochs:
             return
         assert isinstance(pl_module, MaskedTokenModule)
         filler = Filler(
