@@ -211,7 +211,7 @@ def test_what_torch_lacks_is_computed_as_written_and_said_in_one_line(
     with caplog.at_level(logging.INFO, logger="maskgit_lab"):
         fast = accelerate(plain.eval(), frozen)
     assert len(caplog.messages) == 2
-    assert "lacks what kernels for linear layers in bf16, 3x3 convolutions" in caplog.messages[1]
+    assert "lacks what these need: linear layers in bf16, 3x3 convolutions" in caplog.messages[1]
     assert not any(isinstance(module, WinogradConv2d) for module in frozen.model.modules())
     tokens, hidden = torch.randint(16, (2, 64)), torch.rand(2, 64) < 0.5
     with torch.autocast("cpu", torch.bfloat16):

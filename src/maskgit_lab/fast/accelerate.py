@@ -16,7 +16,8 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
     """Return a model that computes the same as `model` and shares its networks; replace the tokenizer's convolutions in place.
 
     State dicts have the same keys and values as before. Tokens are equal in float32 and logits to rounding
-    (tests/fast/test_equals_plain.py); dropout draws other numbers. One log line says what was replaced, another what this torch or
+    (tests/fast/test_equals_plain.py); dropout draws other numbers, as it sees
+    fewer rows. One log line says what was replaced, another what this torch or
     processor lacks; that is then computed as it is written.
 
     Private operations of torch that it rests on:
@@ -35,10 +36,10 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
         "3x3 convolutions of the tokenizer": winograd_here(),
     }
     here = [part for part, known in parts.items() if known]
-    say(f"Speed: fast: only hidden tokens are predicted; on a CPU own kernels for {', '.join(['dropout', *here])}")
+    say(f"Speed: fast: only hidden tokens are predicted; own CPU kernels: {', '.join(['attention in bf16', *here])}")
     missing = [part for part, known in parts.items() if not known]
     if missing:
-        say(f"Speed: this torch or processor lacks what kernels for {', '.join(missing)} need: computed as written")
+        say(f"Speed: this torch or processor lacks what these need: {', '.join(missing)}; they are computed as written")
     return FastModel.of(model)
 
 

@@ -31,7 +31,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
     # some heads at a time keep their weights in the cache; with gradients all weights are kept for the way back anyway
     at_once = len(parts[0]) if torch.is_grad_enabled() else max(1, CHUNK_WEIGHTS // (q.shape[2] * k.shape[2]))
     chunks = zip(*(part.split(at_once) for part in parts), strict=True)
-    return torch.cat([_mixed(*chunk, dropout) for chunk in chunks]).view(q.shape)
+    return torch.cat([_mixed(some_q, some_k, some_v, dropout) for some_q, some_k, some_v in chunks]).view(q.shape)
 
 
 def _mixed(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
