@@ -188,6 +188,9 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     ckpt_path = str(run.folder.checkpoint("last")) if run.config.resume else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
     leave_process_group()
+    profile = run.trainer.profiler.summary()  # type: ignore[attr-defined]
+    if profile:  # with trainer.profiler; Lightning says it in a log that is quiet here
+        log.info(profile)
     result["seconds"]["stage_2"] = round(time.perf_counter() - start, 1)
     result["num_parameters"] = parameters
     result["epochs"] = run.trainer.current_epoch
