@@ -131,9 +131,10 @@ def test_readme_is_short():
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_public_names_have_docstrings(path: Path):
     tree = ast.parse(path.read_text())
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]
     public = [
         node
-        for scope in [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]
+        for scope in scopes
         for node in scope.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
     ]

@@ -93,7 +93,8 @@ def real_test_pairs() -> tuple[np.ndarray, np.ndarray]:
     numbers = json.loads((DATA / "splits.json").read_text())["test"]
     with tarfile.open(DATA / "cats64_distinct_9303.tar") as tar:
         wanted = set(numbers)
-        jpeg = {int(Path(m.name).stem): tar.extractfile(m).read() for m in tar if int(Path(m.name).stem or 0) in wanted}
+        found = {int(Path(m.name).stem): tar.extractfile(m) for m in tar if int(Path(m.name).stem or 0) in wanted}
+        jpeg = {number: file.read() for number, file in found.items() if file is not None}
     holes = np.unpackbits(np.load(DATA / "mask64_bits.npz")["hole"], axis=1).reshape(-1, 64, 64).astype(bool)
     truth = np.stack([np.asarray(Image.open(io.BytesIO(jpeg[i])).convert("RGB")) for i in numbers])
     return truth, holes

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def test_truncated_inception_stays_in_evaluation_mode():
 
 
 def test_truncated_inception_leaves_padding_out_of_average_pools():
-    net = TruncatedInception(cut="mixed_6e")
+    net: Any = TruncatedInception(cut="mixed_6e")
     block, theirs = net.Mixed_5b, InceptionA(192, pool_features=32).eval()
     theirs.load_state_dict(block.state_dict())
     images = torch.rand(1, 192, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -40,10 +41,10 @@ def test_truncated_inception_leaves_padding_out_of_average_pools():
 
 
 def test_truncated_inception_loads_a_whole_torchvision_file_in_half_precision(tmp_path):
-    full = TruncatedInception(cut="mixed_7a")
+    full: Any = TruncatedInception(cut="mixed_7a")
     state = {k: v.half() if k.endswith("conv.weight") else v for k, v in full.state_dict().items()}
     torch.save({**state, "fc.weight": torch.zeros(2, 2)}, tmp_path / "w.pth")
-    net = TruncatedInception.from_file(tmp_path / "w.pth", cut="mixed_6e")
+    net: Any = TruncatedInception.from_file(tmp_path / "w.pth", cut="mixed_6e")
     assert net.Mixed_6e.branch1x1.conv.weight.dtype == torch.float32
     assert torch.equal(net.Mixed_6e.branch1x1.conv.weight, full.Mixed_6e.branch1x1.conv.weight.half().float())
 
@@ -69,6 +70,8 @@ def test_fold_batch_norms_keeps_the_activations():
     plain = TruncatedInception(cut="mixed_6e")
     for module in plain.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
     images = torch.rand(2, 3, 299, 299) * 2 - 1

@@ -35,6 +35,7 @@ def test_perceptual_loss_of_equal_images_is_zero(weights: Path) -> None:
 def test_perceptual_loss_sends_gradients_to_the_images_and_not_to_the_weights(weights: Path) -> None:
     loss, images = PerceptualLoss(weights=weights), pictures().requires_grad_()
     loss(images, pictures().flip(3)).backward()
+    assert images.grad is not None
     assert images.grad.abs().sum() > 0
     assert all(p.grad is None and not p.requires_grad for p in loss.parameters())
 

@@ -1,6 +1,7 @@
 """The transformer against the written-out form, and what its shapes and counts must be."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from maskgit_lab.models.transformer import BidirectionalTransformer, SelfAttenti
 
 pytestmark = pytest.mark.processor
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "num_image_tokens": 16, "num_codebook_vectors": 12, "dim": 32, "num_layers": 2, "num_heads": 4, "hidden_dim": 48,
     "dropout": 0.0,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from maskgit_lab.models.vqgan import VQGAN
@@ -80,7 +81,10 @@ def test_forward_equals_encode_then_decode() -> None:
 def test_forward_sends_gradients_to_the_encoder() -> None:
     model = small_vqgan()
     model(torch.randn(1, 3, 16, 16)).images.sum().backward()
-    assert model.encoder.model[0].weight.grad.abs().sum() > 0
+    first = model.encoder.model[0]
+    assert isinstance(first, nn.Conv2d)
+    assert first.weight.grad is not None
+    assert first.weight.grad.abs().sum() > 0
 
 
 def test_vqgan_arguments_rebuild_the_same_network() -> None:

@@ -27,7 +27,9 @@ def test_save_training_curves_draws_only_panels_with_values(tmp_path):
     (tmp_path / "one.csv").write_text("epoch,step,train/loss\n0,10,5.5\n")
     widths = {}
     for name in ("one", "two"):
-        with Image.open(save_training_curves(tmp_path / f"{name}.png", tmp_path / f"{name}.csv")) as figure:
+        path = save_training_curves(tmp_path / f"{name}.png", tmp_path / f"{name}.csv")
+        assert path is not None
+        with Image.open(path) as figure:
             widths[name] = figure.width
     assert widths["two"] == 2 * widths["one"]
 

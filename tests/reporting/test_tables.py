@@ -1,9 +1,11 @@
 """Tables: aligned, and the best value of each column marked."""
 
+from typing import Any
+
 from maskgit_lab.reporting.tables import best_rows, format_cell, render_markdown, render_table
 
 HEADERS = ["fill", "fd", "PSNR"]
-ROWS = [["grey", 0.6071, 12.345678], ["model", 0.25, float("nan")], ["a|b", None, 20.0]]
+ROWS: list[list[Any]] = [["grey", 0.6071, 12.345678], ["model", 0.25, float("nan")], ["a|b", None, 20.0]]
 BEST_MARKS = best_rows(ROWS, [None, "lower", "higher"])
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.trained_store import TrainedStore, adopt, curves_of
@@ -28,7 +29,8 @@ def test_trained_store_finds_a_training_that_adopt_takes_over(tmp_path: Path):
     store.keep("k", trained_run(tmp_path / "0"), RESULT)
     trained = store.find("k")
     assert trained is not None
-    taker, result = RunFolder(tmp_path / "1"), {"seconds": {}}
+    taker = RunFolder(tmp_path / "1")
+    result: dict[str, Any] = {"seconds": {}}
     adopt(trained, taker, result)
     assert taker.checkpoint("best").read_text() == "best"
     assert taker.checkpoint("last").samefile(tmp_path / "0" / "checkpoints" / "last.ckpt")

@@ -87,7 +87,9 @@ def fit(folder: Path, module: MaskedTokenModule, *, world: int, callbacks: list[
 
 
 def main(scenario: str, folder: Path) -> None:
-    disturbances = {"whole": [], "stop": [Disturb(1, 5, "stop")], "break": [Disturb(1, 5, "break")]}
+    disturbances: dict[str, list[Callback]] = {
+        "whole": [], "stop": [Disturb(1, 5, "stop")], "break": [Disturb(1, 5, "break")]
+    }  # fmt: skip
     module = trained()
     log = fit(folder / scenario, module, world=2, callbacks=disturbances[scenario])
     if module.global_rank == 0:

@@ -1,6 +1,7 @@
 """Muon: steps of equal singular values for weight matrices, Adam for the rest, against the rule written out in float64."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,8 @@ def network() -> nn.Sequential:
 
 
 def optimizer(module: nn.Module, **changes: float) -> Muon:
-    return Muon(module, **{"lr": 0.01, "matrix_lr": 0.03, "betas": (0.9, 0.99), "weight_decay": 0.0, **changes})
+    settings: dict[str, Any] = {"lr": 0.01, "matrix_lr": 0.03, "betas": (0.9, 0.99), "weight_decay": 0.0}
+    return Muon(module, **{**settings, **changes})
 
 
 def backward(module: nn.Module, seed: int) -> None:
@@ -79,6 +81,7 @@ def test_muon_step_is_the_rule_written_out():
     for seed in range(3):
         backward(module, seed)
         for i, weight in enumerate(weight_matrices(module)):
+            assert weight.grad is not None
             gradient = weight.grad.double()
             buffers[i] = 0.95 * buffers[i] + 0.05 * gradient
             direction = (0.05 * gradient + 0.95 * buffers[i]).flatten(1)
@@ -102,6 +105,7 @@ def test_muon_takes_adams_step_for_what_is_no_matrix():
     for seed in range(3):
         backward(module, seed)
         for p, q in zip(module.parameters(), reference.parameters(), strict=True):
+            assert p.grad is not None
             q.grad = p.grad.clone()
         ours.step()
         theirs.step()

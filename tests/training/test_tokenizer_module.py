@@ -45,7 +45,7 @@ def fit(trained: TokenizerModule, *, steps: int, ckpt: Path | None = None, preci
     g = torch.Generator().manual_seed(0)
     coarse = torch.randint(0, 256, (8, 4, 4, 3), dtype=torch.uint8, generator=g)
     images = coarse.repeat_interleave(8, 1).repeat_interleave(8, 2)
-    loader = DataLoader([{"images": image} for image in images], batch_size=4)  # type: ignore[arg-type]
+    loader: DataLoader[Any] = DataLoader([{"images": image} for image in images], batch_size=4)  # type: ignore[arg-type]
     trainer = L.Trainer(
         max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, precision=precision, limit_val_batches=1,
@@ -77,6 +77,7 @@ def test_tokenizer_module_counts_its_own_updates_for_max_steps(gan: bool) -> Non
 def test_tokenizer_module_rests_the_discriminator_before_the_gate_and_trains_it_after() -> None:
     for steps, moved in ((3, False), (5, True)):
         trained = module(**gan_parts())
+        assert trained.discriminator is not None
         before = {name: value.clone() for name, value in trained.discriminator.named_parameters()}
         fit(trained, steps=steps)
         assert any(not torch.equal(before[n], p) for n, p in trained.discriminator.named_parameters()) is moved
