@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -15,7 +16,15 @@ from maskgit_lab.core.losses import masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Cosine, Linear, Square
-from maskgit_lab.models.filling import composite, decode_masked, fill_holes, predict_at_once, read_masked, to_uint8
+from maskgit_lab.models.filling import (
+    Fill,
+    composite,
+    decode_masked,
+    fill_holes,
+    predict_at_once,
+    read_masked,
+    to_uint8,
+)
 from maskgit_lab.training.optim import AdamSettings
 
 NUM_STEPS = 7
@@ -85,13 +94,17 @@ def decoding(bench: Bench, size: str) -> Iterator[Row]:
     some = slice(0, round(share * bench.num_images))
     cuda = bench.device.type == "cuda"
     targets = {("lab", None): 50.0 if cuda else 4.0, ("lab", REFRESH_EVERY): 7.0, ("small", None): 4.0}
+
+    def ours(settings: DecodeSettings) -> Fill:
+        generators = image_generators(0, "decode", range(bench.num_images))
+        return fill_holes(
+            made.model, made.tokenizer, images, holes, settings=settings, generators=generators, autocast=bench.autocast
+        )
+
     for refresh_every in (None, REFRESH_EVERY):
         settings = DecodeSettings(schedule=Cosine(), num_steps=NUM_STEPS, refresh_every=refresh_every)
         timed = paired(
-            lambda settings=settings: fill_holes(
-                made.model, made.tokenizer, images, holes, settings=settings, autocast=bench.autocast,
-                generators=image_generators(0, "decode", range(bench.num_images)),
-            ),
+            partial(ours, settings),
             lambda: listing.decode_images(
                 made.listing, made.vqgan, normalised[some], masks[some], schedule=Cosine(), num_steps=NUM_STEPS
             ),

@@ -38,7 +38,7 @@ def frechet(bench: Bench, size: str) -> Iterator[Row]:
         .to(bench.device)
         for shift in (0.0, 0.1)
     )
-    theirs = FrechetInceptionDistance(feature=Given(), input_img_size=(NUM_FEATURES,)).to(bench.device)
+    theirs = FrechetInceptionDistance(feature=Given(), input_img_size=(NUM_FEATURES, 1, 1)).to(bench.device)
     theirs.update(real, real=True)
     theirs.update(fake, real=False)
     values: dict[str, float] = {}

@@ -9,17 +9,18 @@ paired ratios; every score must agree.
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from maskgit_lab.assembly.load import load_splits
-from maskgit_lab.core.schedules import Cosine, Linear, Square
+from maskgit_lab.core.schedules import Cosine, Linear, MaskSchedule, Square
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.grid import Cell, Grid, evaluate_grid
 from maskgit_lab.evaluation.truth import read_truth
 from maskgit_lab.inpainter import Inpainter
 
-SCHEDULES = {"linear": Linear(), "cosine": Cosine(), "square": Square()}
+SCHEDULES: dict[str, MaskSchedule] = {"linear": Linear(), "cosine": Cosine(), "square": Square()}
 SWEET_SPOTS = (3, 5, 7)
 
 
@@ -33,18 +34,20 @@ def main() -> None:
     args = parser.parse_args()
     filler = Inpainter.from_run(args.run).filler
     test = load_splits(args.run).test
-    part = InpaintSet(*(array[: args.images] for array in (test.images, test.holes, test.names, test.truth)), "part")
+    assert test.truth is not None
+    images, holes, true = (array[: args.images] for array in (test.images, test.holes, test.truth))
+    part = InpaintSet(images, holes, test.names[: args.images], true, "part")
     extractor = TokenizerFeatures(tokenizer=filler.tokenizer)
-    truth = read_truth(part.truth, part.holes, extractor, cache=args.cache, batch_size=64, device="cpu")
+    truth = read_truth(true, holes, extractor, cache=args.cache, batch_size=64, device="cpu")
 
-    def evaluated(schedules: dict, sweet_spots: tuple[int, ...]) -> list[Cell]:
+    def evaluated(schedules: dict[str, MaskSchedule], sweet_spots: tuple[int, ...]) -> list[Cell]:
         grid = Grid(settings=filler.settings, schedules=schedules, sweet_spots=sweet_spots, seeds=[0])
         return evaluate_grid(filler, part, truth, grid, batch_size=64).cells
 
     def separately() -> list[Cell]:
         return [c for name, s in SCHEDULES.items() for spot in SWEET_SPOTS for c in evaluated({name: s}, (spot,))]
 
-    def timed(work) -> tuple[float, list[Cell]]:
+    def timed(work: Callable[[], list[Cell]]) -> tuple[float, list[Cell]]:
         start = time.perf_counter()
         cells = work()
         return time.perf_counter() - start, cells

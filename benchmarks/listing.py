@@ -8,12 +8,14 @@ and it gives the results of this package.
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskgit_lab.core.schedules import MaskSchedule
+from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.transformer import BidirectionalTransformer
 from maskgit_lab.models.vqgan import VQGAN
 
@@ -93,17 +95,23 @@ class ListingTransformer(nn.Module):
 
 def listing_of(model: BidirectionalTransformer) -> ListingTransformer:
     """Return the listing's transformer with the weights of ours."""
-    first = model.blocks[0]
+    heads, hidden = heads_and_hidden_dim(model)
     listing = ListingTransformer(
         num_image_tokens=model.num_image_tokens,
         num_codebook_vectors=model.num_codebook_vectors,
         dim=model.dim,
         num_layers=len(model.blocks),
-        num_heads=first.attention.num_heads,
-        hidden_dim=first.mlp[0].out_features,
+        num_heads=heads,
+        hidden_dim=hidden,
     )
     listing.load_state_dict(_listing_names(model.state_dict()))
     return listing.train(model.training)
+
+
+def heads_and_hidden_dim(model: BidirectionalTransformer) -> tuple[int, int]:
+    """Return how many heads our transformer has, and the width inside its MLP."""
+    first: Any = model.blocks[0]
+    return first.attention.num_heads, first.mlp[0].out_features
 
 
 def _listing_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -120,7 +128,7 @@ def _listing_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def training_step(
     transformer: ListingTransformer,
-    vqgan: VQGAN,
+    vqgan: VQGAN | PatchVQGAN,
     optimizer: torch.optim.Optimizer,
     images: Tensor,
     schedule: MaskSchedule,
@@ -147,7 +155,7 @@ def training_step(
 @torch.no_grad()
 def decode_image(
     transformer: ListingTransformer,
-    vqgan: VQGAN,
+    vqgan: VQGAN | PatchVQGAN,
     image: Tensor,
     mask: Tensor,
     *,
@@ -189,7 +197,7 @@ def decode_image(
 
 
 def decode_images(
-    transformer: ListingTransformer, vqgan: VQGAN, images: Tensor, masks: Tensor, *, schedule: MaskSchedule,
+    transformer: ListingTransformer, vqgan: VQGAN | PatchVQGAN, images: Tensor, masks: Tensor, *, schedule: MaskSchedule,
     num_steps: int = 7, sweet_spot: int | None = None,
 ) -> list[Tensor]:  # fmt: skip
     """Fill pictures (B, 3, H, W) with hidden tokens (B, N), one after the other; return the final pictures."""
@@ -204,7 +212,7 @@ def decode_images(
 
 
 def decode_table(
-    transformer: ListingTransformer, vqgan: VQGAN, images: Tensor, masks: Tensor, *,
+    transformer: ListingTransformer, vqgan: VQGAN | PatchVQGAN, images: Tensor, masks: Tensor, *,
     schedules: Sequence[MaskSchedule], sweet_spots: Sequence[int], num_steps: int = 7,
 ) -> list[list[Tensor]]:  # fmt: skip
     """Fill the pictures anew for every schedule and sweet spot; return the final pictures of every cell."""

@@ -74,7 +74,8 @@ def main(size: str, batch_size: int, duration: float) -> None:
     step = TrainingStep(made, bench, made.tokenizer.encode(images))
     for _ in range(WARM_UP):
         step()
-    times, end = [], time.perf_counter() + duration
+    times: list[float] = []
+    end = time.perf_counter() + duration
     while not times or time.perf_counter() < end:
         start = time.perf_counter()
         step()

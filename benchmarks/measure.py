@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -81,7 +82,7 @@ def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:
         if 2 * side**3 > best * RATE_SECONDS and best:
             break
         a = torch.ones(side, side, dtype=dtype, device=device)
-        best = 2 * side**3 / min(seconds(lambda a=a: a @ a, device) for _ in range(RATE_REPEATS + 1))
+        best = 2 * side**3 / min(seconds(partial(torch.matmul, a, a), device) for _ in range(RATE_REPEATS + 1))
     return best
 
 

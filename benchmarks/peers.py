@@ -12,6 +12,7 @@ as layers here): that is their way of being this size. Every row names parameter
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.against_listing import NUM_STEPS, Bench, TrainingStep
+from benchmarks.listing import heads_and_hidden_dim
 from benchmarks.measure import paired, seconds
 from benchmarks.rows import Row
 from benchmarks.subjects import Subject, subject
@@ -80,7 +82,7 @@ def _best(work: Work, bench: Bench) -> tuple[str, Callable[[], object]]:
     times = {}
     for name, dtype in PRECISIONS.items():
         work(dtype)
-        times[name] = seconds(lambda dtype=dtype: work(dtype), bench.device)
+        times[name] = seconds(partial(work, dtype), bench.device)
     best = min(times, key=lambda name: times[name])
     return best, lambda: work(PRECISIONS[best])
 
@@ -141,8 +143,7 @@ def _muse(made: Subject, batch: Tensor, tokens: Tensor) -> Rival:
     muse_maskgit_pytorch.tqdm = lambda steps, total: steps  # no bar for every decode
     t5.T5_CONFIGS[TEXT] = {"config": T5Config(d_model=TEXT_DIM)}
     ours = made.model.transformer
-    heads = made.listing.blocks[0].attention.num_heads
-    hidden = ours.blocks[0].mlp[0].out_features
+    heads, hidden = heads_and_hidden_dim(ours)
     transformer = MaskGitTransformer(
         num_tokens=ours.num_codebook_vectors, seq_len=ours.num_image_tokens, dim=ours.dim, depth=len(ours.blocks),
         dim_head=ours.dim // heads, heads=heads, ff_mult=hidden / ours.dim, t5_name=TEXT, flash=False,
@@ -167,13 +168,13 @@ def _amused(made: Subject, batch: Tensor, tokens: Tensor) -> Rival:
     from diffusers import AmusedScheduler, UVit2DModel
 
     ours = made.model.transformer
-    heads = made.listing.blocks[0].attention.num_heads
+    heads, hidden = heads_and_hidden_dim(ours)
     layers = max(1, len(ours.blocks) - AMUSED_CONVOLUTIONAL)
     model = UVit2DModel(
         hidden_size=ours.dim, cond_embed_dim=TEXT_DIM, encoder_hidden_size=TEXT_DIM,
         vocab_size=ours.num_codebook_vectors + 1, codebook_size=ours.num_codebook_vectors, in_channels=ours.dim,
         block_out_channels=ours.dim, block_num_heads=heads, num_hidden_layers=layers,
-        num_attention_heads=heads, intermediate_size=ours.blocks[0].mlp[0].out_features, hidden_dropout=0.1,
+        num_attention_heads=heads, intermediate_size=hidden, hidden_dropout=0.1,
         attention_dropout=0.1, sample_size=16,
     ).to(tokens.device)  # fmt: skip
     scheduler = AmusedScheduler(mask_token_id=ours.mask_token_id)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def refresh(bench: Bench, run: Path) -> Iterator[Row]:
     """Compare the steps of the transformer with each period against the exact decode of the same run."""
     filler = Inpainter.from_run(run, device=str(bench.device)).filler
     test = load_splits(run).test
+    assert test.truth is not None
     images, holes, truth = (
         torch.from_numpy(np.array(array[:MAX_PICTURES])).to(bench.device)
         for array in (test.images, test.holes, test.truth)
@@ -46,7 +48,7 @@ def refresh(bench: Bench, run: Path) -> Iterator[Row]:
     for every, ring in itertools.product(PERIODS, RINGS):
         tokens = decode(every, ring)
         timed = paired(
-            lambda every=every, ring=ring: decode(every, ring), lambda: decode(None),
+            partial(decode, every, ring), partial(decode, None),
             pairs=bench.pairs, device=bench.device, warm=False,
         )  # fmt: skip
         yield Row.of(

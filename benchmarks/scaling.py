@@ -1,6 +1,7 @@
 """Throughput as pictures grow: the cost of a picture must not rise when there are 4 and 16 times as many."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 
@@ -27,7 +28,7 @@ def scaling(bench: Bench, size: str) -> Iterator[Row]:
     few = bench.num_images
     for factor in (4, 16):
         timed = paired(
-            lambda many=factor * few: fill(many), lambda: fill(few), pairs=bench.pairs, device=bench.device,
+            partial(fill, factor * few), partial(fill, few), pairs=bench.pairs, device=bench.device,
             share=1 / factor,
         )  # fmt: skip
         yield Row.of(f"fill {factor * few} pictures, {size}", f"{factor} x {few} pictures", timed, target=1.0)

@@ -95,11 +95,11 @@ def test_core_and_networks_need_torch_only(path: Path):
     assert foreign <= {"torch"} | beside
 
 
-def test_no_imports_go_round_in_a_circle():
+def test_imports_go_round_in_no_circle():
     list(TopologicalSorter({module: imported_modules(path) for module, path in MODULES.items()}).static_order())
 
 
-def test_few_files_lie_at_the_top():
+def test_package_has_few_files_at_the_top():
     assert len(list(PACKAGE.glob("*.py"))) <= MAX_FILES_AT_THE_TOP
 
 
@@ -110,7 +110,7 @@ def test_doors_are_a_docstring_and_hardly_more(door: str):
     assert f"python -m maskgit_lab.{door}" in str(ast.get_docstring(tree))
 
 
-def test_lightning_stays_in_the_datamodule_of_its_folder():
+def test_data_imports_lightning_in_its_datamodule_only():
     users = [p.name for p in (PACKAGE / "data").glob("*.py") if "lightning" in {room_of(n) for n in imported(p)}]
     assert users == ["datamodule.py"]
 
@@ -120,20 +120,21 @@ def test_files_are_short(path: Path):
     assert len(path.read_text().splitlines()) <= MAX_LINES
 
 
-def test_no_file_is_a_drawer():
+def test_files_are_no_drawers():
     assert not [relative(p) for p in SOURCES if p.stem in ("utils", "util", "helpers", "common", "misc")]
 
 
-def test_the_readme_is_short():
+def test_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) < 200
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_public_names_have_docstrings(path: Path):
     tree = ast.parse(path.read_text())
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]
     public = [
         node
-        for scope in [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]
+        for scope in scopes
         for node in scope.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
     ]

@@ -16,7 +16,7 @@ OPTIONS = [(group, p.stem) for group in GROUPS for p in sorted((CONF / group).gl
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda value: value)
-def test_every_option_composes_and_fits_its_targets(group: str, option: str):
+def test_options_all_compose_and_fit_their_targets(group: str, option: str):
     nodes = list(targets(composed(f"{group}={option}")))
     assert len(nodes) > 10
     for node in nodes:
@@ -24,42 +24,42 @@ def test_every_option_composes_and_fits_its_targets(group: str, option: str):
 
 
 @pytest.mark.parametrize("name", ["train", "train_tokenizer", "inpaint", "evaluate", "audit", "report"])
-def test_every_command_has_a_configuration_with_help(name: str):
+def test_commands_all_have_a_configuration_with_help(name: str):
     assert composed(name=name)
     assert "python -m maskgit_lab." in (CONF / f"{name}.yaml").read_text()
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda value: value)
-def test_every_file_says_what_it_is(group: str, option: str):
+def test_option_files_say_what_they_are(group: str, option: str):
     lines = (CONF / group / f"{option}.yaml").read_text().splitlines()
     text = [line for line in lines if line.startswith("#") and "@package" not in line]
     assert text or group == "mask_schedule"
 
 
 @pytest.mark.parametrize("schedule", [p.stem for p in sorted((CONF / "mask_schedule").glob("*.yaml"))])
-def test_every_schedule_is_built_and_ends_with_nothing_hidden(schedule: str):
+def test_mask_schedules_are_built_and_end_with_nothing_hidden(schedule: str):
     built = build(composed(f"mask_schedule={schedule}").mask_schedule)
     assert built(1.0) == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("override", ["sed=1", "trainr.max_epochs=1", "data.batchsize=4", "decode.steps=3"])
-def test_misspelt_keys_are_refused(override: str):
+def test_compose_refuses_misspelt_keys(override: str):
     with pytest.raises(ConfigCompositionException, match=override.split("=")[0].split(".")[-1]):
         composed(override)
 
 
-def test_a_key_that_a_target_does_not_take_is_refused_by_name():
+def test_build_refuses_a_key_that_a_target_does_not_take_by_name():
     cfg = composed("+optimizer.learning_rate=1e-3")
     with pytest.raises(ValueError, match=r"AdamSettings.*learning_rate"):
         build(cfg.optimizer)
 
 
-def test_the_message_of_a_constructor_comes_through():
+def test_build_passes_the_message_of_a_constructor_through():
     with pytest.raises(ValueError, match=r"optimizer.decay must be cosine or constant, got 'step'"):
         build(composed("optimizer.decay=step").optimizer)
 
 
-def test_an_experiment_wins_over_the_recipe_and_the_command_line_over_both():
+def test_experiment_wins_over_the_recipe_and_the_command_line_over_both():
     assert composed("experiment=linear", "recipe=lab").mask_schedule._target_.endswith("Linear")
     assert composed("experiment=cats_cpu").tokenizer.model.channels == composed("recipe=small").tokenizer.model.channels
     cfg = composed("experiment=cats_cpu", "data.batch_size=3", "optimizer.lr=0.5", "model=tiny")
@@ -67,7 +67,7 @@ def test_an_experiment_wins_over_the_recipe_and_the_command_line_over_both():
     assert cfg.model == composed("model=tiny").model
 
 
-def test_training_and_decoding_schedules_follow_each_other_unless_told():
+def test_mask_schedule_of_training_follows_that_of_decoding_unless_told():
     cfg = composed("mask_schedule=square")
     assert cfg.training.mask_schedule == cfg.mask_schedule
     apart = composed("mask_schedule=square", "training.mask_schedule={_target_: maskgit_lab.core.schedules.Linear}")
@@ -76,13 +76,13 @@ def test_training_and_decoding_schedules_follow_each_other_unless_told():
 
 
 @pytest.mark.parametrize("data", ["cat_faces", "image_folder"])
-def test_the_root_of_a_folder_reaches_its_source(data: str, tmp_path: Path):
+def test_data_root_reaches_its_source(data: str, tmp_path: Path):
     cfg = composed(f"data={data}", f"data.root={tmp_path}", "data.split=lab")
     source = build(cfg.data.source)
     assert (source.root, source.split) == (tmp_path, "lab")
 
 
-def test_the_lab_recipe_is_the_published_one():
+def test_recipe_lab_is_the_published_one():
     cfg = composed("recipe=lab", "data=cat_faces", "data.root=x")
     assert (cfg.trainer.max_epochs, cfg.data.batch_size, cfg.optimizer.lr) == (150, 10, 1e-4)
     assert (cfg.model.transformer.dim, cfg.model.transformer.num_layers, cfg.model.transformer.num_heads) == (
@@ -95,13 +95,13 @@ def test_the_lab_recipe_is_the_published_one():
     assert cfg.model.context is None
 
 
-def test_built_objects_hold_plain_values():
+def test_build_gives_objects_that_hold_plain_values():
     source = build(composed("data=image_folder", "data.root=x").data.source)
     assert type(source.hole_share) is tuple
     assert type(build(composed().optimizer).betas) in (list, tuple)
 
 
-def test_the_sweep_file_of_wandb_drives_the_command():
+def test_wandb_sweep_file_drives_the_command():
     sweep = OmegaConf.to_container(OmegaConf.load(CONF / "wandb_sweep.yaml"))
     assert isinstance(sweep, dict)
     words = [str(word) for word in sweep["command"]]
@@ -113,7 +113,7 @@ def test_the_sweep_file_of_wandb_drives_the_command():
 
 
 @pytest.mark.parametrize("overlay", ["sweep_schedule", "sweep_sweet_spot", "sweep_batch_size", "sweep_seeds"])
-def test_sweeps_are_overlays_without_a_flag(overlay: str):
+def test_sweep_overlays_need_no_flag(overlay: str):
     register()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = compose(config_name="train", overrides=[f"experiment={overlay}"], return_hydra_config=True)

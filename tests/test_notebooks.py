@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, show pictures, define nothing of their own, and carry no outputs in git."""
+"""The notebooks run from top to bottom, show images, define nothing of their own, and carry no outputs in git."""
 
 import ast
 import json
@@ -48,7 +48,7 @@ def outputs(made: Made, workplace: Path) -> dict[str, list[Any]]:
 @pytest.mark.slow
 @pytest.mark.xdist_group("small_run")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_and_shows_pictures(path: Path, outputs: dict[str, list[Any]]):
+def test_notebooks_run_and_show_images(path: Path, outputs: dict[str, list[Any]]):
     shown = [output for output in outputs[path.stem] if "image/png" in output.get("data", {})]
     assert len(shown) >= 3
     assert not [output for output in outputs[path.stem] if output.get("name") == "stderr"]
@@ -56,19 +56,19 @@ def test_it_runs_and_shows_pictures(path: Path, outputs: dict[str, list[Any]]):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_kept_without_outputs(path: Path):
+def test_notebooks_are_kept_without_outputs(path: Path):
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert cells
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_defines_nothing_that_the_package_should_hold(path: Path):
+def test_notebooks_define_nothing_that_the_package_should_hold(path: Path):
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     nodes = [node for cell in cells for node in ast.walk(ast.parse("".join(cell["source"])))]
     assert not [node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)]
     assert [n for n in nodes if isinstance(n, ast.ImportFrom) and str(n.module).startswith("maskgit_lab.")]
 
 
-def test_there_are_three():
+def test_notebooks_are_three():
     assert [path.stem for path in NOTEBOOKS] == ["01_schedules", "02_decoding_step_by_step", "03_read_a_sweep"]

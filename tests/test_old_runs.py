@@ -27,26 +27,26 @@ FIXTURES = Path(__file__).parent / "fixtures"
 RUN = FIXTURES / "run"
 
 
-def test_every_class_that_it_names_exists_and_takes_what_it_is_given():
+def test_old_run_names_classes_that_exist_and_take_what_they_are_given():
     nodes = list(targets(OmegaConf.create(as_yaml(load_config(RUN)))))
     assert len(nodes) > 10
     for node in nodes:
         check_target(node)
 
 
-def test_what_needs_nothing_else_is_built():
+def test_old_run_builds_what_needs_nothing_else():
     config = load_config(RUN)
     nodes = (config.data["source"], config.optimizer, config.mask_schedule, config.tokenizer.model)
     for node in (*nodes, config.callbacks["throughput"]):
         assert build(node) is not None
 
 
-def test_its_result_and_tokenizer_are_read():
+def test_old_run_result_and_tokenizer_are_read():
     tokenizer = load_tokenizer(RunFolder(RUN))
     assert RunFolder(RUN).read_result()["tokenizer_sha256"] == tokenizer.sha256
 
 
-def test_caches_are_found_under_the_same_keys(monkeypatch: pytest.MonkeyPatch):
+def test_old_run_finds_caches_under_the_same_keys(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(keys, "STAGE1_VERSION", 1)  # as they were; a later version is another key on purpose
     monkeypatch.setattr(keys, "STAGE2_VERSION", 1)
     config, splits = load_config(RUN), builders.splits()
@@ -54,7 +54,7 @@ def test_caches_are_found_under_the_same_keys(monkeypatch: pytest.MonkeyPatch):
     assert keys.training_key(config, splits, FrozenTokenizer.load(RUN / "tokenizer.pt")) == "349fc1f8e88fe8e7"
 
 
-def test_its_fills_are_the_same_tokens():
+def test_old_run_fills_are_the_same_tokens():
     stored = np.load(FIXTURES / "fills.npz")
     images, holes = stored["images"], np.unpackbits(stored["holes"], axis=-1).astype(bool)
     for checkpoint in ("best", "last"):  # the last epoch was the best
@@ -63,7 +63,7 @@ def test_its_fills_are_the_same_tokens():
         assert torch.equal(tokens, torch.from_numpy(stored["tokens"].astype(np.int64)))
 
 
-def test_no_file_of_the_fixture_names_a_place():
+def test_old_run_files_name_no_place():
     for path in FIXTURES.rglob("*.*"):
         if path.is_file():
             assert not re.search(rb"/(tmp|home|root|Users)/", path.read_bytes())

@@ -36,11 +36,11 @@ def narrow(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_switches_are_obeyed():
+def test_avx2_switches_are_obeyed():
     assert narrow("-c", WHAT_IT_IS).stdout.split() == ["AVX2", "False"]
 
 
-def test_tests_that_depend_on_the_processor_pass_with_avx2():
+def test_processor_tests_pass_with_avx2():
     answer = narrow("-m", "pytest", "-m", "processor", "--numprocesses=0", "-p", "no:cacheprovider", "-rs")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "this torch or processor has no oneDNN product in bfloat16" in answer.stdout  # the other path was taken

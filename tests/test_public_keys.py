@@ -41,9 +41,9 @@ def _brought_by(group: str) -> set[str]:
 
 
 def _keys(node: DictConfig, prefix: str) -> Iterator[str]:
-    for key in node:
+    for key in map(str, node):
         child: Any = None if OmegaConf.is_missing(node, key) else node._get_node(key)
-        if str(key).startswith("_"):
+        if key.startswith("_"):
             continue
         if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
             yield from _keys(child, f"{prefix}{key}.")

@@ -19,12 +19,12 @@ EXAMPLES: list[tuple[str, str]] = re.findall(
 HYDRA_EXAMPLES = [example for example in EXAMPLES if example[0] != "collect"]
 
 
-def test_there_are_examples():
+def test_readme_has_examples():
     assert len(EXAMPLES) >= 8
 
 
 @pytest.mark.parametrize(("module", "arguments"), HYDRA_EXAMPLES, ids=[arguments for _, arguments in HYDRA_EXAMPLES])
-def test_examples_compose(module: str, arguments: str):
+def test_readme_examples_compose(module: str, arguments: str):
     parts = shlex.split(arguments)
     overrides = [part.split(",")[0] if "-m" in parts else part for part in parts if part != "-m"]
     register()
@@ -33,17 +33,17 @@ def test_examples_compose(module: str, arguments: str):
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
-def test_links_lead_somewhere(target: str):
+def test_readme_links_lead_somewhere(target: str):
     assert (ROOT / target).is_file()
 
 
 @pytest.mark.parametrize("command", ["demo", "test"])
-def test_the_two_commands_are_in_the_makefile(command: str):
+def test_readme_commands_are_in_the_makefile(command: str):
     assert f"make {command}" in README
     assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
-def test_groups_and_options_in_the_table_are_those_there_are():
+def test_readme_table_lists_the_groups_and_options_there_are():
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", README, flags=re.MULTILINE)
     conf = Path(config_dir())
     table = {group: set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", options))) for group, options in rows}

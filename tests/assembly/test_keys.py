@@ -19,7 +19,7 @@ def key(*overrides: str) -> str:
     ["decode.sweet_spot=3", "decode.num_steps=20", "name=other", "logger=csv", "notes=x", "reuse=never", "paths.runs=r",
      "callbacks.samples=null", "callbacks.scores.every_n_epochs=2", "data.num_val_fills=8", "tokenizer.training.lr=1"],
 )  # fmt: skip
-def test_decoding_names_and_places_leave_the_key_alone(override: str):
+def test_training_key_does_not_depend_on_decoding_names_and_places(override: str):
     assert key(override) == key()
 
 
@@ -28,18 +28,18 @@ def test_decoding_names_and_places_leave_the_key_alone(override: str):
     ["mask_schedule=linear", "seed=1", "data.batch_size=8", "optimizer.lr=1", "model=small", "trainer.max_epochs=7",
      "training.label_smoothing=0.1", "data.flip=false", "callbacks=ema", "callbacks.early_stopping.patience=1"],
 )  # fmt: skip
-def test_what_weights_depend_on_changes_the_key(override: str):
+def test_training_key_depends_on_what_weights_depend_on(override: str):
     assert key(override) != key()
 
 
-def test_a_key_of_before_muon_is_found_with_its_default():
+def test_training_key_of_before_muon_is_found_with_its_default():
     config = configuration("recipe=small")
     del config.optimizer["matrix_lr"]
     assert training_key(config, builders.splits(), builders.tokenizer()) == key("recipe=small")
     assert key("recipe=small", "optimizer.matrix_lr=1e-3") != key("recipe=small")
 
 
-def test_a_key_of_before_speed_is_found_with_its_default():
+def test_training_key_of_before_speed_is_found_with_its_default():
     cfg = composed()
     with open_dict(cfg):
         del cfg["speed"]
@@ -47,18 +47,18 @@ def test_a_key_of_before_speed_is_found_with_its_default():
     assert key("speed=plain") != key()
 
 
-def test_a_decoding_schedule_alone_leaves_the_key_alone():
+def test_training_key_does_not_depend_on_a_decoding_schedule_alone():
     target = "training.mask_schedule={_target_: maskgit_lab.core.schedules.Cosine}"
     assert key("mask_schedule=linear", target) == key()
 
 
-def test_decoding_counts_where_its_scores_choose_the_epoch():
+def test_training_key_depends_on_decoding_where_its_scores_choose_the_epoch():
     watching = "callbacks.best.monitor=val/psnr_hole"
     assert key(watching, "decode.sweet_spot=3") != key(watching)
     assert key(watching, "metrics=inception") != key(watching)
 
 
-def test_other_pictures_and_another_tokenizer_change_the_key():
+def test_training_key_depends_on_images_and_tokenizer():
     cfg = configuration()
     keys = {
         training_key(cfg, builders.splits(), builders.tokenizer()),

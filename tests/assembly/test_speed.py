@@ -15,7 +15,7 @@ SETTINGS = DecodeSettings(schedule=Cosine())
 
 
 @pytest.mark.parametrize(("speed", "kind"), [("fast", FastModel), ("plain", MaskedTokenModel)])
-def test_a_model_comes_as_it_is_or_accelerated_with_the_same_networks(speed: str, kind: type):
+def test_at_speed_gives_a_model_as_it_is_or_accelerated_with_the_same_networks(speed: str, kind: type):
     plain = model(speed="plain")
     made = at_speed(speed, plain, tokenizer(), SETTINGS)
     assert type(made) is kind
@@ -30,11 +30,11 @@ def test_a_model_comes_as_it_is_or_accelerated_with_the_same_networks(speed: str
         (["speed=plain", "decode.refresh_every=3"], r"decode\.refresh_every=3 needs speed=fast"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_trained(overrides: list[str], message: str):
+def test_check_configuration_refuses_a_speed_that_cannot_be(overrides: list[str], message: str):
     with pytest.raises(ValueError, match=message):
         check_configuration(configuration(*overrides))
 
 
 @pytest.mark.parametrize("overrides", [["speed=plain"], ["speed=plain", "decode.refresh_every=1"], ["speed=fast"]])
-def test_what_can_be_is_not(overrides: list[str]):
+def test_check_configuration_takes_a_speed_that_can_be(overrides: list[str]):
     check_configuration(configuration(*overrides))

@@ -34,33 +34,33 @@ def bench() -> Bench:
     return Bench(CPU, 2, None, num_images=2, batch_size=2)
 
 
-def test_ratios_are_taken_pair_by_pair():
+def test_paired_takes_ratios_pair_by_pair():
     timed = Paired(ours=[1.0, 2.0, 4.0], theirs=[3.0, 4.0, 20.0])
     assert timed.ratios == [3, 2, 5]
     assert timed.ratio == 3
 
 
-def test_sides_take_turns_and_begin_in_turns():
+def test_paired_lets_sides_take_turns_and_begin_in_turns():
     calls: list[str] = []
     paired(lambda: calls.append("ours"), lambda: calls.append("theirs"), pairs=2, device=CPU, warm=False)
     assert calls == ["ours", "theirs", "theirs", "ours"]
 
 
-def test_a_part_of_the_work_is_scaled_to_the_whole(monkeypatch: pytest.MonkeyPatch):
+def test_paired_scales_a_part_of_the_work_to_the_whole(monkeypatch: pytest.MonkeyPatch):
     ticks = iter(range(100))
     monkeypatch.setattr("benchmarks.measure.time.perf_counter", lambda: float(next(ticks)))
     timed = paired(lambda: None, lambda: None, pairs=3, device=CPU, share=0.25)
     assert timed.ratios == [4, 4, 4]
 
 
-def test_the_formula_counts_what_a_dense_forward_does():
+def test_transformer_flops_counts_what_a_dense_forward_does():
     made = subject("tiny", CPU)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         made.listing(torch.zeros(1, 256, dtype=torch.int64))
     assert transformer_flops(made.model.transformer) == counter.get_total_flops()
 
 
-def test_both_sides_have_the_same_weights():
+def test_subject_has_the_same_weights_on_both_sides():
     made = subject("tiny", CPU)
     tokens = torch.randint(33, (2, 256))
     torch.testing.assert_close(made.listing.eval()(tokens), made.model(tokens), rtol=1e-4, atol=1e-4)
@@ -70,7 +70,7 @@ def test_both_sides_have_the_same_weights():
 
 
 @pytest.mark.parametrize(("group", "count"), [(training, 1), (decoding, 2), (table, 1), (scaling, 2)])
-def test_every_group_gives_its_rows(group, count):
+def test_bench_groups_give_their_rows(group, count):
     found = list(group(bench(), "tiny"))
     assert len(found) == count
     for row in found:
@@ -78,7 +78,7 @@ def test_every_group_gives_its_rows(group, count):
         assert row.seconds > 0
 
 
-def test_a_step_beside_other_programs_is_compared_with_one_alone(monkeypatch: pytest.MonkeyPatch):
+def test_loaded_compares_a_step_beside_other_programs_with_one_alone(monkeypatch: pytest.MonkeyPatch):
     seconds = {("nothing", True): 1.0, ("nothing", False): 1.0, ("one busy core", True): 1.4}
     monkeypatch.setattr(
         loaded, "_step_seconds", lambda bench, size, beside, *, asleep: seconds.get((beside, asleep), 3.0)
@@ -89,12 +89,12 @@ def test_a_step_beside_other_programs_is_compared_with_one_alone(monkeypatch: py
     assert (another.ratio, another.extra["times_a_step_alone"]) == (1.0, 3.0)
 
 
-def test_a_process_of_the_group_prints_its_seconds(capsys: pytest.CaptureFixture[str]):
+def test_loaded_main_prints_its_seconds(capsys: pytest.CaptureFixture[str]):
     loaded.main("tiny", 2, 0.0)
     assert 0 < float(capsys.readouterr().out) < 60
 
 
-def test_a_slow_product_is_not_made_larger(monkeypatch: pytest.MonkeyPatch):
+def test_matrix_rate_does_not_make_a_slow_product_larger(monkeypatch: pytest.MonkeyPatch):
     """2 GFLOP/s, as bf16 without instructions for it: the largest side would take eight seconds a product."""
     sides: list[int] = []
 
@@ -107,14 +107,14 @@ def test_a_slow_product_is_not_made_larger(monkeypatch: pytest.MonkeyPatch):
     assert set(sides) == {256, 512}
 
 
-def test_our_table_has_a_picture_for_every_cell():
+def test_our_table_has_an_image_for_every_cell():
     images, holes = pictures(2, CPU)
     cells = our_table(subject("tiny", CPU), bench(), images, holes)
     assert [cell.shape for cell in cells] == [images.shape] * 9
     assert all(torch.equal(cell[~holes], images[~holes]) for cell in cells)
 
 
-def test_results_say_where_they_come_from(tmp_path: Path):
+def test_write_says_where_results_come_from(tmp_path: Path):
     row = Row.of("work", "other", Paired([1.0], [2.0]), target=3.0, flops=1e9)
     content = json.loads(write("group", [row], {"fp32": 1e9}, CPU, [0.0, 0.0]).read_text())
     assert content["rows"][0]["ratio"] == 2
@@ -122,5 +122,5 @@ def test_results_say_where_they_come_from(tmp_path: Path):
     assert "100 %" in show([row], {"fp32": 1e9, "bf16": 2e9})
 
 
-def test_many_pictures_train_from_the_disk(tmp_path: Path):
+def test_million_trains_on_many_images_from_the_disk(tmp_path: Path):
     assert 0 < million.train(tmp_path, 300, 2) < 4

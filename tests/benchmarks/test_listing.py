@@ -32,7 +32,7 @@ def vqgan() -> VQGAN:
     ).eval()  # fmt: skip
 
 
-def test_the_listings_transformer_gives_our_logits():
+def test_listing_of_gives_our_logits():
     model = ours()
     tokens = torch.randint(13, (3, 16))
     torch.testing.assert_close(listing_of(model)(tokens), model(tokens), rtol=1e-5, atol=1e-5)
@@ -40,7 +40,7 @@ def test_the_listings_transformer_gives_our_logits():
 
 @pytest.mark.parametrize("schedule", [Linear(), Cosine(), Square()], ids=repr)
 @pytest.mark.parametrize("sweet_spot", [3, 7])
-def test_the_listings_decode_gives_our_tokens(schedule, sweet_spot):
+def test_decode_image_gives_our_tokens(schedule, sweet_spot):
     model, stage_1 = ours(), vqgan()
     images, mask = torch.randn(4, 3, 16, 16), torch.rand(4, 16) < torch.tensor([[0.2], [0.5], [0.8], [1.0]])
     expected = decode_with(
@@ -57,7 +57,7 @@ def test_the_listings_decode_gives_our_tokens(schedule, sweet_spot):
         assert len(pictures) == sweet_spot
 
 
-def test_a_table_has_a_whole_decode_for_every_cell():
+def test_decode_table_has_a_whole_decode_for_every_cell():
     listing = listing_of(ours())
     calls = []
     listing.register_forward_hook(lambda *_: calls.append(1))
@@ -69,7 +69,7 @@ def test_a_table_has_a_whole_decode_for_every_cell():
     assert len(calls) == 2 * 2 * (1 + 3)
 
 
-def test_the_listing_learns():
+def test_training_step_lets_the_listing_learn():
     torch.manual_seed(0)
     listing = ListingTransformer(
         num_image_tokens=16, num_codebook_vectors=12, dim=32, num_layers=1, num_heads=4, hidden_dim=48

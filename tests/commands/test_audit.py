@@ -13,7 +13,7 @@ from tests.support.commands import run
 pytestmark = pytest.mark.slow
 
 
-def test_copies_in_a_folder_are_found_and_shown(tmp_path: Path):
+def test_audit_finds_and_shows_copies_in_a_folder(tmp_path: Path):
     images = pictures(40, resolution=64)
     write_pictures(tmp_path / "photos", images)
     write_pictures(tmp_path / "test", images[:3])
@@ -28,7 +28,7 @@ def test_copies_in_a_folder_are_found_and_shown(tmp_path: Path):
 
 
 @pytest.mark.xdist_group("real_cats")
-def test_the_leak_of_the_real_data_is_found(real_cats: Path, tmp_path: Path):
+def test_audit_finds_the_leak_of_the_real_data(real_cats: Path, tmp_path: Path):
     answer = run("audit", "data=cat_faces", f"data.root={real_cats}", cwd=tmp_path, home=tmp_path / "home")
     assert answer.returncode == 0, answer.stderr
     assert "446 of 747 test pictures stand in train, pixel for pixel; 570 in train or val" in answer.stdout

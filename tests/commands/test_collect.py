@@ -41,7 +41,7 @@ def multirun(
     )
 
 
-def test_mean_and_spread_over_seeds_and_a_picture(tmp_path: Path):
+def test_collect_sweep_gives_mean_and_spread_over_seeds_and_an_image(tmp_path: Path):
     for number, (schedule, seed, fid) in enumerate([("Cosine", 0, 10.0), ("Cosine", 1, 12.0), ("Linear", 0, 20.0)]):
         job(tmp_path, number, schedule=schedule, seed=seed, **completed(fid))
     text = collect_sweep(tmp_path).text
@@ -51,7 +51,7 @@ def test_mean_and_spread_over_seeds_and_a_picture(tmp_path: Path):
     assert (tmp_path / "table.csv").read_text().startswith("mask_schedule,n,val/loss,fid,psnr_hole,not completed")
 
 
-def test_jobs_that_failed_died_or_run_are_listed_as_such(tmp_path: Path):
+def test_collect_sweep_lists_jobs_that_failed_died_or_run_as_such(tmp_path: Path):
     job(tmp_path, 0, **completed(10.0))
     job(tmp_path, 1, status="failed", error="ValueError: no", traceback="Traceback")
     job(tmp_path, 2, status="running", process={"host": HERE, "pid": os.getpid()})
@@ -69,19 +69,19 @@ def test_jobs_that_failed_died_or_run_are_listed_as_such(tmp_path: Path):
     assert "job 3 stopped without a word" in (tmp_path / "table.md").read_text()
 
 
-def test_nothing_to_collect_is_said(tmp_path: Path):
+def test_collect_sweep_says_when_there_is_nothing_to_collect(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match="is not a sweep"):
         collect_sweep(tmp_path)
 
 
-def test_what_is_typed_replaces_what_an_overlay_sweeps(tmp_path: Path):
+def test_swept_values_that_are_typed_replace_those_of_an_overlay(tmp_path: Path):
     params = "{mask_schedule: 'linear,cosine,square', seed: '0,1'}"
     multirun(tmp_path, "mask_schedule=linear,square", "name=x", "decode.sweet_spot=3,5,7", params=params)
     assert swept_values(tmp_path) == {"mask_schedule": 2, "seed": 2, "name": 1, "decode.sweet_spot": 3}
     assert num_jobs(tmp_path) == 12
 
 
-def test_a_sweeper_that_decides_as_it_goes_has_no_number_of_jobs(tmp_path: Path):
+def test_num_jobs_is_none_for_a_sweeper_that_decides_as_it_goes(tmp_path: Path):
     multirun(tmp_path, "seed=0,1", sweeper="hydra_plugins.optuna.OptunaSweeper")
     assert num_jobs(tmp_path) is None
     assert num_jobs(tmp_path / "nowhere") is None

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.xdist_group("small_run")
-def test_two_processes_give_the_curves_and_the_table_of_one_with_twice_the_batch(made: Made, tmp_path: Path):
+def test_train_on_two_processes_gives_curves_and_table_of_one_with_twice_the_batch(made: Made, tmp_path: Path):
     halves = ["data.batch_size=8", "data.val_batch_size=32"]
     answer = run(
         "train", "experiment=cosine", "trainer=cpu_ddp", "logger=csv", *SMALL_RUN, *halves, cwd=tmp_path, home=made.home
@@ -39,7 +39,7 @@ def test_two_processes_give_the_curves_and_the_table_of_one_with_twice_the_batch
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
-def test_a_sweep_over_several_devices_is_refused_before_anything_starts(tmp_path: Path):
+def test_train_refuses_a_sweep_over_several_devices_before_anything_starts(tmp_path: Path):
     answer = run("train", "-m", "trainer=cpu_ddp", "seed=0,1", *SMALL_RUN, cwd=tmp_path, home=tmp_path / "home")
     assert answer.returncode == 1
     assert "error: trainer.devices=2: each job of a sweep (-m) runs on one device" in answer.stderr

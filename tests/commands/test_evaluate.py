@@ -30,7 +30,7 @@ def evaluation(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_the_last_cell_equals_the_score_of_the_run(made: Made, evaluation: Path):
+def test_evaluate_gives_the_score_of_the_run_in_its_last_cell(made: Made, evaluation: Path):
     found = json.loads((evaluation / "evaluation.json").read_text())
     scores = {row["fill"]: row for row in made.result()["scores"]}
     for output in ("decoded", "composited"):
@@ -44,7 +44,7 @@ def test_the_last_cell_equals_the_score_of_the_run(made: Made, evaluation: Path)
         assert found["references"][name]["fd_tokenizer"] == pytest.approx(scores[name]["fd_tokenizer"], rel=1e-4)
 
 
-def test_everything_is_said_in_the_protocol(evaluation: Path):
+def test_evaluate_says_everything_in_the_protocol(evaluation: Path):
     protocol = json.loads((evaluation / "evaluation.json").read_text())["protocol"]
     assert (protocol["extractor"], protocol["num_true"], protocol["num_outputs"]) == ("tokenizer", 16, 16)
     assert "16 pictures are fewer than" in protocol["note"]
@@ -52,7 +52,7 @@ def test_everything_is_said_in_the_protocol(evaluation: Path):
     assert protocol["split"].startswith("synthetic cats")
 
 
-def test_the_prediction_of_all_tokens_at_once_is_a_score_and_shown(evaluation: Path):
+def test_evaluate_scores_and_shows_the_prediction_of_all_tokens_at_once(evaluation: Path):
     single = json.loads((evaluation / "evaluation.json").read_text())["single_prediction"]
     assert 0 < single["token_cross_entropy"] < 10
     line = f"All hidden tokens at once: token_cross_entropy {single['token_cross_entropy']:.4g}, token_accuracy "
@@ -60,7 +60,7 @@ def test_the_prediction_of_all_tokens_at_once_is_a_score_and_shown(evaluation: P
         assert line in (evaluation / shown).read_text()
 
 
-def test_the_spreadsheet_has_a_row_per_score(evaluation: Path):
+def test_evaluate_spreadsheet_has_a_row_per_score(evaluation: Path):
     with (evaluation / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["fill"] for row in rows} >= {"model, decoded", "model, composited", "grey fill", "other real pictures"}
@@ -69,7 +69,7 @@ def test_the_spreadsheet_has_a_row_per_score(evaluation: Path):
     assert np.asarray(Image.open(evaluation / "figures" / "grid.png")).std() > 5
 
 
-def test_the_table_is_in_the_dashboard_of_the_run(made: Made, evaluation: Path):
+def test_evaluate_puts_the_table_in_the_dashboard_of_the_run(made: Made, evaluation: Path):
     assert "The table is in the run's dashboard" in (evaluation / "terminal.txt").read_text()
     runs = [read_offline_run(path) for path in (made.folder / "wandb").glob("offline-run-*")]
     with_table = [run for run in runs if run.values("evaluation/table/nrows")]
@@ -78,7 +78,7 @@ def test_the_table_is_in_the_dashboard_of_the_run(made: Made, evaluation: Path):
     assert {run.run_id for run in runs} == {with_table[0].run_id}
 
 
-def test_a_folder_of_outputs_is_measured_like_a_run(tmp_path: Path):
+def test_evaluate_measures_a_folder_of_outputs_like_a_run(tmp_path: Path):
     truth, holes = pictures(6, seed=1, resolution=64), boxes(6, resolution=64)
     outputs = truth.copy()
     outputs[holes] = 0
@@ -110,7 +110,7 @@ def test_a_folder_of_outputs_is_measured_like_a_run(tmp_path: Path):
         (["outputs=x", "truth=y"], "outputs: no folder x"),
     ],
 )
-def test_errors_name_the_key(arguments: list[str], message: str, tmp_path: Path):
+def test_evaluate_errors_name_the_key(arguments: list[str], message: str, tmp_path: Path):
     answer = run("evaluate", *arguments, cwd=tmp_path, home=tmp_path)
     assert answer.returncode == 1
     assert message in answer.stderr
@@ -125,7 +125,7 @@ def test_errors_name_the_key(arguments: list[str], message: str, tmp_path: Path)
         ("metrics=inception metrics.extractor.weights=none.pth", "no Inception weights at none.pth"),
     ],
 )
-def test_errors_come_before_the_work(made: Made, override: str, message: str):
+def test_evaluate_errors_come_before_the_work(made: Made, override: str, message: str):
     answer = run("evaluate", f"run={made.folder}", *override.split(), cwd=made.cwd, home=made.home)
     assert answer.returncode == 1
     assert message in answer.stderr

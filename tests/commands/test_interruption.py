@@ -31,7 +31,7 @@ def stop_during(stage: str, number: signal.Signals, *, cwd: Path, home: Path, ov
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path, number: signal.Signals):
+def test_train_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path, number: signal.Signals):
     overrides = ["trainer.max_epochs=400", "callbacks.scores=null", "callbacks.samples=null"]
     status, text = stop_during("Stage 2, epoch 3", number, cwd=tmp_path, home=tmp_path / "home", overrides=overrides)
     assert status == 130, text
@@ -49,7 +49,7 @@ def test_a_run_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path, 
     assert validated[0] == 0
 
 
-def test_stage_1_goes_on_where_it_was_stopped(tmp_path: Path):
+def test_train_goes_on_in_stage_1_where_it_was_stopped(tmp_path: Path):
     overrides = ["tokenizer.training.max_steps=3000", "tokenizer.training.val_every_n_steps=1000"]
     status, text = stop_during(
         "Stage 1, epoch 4", signal.SIGINT, cwd=tmp_path, home=tmp_path / "home", overrides=overrides

@@ -10,7 +10,7 @@ from tests.support.commands import run
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 
 
-def test_a_run_becomes_one_page(made: Made, tmp_path: Path):
+def test_report_makes_one_page_of_a_run(made: Made, tmp_path: Path):
     answer = run("report", f"run={made.folder}", f"out={tmp_path}", cwd=made.cwd, home=made.home)
     assert answer.returncode == 0, answer.stderr
     page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
@@ -20,7 +20,7 @@ def test_a_run_becomes_one_page(made: Made, tmp_path: Path):
     assert page.count("data:image/png") == len(list((made.folder / "figures").glob("*.png")))
 
 
-def test_a_folder_that_is_neither_is_refused(tmp_path: Path):
+def test_report_refuses_a_folder_that_is_neither_run_nor_sweep(tmp_path: Path):
     answer = run("report", "run=.", cwd=tmp_path, home=tmp_path)
     assert answer.returncode == 1
     assert ". is neither a run folder (config.yaml) nor a sweep" in answer.stderr

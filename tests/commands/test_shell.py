@@ -14,7 +14,7 @@ COMMANDS = ("train", "train_tokenizer", "inpaint", "evaluate", "audit", "report"
 
 @pytest.mark.parametrize("module", COMMANDS)
 @pytest.mark.parametrize("flag", ["--help", "--cfg=job"])
-def test_questions_are_answered_without_torch(module: str, flag: str, tmp_path: Path):
+def test_shell_answers_questions_without_torch(module: str, flag: str, tmp_path: Path):
     code = (
         f"import sys; sys.argv = ['{module}', '{flag}']; from maskgit_lab.{module} import main\n"
         "try: main()\n"
@@ -36,14 +36,14 @@ def test_questions_are_answered_without_torch(module: str, flag: str, tmp_path: 
 
 
 @pytest.mark.parametrize("module", COMMANDS)
-def test_help_shows_an_example_and_the_groups(module: str, tmp_path: Path):
+def test_shell_help_shows_an_example_and_the_groups(module: str, tmp_path: Path):
     text = run(module, "--help", cwd=tmp_path, home=tmp_path).stdout
     assert f"python -m maskgit_lab.{module}" in text
     if module.startswith("train"):
         assert "experiment: cats_cpu, cosine, linear, square, sweep_batch_size" in text
 
 
-def test_the_console_scripts_are_installed(tmp_path: Path):
+def test_console_scripts_are_installed(tmp_path: Path):
     script = Path(sys.executable).parent / "maskgit-train"
     answer = subprocess.run(
         [script, "--cfg", "job"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
@@ -72,7 +72,9 @@ def test_the_console_scripts_are_installed(tmp_path: Path):
         ("inpaint", ["images=.", "out=out"], "run"),
     ],
 )
-def test_errors_are_one_message_that_names_the_key(module: str, arguments: list[str], message: str, tmp_path: Path):
+def test_shell_errors_are_one_message_that_names_the_key(
+    module: str, arguments: list[str], message: str, tmp_path: Path
+):
     small = ["data.source.num_train=16", "data.source.num_val=4", "data.source.num_test=4"]
     fitting = small if module == "train" and not any("data=" in a or "num_train" in a for a in arguments) else []
     answer = run(module, *fitting, *arguments, cwd=tmp_path, home=tmp_path)
@@ -81,7 +83,7 @@ def test_errors_are_one_message_that_names_the_key(module: str, arguments: list[
     assert "Traceback" not in answer.stderr
 
 
-def test_the_package_lists_its_commands(tmp_path: Path):
+def test_package_lists_its_commands(tmp_path: Path):
     answer = subprocess.run(
         [sys.executable, "-m", "maskgit_lab"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
     )  # fmt: skip
@@ -90,7 +92,7 @@ def test_the_package_lists_its_commands(tmp_path: Path):
     assert "  Fill the holes of pictures from files with a trained run.\n" in answer.stdout
 
 
-def test_the_public_face_imports_torch_when_it_is_asked_for_the_inpainter(tmp_path: Path):
+def test_package_imports_torch_when_it_is_asked_for_the_inpainter(tmp_path: Path):
     code = (
         "import sys, maskgit_lab; assert not {'torch', 'hydra'} & set(sys.modules), 'heavy import'\n"
         "from maskgit_lab import Inpainter; import maskgit_lab.inpainter; assert Inpainter is maskgit_lab.inpainter.Inpainter"

@@ -53,7 +53,7 @@ def schedules(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     return sweep
 
 
-def test_every_value_is_a_job_of_its_own(schedules: Sweep):
+def test_sweep_makes_every_value_a_job_of_its_own(schedules: Sweep):
     protocols = [result["protocol"] for result in schedules.results()]
     assert [(p["schedule"], p["sweet_spot"]) for p in protocols] == [
         ("Linear()", 3), ("Linear()", 7), ("Square()", 3), ("Square()", 7)
@@ -62,7 +62,7 @@ def test_every_value_is_a_job_of_its_own(schedules: Sweep):
     assert "Job 3 of 4: mask_schedule=square decode.sweet_spot=3\n" in schedules.answer.stdout
 
 
-def test_what_differs_in_decoding_alone_is_trained_once(schedules: Sweep):
+def test_sweep_trains_once_what_differs_in_decoding_alone(schedules: Sweep):
     trained_by = [result.get("trained_by", {}).get("run") for result in schedules.results()]
     assert trained_by == [None, str(schedules.jobs[0]), None, str(schedules.jobs[2])]
     linear, square = [(schedules.jobs[i] / "checkpoints" / "best.ckpt").read_bytes() for i in (1, 3)]
@@ -71,7 +71,7 @@ def test_what_differs_in_decoding_alone_is_trained_once(schedules: Sweep):
     assert "val/loss" in (schedules.jobs[3] / "metrics.csv").read_text()
 
 
-def test_a_shared_training_gives_the_scores_of_a_run_alone(schedules: Sweep):
+def test_sweep_with_a_shared_training_gives_the_scores_of_a_run_alone(schedules: Sweep):
     alone = run(
         "train", "mask_schedule=square", "decode.sweet_spot=7", "tokenizer.seed=0", *SMALL_RUN, *BARE, "name=alone",
         cwd=schedules.cwd, home=schedules.cwd / "home",
@@ -83,7 +83,7 @@ def test_a_shared_training_gives_the_scores_of_a_run_alone(schedules: Sweep):
     assert "trained_by" not in result
 
 
-def test_the_sweep_ends_with_its_table_and_collect_makes_it_again(schedules: Sweep):
+def test_sweep_ends_with_its_table_and_collect_makes_it_again(schedules: Sweep):
     assert "4 of 4 jobs completed" in schedules.answer.stdout
     assert "2 jobs took over the training of another" in schedules.answer.stdout
     before = (schedules.folder / "table.csv").read_text()
@@ -97,7 +97,7 @@ def test_the_sweep_ends_with_its_table_and_collect_makes_it_again(schedules: Swe
     assert np.asarray(Image.open(schedules.folder / "sweep.png").convert("L")).std() > 5
 
 
-def test_a_report_of_the_sweep(schedules: Sweep):
+def test_report_of_a_sweep_lists_its_runs(schedules: Sweep):
     page = run("report", f"run={schedules.folder}", cwd=schedules.cwd, home=schedules.cwd / "home")
     assert page.returncode == 0, page.stderr
     text = (schedules.folder / "report.md").read_text()
@@ -109,7 +109,7 @@ def dashboards(sweep: Sweep) -> list[OfflineRun]:
     return [read_offline_run(next((job / "wandb").glob("offline-run-*"))) for job in sweep.jobs]
 
 
-def test_every_job_is_a_dashboard_of_its_own_in_the_group_of_the_sweep(schedules: Sweep):
+def test_sweep_gives_every_job_a_dashboard_of_its_own_in_its_group(schedules: Sweep):
     runs = dashboards(schedules)
     assert len({r.run_id for r in runs}) == 4
     assert {r.group for r in runs} == {f"schedules-{schedules.folder.name}"}
@@ -118,13 +118,13 @@ def test_every_job_is_a_dashboard_of_its_own_in_the_group_of_the_sweep(schedules
     assert all(r.tags == ["sweep", "sweet_spot"] and r.exit_code == 0 for r in runs)
 
 
-def test_a_job_that_trained_nothing_shows_the_curves_it_took_over(schedules: Sweep):
+def test_sweep_job_that_trained_nothing_shows_the_curves_it_took_over(schedules: Sweep):
     trainer, taker = dashboards(schedules)[:2]
     assert trainer.values("val/loss") == pytest.approx(taker.values("val/loss"))
     assert len(taker.values("val/loss")) == 1
 
 
-def test_a_failing_job_stops_no_other_and_is_an_exit_status(tmp_path: Path):
+def test_sweep_with_a_failing_job_stops_no_other_and_has_an_exit_status(tmp_path: Path):
     sweep = swept(tmp_path, "failing", "-m", "hydra/launcher=joblib", "optimizer.decay=step,cosine", *BARE)
     assert sweep.answer.returncode == 1
     assert "optimizer.decay must be cosine or constant, got 'step'" in sweep.answer.stderr
@@ -134,7 +134,7 @@ def test_a_failing_job_stops_no_other_and_is_an_exit_status(tmp_path: Path):
     assert "job 0 failed: ValueError: optimizer.decay must be" in sweep.answer.stdout
 
 
-def test_jobs_through_submitit(tmp_path: Path):
+def test_sweep_runs_jobs_through_submitit(tmp_path: Path):
     sweep = swept(
         tmp_path, "submitted", "-m", "hydra/launcher=submitit_local", "seed=0", "tokenizer.seed=0,1", *BARE,
         "hydra.launcher.timeout_min=5",
@@ -144,7 +144,7 @@ def test_jobs_through_submitit(tmp_path: Path):
     assert "2 of 2 jobs completed" in sweep.answer.stdout
 
 
-def test_a_sweeper_optimises_the_monitored_metric(tmp_path: Path):
+def test_sweep_with_optuna_optimises_the_monitored_metric(tmp_path: Path):
     sweep = swept(
         tmp_path, "optimised", "-m", "hydra/sweeper=optuna", "optimizer.lr=interval(1e-4,1e-2)", "tokenizer.seed=0",
         *BARE, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1", "hydra.sweeper.sampler.seed=0",

@@ -26,15 +26,15 @@ EXPECTED = re.compile(
 )
 
 
-def test_threads_are_spoken_of_once(made: Made):
+def test_train_speaks_of_threads_once(made: Made):
     assert made.answer.stdout.count("Threads: 1 (OMP_NUM_THREADS), asleep while they wait\n") == 1
 
 
-def test_speed_is_spoken_of_once(made: Made):
+def test_train_speaks_of_speed_once(made: Made):
     assert made.answer.stdout.count("Speed: fast: only hidden tokens are predicted") == 1
 
 
-def test_the_terminal_shows_the_table_and_the_paths_and_no_warning(made: Made):
+def test_train_shows_the_table_and_the_paths_and_no_warning(made: Made):
     text = made.answer.stdout + made.answer.stderr
     assert "warn" not in text.lower()
     lines = [line for line in re.split(r"[\n\r]", text) if line.strip(" \x1b[A") and not PROGRESS.search(line)]
@@ -48,7 +48,7 @@ def test_the_terminal_shows_the_table_and_the_paths_and_no_warning(made: Made):
     assert all((made.cwd / path).is_file() for path in listed)
 
 
-def test_the_result_says_what_was_measured_and_with_what(made: Made):
+def test_train_result_says_what_was_measured_and_with_what(made: Made):
     result = made.result()
     assert result["status"] == "completed"
     assert set(result["seconds"]) == {"data_and_stage_1", "stage_2", "scores_and_pictures"}
@@ -59,7 +59,7 @@ def test_the_result_says_what_was_measured_and_with_what(made: Made):
     assert "fd_tokenizer" in (made.folder / "table.md").read_text()
 
 
-def test_curves_hold_losses_scores_learning_rate_and_throughput(made: Made):
+def test_train_curves_hold_losses_scores_and_learning_rate(made: Made):
     columns = set(made.metrics()[0])
     assert {
         "train/loss", "train/token_accuracy", "val/loss", "val/token_accuracy", "val/fd_tokenizer", "val/psnr_hole",
@@ -69,7 +69,7 @@ def test_curves_hold_losses_scores_learning_rate_and_throughput(made: Made):
     assert made.epochs() == {0, 1}
 
 
-def test_checkpoints_are_two_and_hold_no_tokenizer(made: Made):
+def test_train_leaves_two_checkpoints_that_hold_no_tokenizer(made: Made):
     assert sorted(p.name for p in (made.folder / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     for name in ("best", "last"):
         content = torch.load(made.folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
@@ -77,14 +77,14 @@ def test_checkpoints_are_two_and_hold_no_tokenizer(made: Made):
         assert all(key.startswith(("model.transformer.", "model.context.")) for key in content["state_dict"])
 
 
-def test_pictures_open_and_are_not_empty(made: Made):
+def test_train_figures_open_and_are_not_empty(made: Made):
     paths = sorted((made.folder / "figures").rglob("*.png"))
     assert {"fills", "training", "schedules", "schedule_cosine", "epoch_0001"} <= {p.stem for p in paths}
     for path in paths:
         assert np.asarray(Image.open(path).convert("L")).std() > 5
 
 
-def test_the_dashboard_is_offline_and_holds_table_and_curves(made: Made):
+def test_train_dashboard_is_offline_and_holds_table_and_curves(made: Made):
     said = re.search(r"wandb sync (\S+)", made.answer.stdout)
     assert said is not None
     shown = read_offline_run(made.cwd / said.group(1))
@@ -103,7 +103,7 @@ def test_the_dashboard_is_offline_and_holds_table_and_curves(made: Made):
     assert shown.system
 
 
-def test_another_run_finds_the_tokenizer_and_the_same_numbers(made: Made):
+def test_train_again_finds_the_tokenizer_and_the_same_numbers(made: Made):
     again = run("train", "experiment=cosine", "logger=csv", *SMALL_RUN, cwd=made.cwd, home=made.home)
     assert "found in the cache" in again.stdout
     assert "Stage 1, epoch" not in again.stderr
@@ -113,14 +113,14 @@ def test_another_run_finds_the_tokenizer_and_the_same_numbers(made: Made):
     assert not (folder / "wandb").exists()
 
 
-def test_the_command_of_stage_1_finds_it_too(made: Made):
+def test_train_tokenizer_finds_the_tokenizer_too(made: Made):
     answer = run("train_tokenizer", *SMALL_RUN, cwd=made.cwd, home=made.home)
     assert answer.returncode == 0
     assert "found in the cache" in answer.stdout
     assert made.result()["tokenizer_sha256"][:12] in answer.stdout
 
 
-def test_pictures_from_files_are_filled(made: Made, tmp_path: Path):
+def test_inpaint_fills_images_from_files(made: Made, tmp_path: Path):
     photos = write_pictures(tmp_path / "photos", pictures(3, resolution=80), name="photo_{}.png")
     masks = np.zeros((3, 80, 80), dtype=bool)
     masks[:, 20:50, 30:60] = True
@@ -139,7 +139,7 @@ def test_pictures_from_files_are_filled(made: Made, tmp_path: Path):
     assert steps.shape[1] > 6 * 128  # input, mask, three steps, result, each at twice the size
 
 
-def test_the_python_api_leaves_known_pixels_alone_and_ignores_batches(made: Made):
+def test_inpainter_leaves_known_pixels_alone_and_ignores_batches(made: Made):
     inpainter = Inpainter.from_run(made.folder, device="cpu")
     images = pictures(4, resolution=64)
     masks = np.zeros((4, 64, 64), dtype=bool)
@@ -152,7 +152,7 @@ def test_the_python_api_leaves_known_pixels_alone_and_ignores_batches(made: Made
         inpainter(images[:, :32], masks)
 
 
-def test_a_finished_run_can_be_made_longer(made: Made):
+def test_train_makes_a_finished_run_longer(made: Made):
     before = torch.load(made.folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     resume = f"resume={made.folder.relative_to(made.cwd)}"
     answer = run("train", resume, "trainer.max_epochs=3", cwd=made.cwd, home=made.home)

@@ -28,14 +28,14 @@ def completed(tmp_path: Path, *overrides: str) -> Path:
     return folder
 
 
-def test_a_folder_of_photographs(tmp_path: Path):
+def test_train_takes_a_folder_of_photographs(tmp_path: Path):
     write_pictures(tmp_path / "photos", pictures(80, resolution=96), name="photo_{}.jpg")
     small = [override for override in SMALL_RUN if not override.startswith("data.source")]
     folder = completed(tmp_path, "data=image_folder", "data.root=photos", "data.source.val_share=0.3", *small)
     assert "photos, split clean" in json.loads((folder / "result.json").read_text())["data"]
 
 
-def test_the_labs_recipe_with_its_architecture_and_losses_at_a_small_size(tmp_path: Path):
+def test_train_runs_the_labs_recipe_with_its_losses_at_a_small_size(tmp_path: Path):
     discriminator = "{_target_: maskgit_lab.models.discriminator.PatchDiscriminator, num_filters: 8, num_layers: 2}"
     folder = completed(
         tmp_path, "recipe=lab", "tokenizer=vqgan_tiny", "tokenizer.model.enc_channels=[32,32,32,32,32,32]",
@@ -50,7 +50,7 @@ def test_the_labs_recipe_with_its_architecture_and_losses_at_a_small_size(tmp_pa
     assert all(name.startswith("model.transformer.") for name in names)
 
 
-def test_plain_networks_train_and_fill_and_the_run_says_so(tmp_path: Path):
+def test_train_with_plain_networks_fills_and_the_run_says_so(tmp_path: Path):
     folder = completed(tmp_path, "speed=plain", *SMALL_RUN)
     assert load_config(folder).speed == "plain"
     images, masks = pictures(3, resolution=64), boxes(3, resolution=64)
@@ -60,7 +60,7 @@ def test_plain_networks_train_and_fill_and_the_run_says_so(tmp_path: Path):
     assert torch.equal(tokens["plain"], tokens["fast"])
 
 
-def test_averaged_weights_are_what_is_kept_and_scored(tmp_path: Path):
+def test_train_keeps_averaged_weights_and_the_raw_ones_beside_them(tmp_path: Path):
     folder = completed(tmp_path, "callbacks=ema", "callbacks.ema.decay=0.9", *SMALL_RUN)
     content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     raw, averaged = content["current_model_state"], content["state_dict"]
@@ -68,7 +68,7 @@ def test_averaged_weights_are_what_is_kept_and_scored(tmp_path: Path):
     assert any(not torch.equal(raw[name], averaged[name]) for name in averaged)
 
 
-def test_tensorboard_gets_curves_and_pictures(tmp_path: Path):
+def test_train_gives_tensorboard_curves_and_images(tmp_path: Path):
     arguments = ["name=variant", *SMALL_RUN, "logger=tensorboard", "trainer.max_epochs=1"]
     answer = run("train", *arguments, cwd=tmp_path, home=tmp_path / "home")
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -82,7 +82,7 @@ def test_tensorboard_gets_curves_and_pictures(tmp_path: Path):
     assert not (folder / "wandb").exists()
 
 
-def test_tensorboard_that_is_not_installed_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_tensorboard_logger_that_is_not_installed_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def missing(**_: object) -> None:
         raise ModuleNotFoundError("No module named 'tensorboard'")
 

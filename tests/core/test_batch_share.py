@@ -8,7 +8,7 @@ from maskgit_lab.core.losses import masked_cross_entropy
 
 
 @pytest.mark.parametrize(("num_items", "num_ranks"), [(8, 1), (8, 2), (7, 2), (5, 4), (1, 3)])
-def test_shares_are_the_whole_and_what_fills_up_does_not_count(num_items: int, num_ranks: int):
+def test_batch_share_covers_the_batch_once_and_its_filler_does_not_count(num_items: int, num_ranks: int):
     values, size = torch.arange(num_items), -(-num_items // num_ranks)
     found = []
     for rank in range(num_ranks):
@@ -19,13 +19,13 @@ def test_shares_are_the_whole_and_what_fills_up_does_not_count(num_items: int, n
     assert sorted(found) == list(range(num_items))
 
 
-def test_one_process_has_the_whole_batch_in_its_order():
+def test_batch_share_of_one_process_is_the_whole_batch_in_its_order():
     values = torch.randn(6, 3)
     assert torch.equal(BatchShare(6).own(values, 6), values)
     assert bool(BatchShare(6).counts(6, values.device).all())
 
 
-def test_the_losses_of_uneven_parts_average_to_the_loss_of_the_whole():
+def test_masked_cross_entropy_of_uneven_shares_averages_to_that_of_the_whole():
     generator = torch.Generator().manual_seed(0)
     logits, tokens = torch.randn(7, 5, 4, generator=generator), torch.randint(4, (7, 5), generator=generator)
     mask = torch.rand(7, 5, generator=generator) < 0.4

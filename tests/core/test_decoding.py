@@ -33,7 +33,7 @@ SETTINGS = {"num_steps": 7, "mask_token_id": V}
 
 @pytest.mark.parametrize("schedule", [Linear(), Cosine(), Square(), Arccos()], ids=repr)
 @pytest.mark.parametrize("sweet_spot", [3, 7])
-def test_batch_equals_the_plain_loop_in_tokens_masks_and_order(schedule, sweet_spot):
+def test_decode_equals_the_plain_loop_in_tokens_masks_and_order(schedule, sweet_spot):
     tokens, mask = example()
     trace = decode_with(
         predict, tokens, mask, schedule=schedule, sweet_spot=sweet_spot,
@@ -51,7 +51,7 @@ def test_batch_equals_the_plain_loop_in_tokens_masks_and_order(schedule, sweet_s
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("num_steps", [1, 4, 40])
-def test_known_tokens_never_change(dtype, num_steps):
+def test_decode_keeps_known_tokens(dtype, num_steps):
     tokens, mask = example(seed=4)
     trace = decode_with(
         lambda t: predict(t).to(dtype), tokens, mask, schedule=Cosine(), num_steps=num_steps, mask_token_id=V,
@@ -61,7 +61,7 @@ def test_known_tokens_never_change(dtype, num_steps):
     assert bool((trace.step_tokens == tokens)[:, ~mask].all())
 
 
-def test_an_empty_hole_returns_the_input():
+def test_decode_of_an_empty_hole_returns_the_input():
     tokens, mask = example()
     trace = decode_with(
         predict, tokens, torch.zeros_like(mask), schedule=Cosine(), generator=generator(0, "d"), **SETTINGS
@@ -70,7 +70,7 @@ def test_an_empty_hole_returns_the_input():
     assert not bool(trace.step_masks.any())
 
 
-def test_the_mask_token_is_never_predicted_even_when_it_is_the_most_likely():
+def test_decode_never_predicts_the_mask_token_even_if_it_is_the_most_likely():
     tokens, mask = example()
 
     def loves_the_mask_token(t):
@@ -80,7 +80,7 @@ def test_the_mask_token_is_never_predicted_even_when_it_is_the_most_likely():
     assert int(trace.step_tokens.max()) < V
 
 
-def test_values_under_the_mask_do_not_matter():
+def test_decode_ignores_values_under_the_mask():
     tokens, mask = example(seed=2)
     other = torch.where(mask, (tokens + 3) % V, tokens)
     first, second = (
@@ -90,7 +90,7 @@ def test_values_under_the_mask_do_not_matter():
     assert torch.equal(first.step_tokens, second.step_tokens)
 
 
-def test_hidden_count_follows_each_images_own_hole():
+def test_decode_hides_as_many_tokens_as_each_images_own_hole_asks():
     tokens, mask = example()
     trace = decode_with(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
     n0 = mask.sum(1).tolist()
@@ -98,7 +98,7 @@ def test_hidden_count_follows_each_images_own_hole():
         assert trace.step_masks[step].sum(1).tolist() == [n * (6 - step) // 7 for n in n0]
 
 
-def test_a_revealed_token_stays_as_it_was_revealed():
+def test_decode_keeps_revealed_tokens():
     tokens, mask = example(seed=6)
     trace = decode_with(predict, tokens, mask, schedule=Cosine(), generator=generator(0, "d"), **SETTINGS)
     for step in range(6):
@@ -107,7 +107,7 @@ def test_a_revealed_token_stays_as_it_was_revealed():
         assert not bool((trace.step_masks[step + 1] & seen).any())
 
 
-def test_every_sweet_spot_lies_on_one_trajectory():
+def test_decode_has_every_sweet_spot_on_one_trajectory():
     tokens, mask = example(seed=8)
     whole = decode_with(
         predict, tokens, mask, schedule=Square(), generator=image_generators(1, "d", range(5)), **SETTINGS
@@ -120,7 +120,7 @@ def test_every_sweet_spot_lies_on_one_trajectory():
         assert torch.equal(part.tokens, whole.step_tokens[sweet_spot - 1])
 
 
-def test_an_image_decodes_alike_alone_and_in_a_batch():
+def test_decode_gives_an_image_the_same_tokens_alone_and_in_a_batch():
     tokens, mask = example(seed=9)
     batch = decode_with(
         predict, tokens, mask, schedule=Cosine(), generator=image_generators(0, "d", range(5)), **SETTINGS
@@ -133,7 +133,7 @@ def test_an_image_decodes_alike_alone_and_in_a_batch():
         assert torch.equal(alone.tokens[0], batch.tokens[row])
 
 
-def test_how_a_token_is_chosen_is_an_argument():
+def test_predictor_of_chooses_tokens_by_its_argument():
     tokens, mask = example()
 
     def second_best(logits, mask_token_id, cells):
@@ -147,7 +147,7 @@ def test_how_a_token_is_chosen_is_an_argument():
     assert torch.equal(trace.step_tokens[0][mask], expected[mask])
 
 
-def test_a_predictor_sees_what_is_hidden_and_decides_nothing_else():
+def test_decode_shows_its_predictor_what_is_hidden_and_lets_it_decide_nothing_else():
     tokens, mask = example()
     seen = []
 
@@ -163,7 +163,7 @@ def test_a_predictor_sees_what_is_hidden_and_decides_nothing_else():
         assert torch.equal(shown == V, hidden)
 
 
-def test_a_law_that_rises_hides_nothing_again():
+def test_decode_hides_nothing_again_when_the_schedule_rises():
     tokens, mask = example()
     rising = {1 / 3: 0.2, 2 / 3: 0.9, 1.0: 0.0}
     trace = decode_with(
@@ -172,7 +172,7 @@ def test_a_law_that_rises_hides_nothing_again():
     assert torch.equal(trace.step_masks[1], trace.step_masks[0])
 
 
-def test_order_noise_acts_on_the_log_probability_and_fades():
+def test_decode_order_noise_blurs_the_order_of_log_probabilities():
     # at temperature 0 the most confident tokens come first; the noise may only blur that order
     tokens, mask = example(batch=64, seed=10)
     mask[:] = True
@@ -200,7 +200,7 @@ def test_order_noise_acts_on_the_log_probability_and_fades():
         ({"generator": image_generators(0, "d", range(3))}, "3 generators for 5 images"),
     ],
 )
-def test_bad_settings_are_named(change, message):
+def test_decode_names_bad_settings(change, message):
     tokens, mask = example()
     arguments = {**SETTINGS, "schedule": Linear(), "generator": generator(0, "d"), **change}
     with pytest.raises(ValueError, match=message):

@@ -8,7 +8,7 @@ from maskgit_lab.core.losses import masked_cross_entropy
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_loss_is_the_mean_over_hidden_tokens_however_they_are_given(smoothing: float):
+def test_masked_cross_entropy_is_the_mean_over_hidden_tokens_however_they_are_given(smoothing: float):
     logits, tokens, mask = torch.randn(3, 8, 5), torch.randint(5, (3, 8)), torch.rand(3, 8) < 0.5
     whole = masked_cross_entropy(logits, tokens, mask, label_smoothing=smoothing)
     packed = masked_cross_entropy(logits[mask], tokens, mask, label_smoothing=smoothing)
@@ -18,7 +18,7 @@ def test_the_loss_is_the_mean_over_hidden_tokens_however_they_are_given(smoothin
     assert packed.accuracy == whole.accuracy == (logits.argmax(-1) == tokens)[mask].float().mean()
 
 
-def test_an_empty_mask_costs_nothing():
+def test_masked_cross_entropy_of_an_empty_mask_is_zero():
     loss = masked_cross_entropy(
         torch.randn(2, 4, 3), torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 4, dtype=torch.bool)
     )

@@ -14,14 +14,14 @@ ALL = [
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=repr)
-def test_everything_is_hidden_at_the_start_and_nothing_at_the_end(schedule):
+def test_schedules_hide_everything_at_the_start_and_nothing_at_the_end(schedule):
     assert schedule(0.0) == pytest.approx(1.0, abs=1e-12)
     assert schedule(1.0) == pytest.approx(0.0, abs=1e-12)
     assert math.floor(256 * schedule(1.0)) == 0
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=repr)
-def test_share_never_rises_and_stays_in_range(schedule):
+def test_schedules_never_rise_and_stay_in_range(schedule):
     shares = schedule(torch.linspace(0, 1, 201, dtype=torch.float64))
     assert bool((shares.diff() <= 1e-12).all())
     assert float(shares.min()) >= 0
@@ -29,7 +29,7 @@ def test_share_never_rises_and_stays_in_range(schedule):
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=repr)
-def test_float_and_tensor_calls_agree(schedule):
+def test_schedules_agree_on_floats_and_tensors(schedule):
     assert schedule(0.375) == float(schedule(torch.tensor(0.375, dtype=torch.float64)))
     assert schedule(torch.rand(2, 3)).shape == (2, 3)
 
@@ -43,7 +43,7 @@ def test_float_and_tensor_calls_agree(schedule):
     ],
     ids=repr,
 )  # fmt: skip
-def test_value_halfway_follows_the_formula(schedule, value):
+def test_schedules_follow_their_formula_halfway(schedule, value):
     assert schedule(0.5) == pytest.approx(value, abs=1e-9)
 
 
@@ -54,6 +54,6 @@ def test_vector_reproduces_its_list_at_every_step():
 
 
 @pytest.mark.parametrize("shares", [[], [0.5], [0.2, 0.4, 0.0], [1.2, 0.0], [-0.1, 0.0]])
-def test_a_bad_vector_is_refused_by_its_config_key(shares):
+def test_vector_refuses_bad_shares_by_its_config_key(shares):
     with pytest.raises(ValueError, match=r"mask_schedule\.shares"):
         s.Vector(shares=shares)

@@ -28,7 +28,7 @@ def visible(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
 
 
-def test_the_second_call_reads_the_file(tmp_path: Path):
+def test_cached_array_reads_its_file_on_the_second_call(tmp_path: Path):
     fill = Counter()
     first, second = (get(tmp_path / "deep" / "a.npy", fill) for _ in range(2))
     assert fill.calls == 1
@@ -39,7 +39,7 @@ def test_the_second_call_reads_the_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "shape"])
-def test_a_file_that_is_not_the_array_is_computed_anew(tmp_path: Path, damage: str):
+def test_cached_array_computes_anew_where_the_file_is_not_the_array(tmp_path: Path, damage: str):
     path = tmp_path / "a.npy"
     get(path, Counter(1))
     if damage == "truncated":
@@ -51,7 +51,7 @@ def test_a_file_that_is_not_the_array_is_computed_anew(tmp_path: Path, damage: s
     np.testing.assert_array_equal(get(path, fill, shape=shape), np.full(shape, 2))
 
 
-def test_an_interrupted_computation_leaves_no_file(tmp_path: Path):
+def test_cached_array_leaves_no_file_when_interrupted(tmp_path: Path):
     def interrupted(out: np.ndarray) -> None:
         out[0] = 1
         raise KeyboardInterrupt

@@ -13,7 +13,7 @@ from tests.support.builders import boxes, pictures, write_pictures
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A lab folder whose test pictures 0 and 1 stand in train, and 2 in val."""
+    """A lab folder whose test images 0 and 1 stand in train, and 2 in val."""
     folder = tmp_path / "lab"
     truth, holes = pictures(4, seed=3), boxes(4)
     write_pictures(folder / "train", np.concatenate([pictures(6, seed=1), truth[:2]]))
@@ -28,7 +28,7 @@ def load(root: Path, *, split: str = "clean") -> DataSplits:
     return CatFaces(root=str(root), split=split, resolution=32).load(cache=root.parent / "cache")
 
 
-def test_lab_is_the_folder_as_distributed(root: Path):
+def test_cat_faces_split_lab_is_the_folder_as_distributed(root: Path):
     splits = load(root, split="lab")
     assert (len(splits.train), len(splits.val), len(splits.test)) == (8, 4, 4)
     np.testing.assert_array_equal(splits.test.holes, boxes(4))  # black is the hole
@@ -36,7 +36,7 @@ def test_lab_is_the_folder_as_distributed(root: Path):
     assert (splits.test.images[splits.test.holes] == 128).all()
 
 
-def test_clean_drops_test_pictures_from_train_and_val(root: Path):
+def test_cat_faces_split_clean_drops_test_images_from_train_and_val(root: Path):
     splits = load(root)
     np.testing.assert_array_equal(splits.train.images, pictures(6, seed=1))
     np.testing.assert_array_equal(splits.val.images, pictures(3, seed=2))
@@ -44,7 +44,7 @@ def test_clean_drops_test_pictures_from_train_and_val(root: Path):
     assert splits.train.fingerprint != load(root, split="lab").train.fingerprint
 
 
-def test_clean_works_from_the_known_pixels_without_truth(root: Path):
+def test_cat_faces_split_clean_works_from_the_known_pixels_without_truth(root: Path):
     shutil.rmtree(root / "test_gt")
     splits = load(root)
     assert splits.test.truth is None
@@ -52,31 +52,31 @@ def test_clean_works_from_the_known_pixels_without_truth(root: Path):
 
 
 @pytest.mark.parametrize("name", ["train", "val", "masked_image", "mask64"])
-def test_a_missing_folder_is_named_with_the_layout(root: Path, name: str):
+def test_cat_faces_names_a_missing_folder_with_the_layout(root: Path, name: str):
     shutil.rmtree(root / name)
     with pytest.raises(FileNotFoundError, match=rf"has no folder {name}/; expected train/ val/ masked_image/"):
         load(root)
 
 
-def test_unpaired_masks_are_named(root: Path):
+def test_cat_faces_names_images_without_a_mask(root: Path):
     (root / "mask64" / "mask_002.png").unlink()
     with pytest.raises(ValueError, match=r"1 pictures have no mask in .*image_002.png"):
         load(root)
 
 
-def test_other_sizes_are_refused(root: Path):
+def test_cat_faces_refuses_other_sizes(root: Path):
     write_pictures(root / "val", pictures(1, resolution=64))
     with pytest.raises(ValueError, match=r"val/image_000.png \(64x64 pixels, expected 32x32\)"):
         load(root)
 
 
-def test_unknown_splits_are_refused(root: Path):
+def test_cat_faces_refuses_unknown_splits(root: Path):
     with pytest.raises(ValueError, match=r"data.split must be lab or clean, got 'mine'"):
         load(root, split="mine")
 
 
 @pytest.mark.xdist_group("real_cats")
-def test_the_real_folder_leaks_as_known_and_the_clean_split_does_not(real_cats: Path, tmp_path: Path):
+def test_cat_faces_of_the_real_folder_leak_as_known_and_the_clean_split_does_not(real_cats: Path, tmp_path: Path):
     source = {split: CatFaces(root=str(real_cats), split=split).load(cache=tmp_path) for split in ("lab", "clean")}
     sizes = {name: (len(s.train), len(s.val), len(s.test)) for name, s in source.items()}
     assert sizes == {"lab": (12_000, 3_000, 747), "clean": (11_554, 2_876, 747)}

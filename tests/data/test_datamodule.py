@@ -1,4 +1,4 @@
-"""Batches: tokens that belong to their pictures, holes that stay."""
+"""Batches: tokens that belong to their images, holes that stay."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ def set_up(folder: Path, **changes: Any) -> InpaintingDataModule:
     return module
 
 
-def test_overfitting_sees_the_same_batches_again(tmp_path: Path):
+def test_train_dataloader_gives_the_same_batches_again_when_overfitting(tmp_path: Path):
     module = set_up(tmp_path)
     module.trainer = SimpleNamespace(overfit_batches=2, global_rank=0, world_size=1)  # type: ignore[assignment]
     loader = module.train_dataloader()
@@ -28,7 +28,7 @@ def test_overfitting_sees_the_same_batches_again(tmp_path: Path):
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_tokens_belong_to_their_pictures(tmp_path: Path, flip: bool):
+def test_train_dataloader_gives_tokens_that_belong_to_their_images(tmp_path: Path, flip: bool):
     module = set_up(tmp_path, flip=flip)
     batches = list(module.train_dataloader())
     assert len(batches) == (48 if flip else 24) // 5
@@ -38,7 +38,7 @@ def test_tokens_belong_to_their_pictures(tmp_path: Path, flip: bool):
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_without_the_cache_the_batches_are_the_same(tmp_path: Path, flip: bool):
+def test_datamodule_without_the_cache_gives_the_same_batches(tmp_path: Path, flip: bool):
     cached, anew = (set_up(tmp_path / mode, flip=flip, cache=mode) for mode in ("on", "off"))
     assert not (tmp_path / "off").exists()
     for name in ("train_dataloader", "val_dataloader"):
@@ -49,22 +49,22 @@ def test_without_the_cache_the_batches_are_the_same(tmp_path: Path, flip: bool):
             assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_another_word_for_the_cache_is_refused_by_its_key(tmp_path: Path):
+def test_datamodule_refuses_another_word_for_the_cache_by_its_key(tmp_path: Path):
     with pytest.raises(ValueError, match=r"data\.cache must be on or off, got 'maybe'"):
         set_up(tmp_path, cache="maybe")
 
 
-def test_validation_is_whole_and_in_order(tmp_path: Path):
+def test_val_dataloader_is_whole_and_in_order(tmp_path: Path):
     module = set_up(tmp_path, flip=True)
     images = torch.cat([batch["images"] for batch in module.val_dataloader()])
     assert torch.equal(images, torch.from_numpy(splits().val.images))
 
 
-def test_pictures_stay_home_where_nothing_reads_them(tmp_path: Path):
+def test_train_dataloader_leaves_images_out_where_nothing_reads_them(tmp_path: Path):
     assert set(next(iter(set_up(tmp_path, with_images=False).train_dataloader()))) == {"tokens"}
 
 
-def test_holes_are_fixed_and_differ_between_training_and_scores(tmp_path: Path):
+def test_datamodule_holes_are_fixed_and_differ_between_training_and_scores(tmp_path: Path):
     module = set_up(tmp_path)
     fills = module.val_fills()
     assert torch.equal(module.train_holes(), set_up(tmp_path / "other").train_holes())
@@ -75,6 +75,6 @@ def test_holes_are_fixed_and_differ_between_training_and_scores(tmp_path: Path):
     assert not torch.equal(module.train_holes(), set_up(tmp_path, seed=1).train_holes())
 
 
-def test_a_batch_larger_than_the_set_is_refused(tmp_path: Path):
+def test_datamodule_refuses_a_batch_larger_than_the_set(tmp_path: Path):
     with pytest.raises(ValueError, match=r"data.batch_size \(25\) exceeds the training set \(24 images\)"):
         set_up(tmp_path, batch_size=25)

@@ -14,64 +14,64 @@ def is_rectangle(hole: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_holes_are_booleans_of_the_asked_size(style: str) -> None:
+def test_draw_holes_gives_booleans_of_the_asked_size(style: str) -> None:
     holes = draw_holes(style=style, seed=0, indices=range(3), resolution=32)
     assert holes.shape == (3, 32, 32)
     assert holes.dtype == np.bool_
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_hole_depends_on_seed_and_index_alone(style: str) -> None:
+def test_draw_holes_depends_on_seed_and_index_alone(style: str) -> None:
     many = draw_holes(style=style, seed=3, indices=range(20), resolution=64)
     few = draw_holes(style=style, seed=3, indices=[17, 4], resolution=64)
     np.testing.assert_array_equal(few, many[[17, 4]])
 
 
 @pytest.mark.parametrize("style", ["brush", "box", "half"])
-def test_another_seed_gives_other_holes(style: str) -> None:
+def test_draw_holes_with_another_seed_gives_other_holes(style: str) -> None:
     one, other = (draw_holes(style=style, seed=seed, indices=range(30), resolution=64) for seed in (0, 1))
     assert (one != other).any(axis=(1, 2)).sum() > 10
 
 
 @pytest.mark.parametrize("style", ["brush", "box"])
 @pytest.mark.parametrize("share", [(0.10, 0.30), (0.10, 0.12), (0.40, 0.60), (0.85, 0.95)])
-def test_shares_stay_within_their_range(style: str, share: tuple[float, float]) -> None:
+def test_draw_holes_keeps_shares_within_their_range(style: str, share: tuple[float, float]) -> None:
     found = shares(draw_holes(style=style, seed=0, indices=range(60), resolution=64, share=share))
     assert share[0] <= found.min()
     assert found.max() <= share[1]
 
 
 @pytest.mark.parametrize("resolution", [16, 128])
-def test_brush_shares_hold_at_other_resolutions(resolution: int) -> None:
+def test_draw_holes_brush_keeps_shares_at_other_resolutions(resolution: int) -> None:
     found = shares(draw_holes(style="brush", seed=0, indices=range(40), resolution=resolution))
     assert found.min() >= 0.10
     assert found.max() <= 0.30
 
 
-def test_brush_shares_spread_over_the_whole_range() -> None:
+def test_draw_holes_brush_spreads_shares_over_the_whole_range() -> None:
     found = shares(draw_holes(style="brush", seed=0, indices=range(400), resolution=64))
     counts, _ = np.histogram(found, bins=4, range=(0.10, 0.30))
     assert counts.min() > 60  # 100 each if even
 
 
-def test_brush_holes_are_all_different_and_reach_every_pixel() -> None:
+def test_draw_holes_brush_is_different_each_time_and_reaches_every_pixel() -> None:
     holes = draw_holes(style="brush", seed=0, indices=range(400), resolution=64)
     assert len(np.unique(holes.reshape(400, -1), axis=0)) == 400
     assert holes.any(axis=0).all()
 
 
-def test_brush_holes_are_irregular() -> None:
+def test_draw_holes_brush_is_irregular() -> None:
     holes = draw_holes(style="brush", seed=0, indices=range(50), resolution=64)
     assert not any(is_rectangle(hole) for hole in holes)
 
 
-def test_brush_strokes_are_thick_not_dust() -> None:
+def test_draw_holes_brush_strokes_are_thick_not_dust() -> None:
     holes = draw_holes(style="brush", seed=0, indices=range(50), resolution=64)
     inner = holes[:, 1:-1, 1:-1] & holes[:, :-2, 1:-1] & holes[:, 2:, 1:-1] & holes[:, 1:-1, :-2] & holes[:, 1:-1, 2:]
     assert inner.sum() / holes.sum() > 0.5  # most hole pixels have hole on all four sides
 
 
-def test_box_is_one_rectangle_of_varying_aspect() -> None:
+def test_draw_holes_box_is_one_rectangle_of_varying_aspect() -> None:
     holes = draw_holes(style="box", seed=0, indices=range(60), resolution=64)
     assert all(is_rectangle(hole) for hole in holes)
     aspects = holes.any(axis=1).sum(axis=1) / holes.any(axis=2).sum(axis=1)
@@ -79,7 +79,7 @@ def test_box_is_one_rectangle_of_varying_aspect() -> None:
     assert aspects.max() > 1.25
 
 
-def test_centre_is_the_same_centred_square_of_the_mean_share() -> None:
+def test_draw_holes_centre_is_the_same_centred_square_of_the_mean_share() -> None:
     holes = draw_holes(style="centre", seed=0, indices=range(3), resolution=64)
     assert (holes == holes[0]).all()
     assert is_rectangle(holes[0])
@@ -87,19 +87,19 @@ def test_centre_is_the_same_centred_square_of_the_mean_share() -> None:
     assert shares(holes)[0] == pytest.approx(0.20, abs=0.02)
 
 
-def test_half_covers_each_of_the_four_halves() -> None:
+def test_draw_holes_half_covers_each_of_the_four_halves() -> None:
     holes = draw_holes(style="half", seed=0, indices=range(40), resolution=32)
     assert (shares(holes) == 0.5).all()
     assert all(is_rectangle(hole) for hole in holes)
     assert len(np.unique(holes.reshape(40, -1), axis=0)) == 4
 
 
-def test_unknown_style_is_refused_with_the_known_ones() -> None:
+def test_draw_holes_refuses_an_unknown_style_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"data\.hole_style must be one of brush, box, centre, half, got 'circle'"):
         draw_holes(style="circle", seed=0, indices=[0], resolution=32)
 
 
 @pytest.mark.parametrize("share", [(0.3, 0.1), (0.0, 0.3), (0.2, 0.2), (0.5, 1.2), (-0.1, 0.3)])
-def test_bad_share_range_is_refused(share: tuple[float, float]) -> None:
+def test_draw_holes_refuses_a_bad_share_range(share: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=r"data\.hole_share must be two shares 0 < least < largest <= 1"):
         draw_holes(style="brush", seed=0, indices=[0], resolution=32, share=share)

@@ -1,4 +1,4 @@
-"""Pictures and masks from files, and messages that name the file."""
+"""Images and masks from files, and messages that name the file."""
 
 from pathlib import Path
 
@@ -10,45 +10,45 @@ from maskgit_lab.data.image_files import files_fingerprint, list_images, load_im
 from tests.support.builders import boxes, pictures, write_pictures
 
 
-def test_files_come_in_natural_order(tmp_path: Path):
+def test_list_images_is_in_natural_order(tmp_path: Path):
     for name in ("image_10.png", "image_2.png", "image_1.png", "notes.txt"):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
     assert [p.name for p in list_images(tmp_path, key="k")] == ["image_1.png", "image_2.png", "image_10.png"]
 
 
-def test_a_single_file_is_a_list_of_one(tmp_path: Path):
+def test_list_images_of_a_single_file_is_a_list_of_one(tmp_path: Path):
     path = write_pictures(tmp_path, pictures(1))[0]
     assert list_images(path, key="images") == [path]
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])
-def test_folders_without_pictures_are_named_with_their_key(tmp_path: Path, name: str):
+def test_list_images_names_a_folder_without_images_with_its_key(tmp_path: Path, name: str):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=rf"data.root: no .*{name}"):
         list_images(tmp_path / name, key="data.root")
 
 
-def test_pixels_arrive_as_they_are(tmp_path: Path):
+def test_load_images_keeps_pixels_as_they_are(tmp_path: Path):
     images = pictures(4)
     paths = write_pictures(tmp_path, images)
     np.testing.assert_array_equal(load_images(paths, resolution=32), images)
 
 
-def test_the_bytes_decide_not_the_suffix(tmp_path: Path):
+def test_load_images_goes_by_the_bytes_not_the_suffix(tmp_path: Path):
     paths = write_pictures(tmp_path, pictures(1), name="{}.jpg", quality=95)
     renamed = paths[0].rename(tmp_path / "0.png")
     assert load_images([renamed], resolution=32).shape == (1, 32, 32, 3)
 
 
-def test_other_sizes_are_shortened_and_cropped_in_the_centre(tmp_path: Path):
+def test_load_images_shortens_other_sizes_and_crops_their_centre(tmp_path: Path):
     wide = np.zeros((64, 128, 3), dtype=np.uint8)
     wide[:, 24:104] = 200  # the centre square and what the filter reads beside it
     paths = write_pictures(tmp_path, wide[None])
     np.testing.assert_array_equal(load_images(paths, resolution=32), np.full((1, 32, 32, 3), 200))
 
 
-def test_pictures_are_turned_upright(tmp_path: Path):
+def test_load_images_turns_images_upright(tmp_path: Path):
     image = pictures(1)[0]
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
@@ -58,7 +58,7 @@ def test_pictures_are_turned_upright(tmp_path: Path):
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "I;16", "CMYK", "1"])
-def test_every_mode_becomes_rgb(tmp_path: Path, mode: str):
+def test_load_images_turns_every_mode_into_rgb(tmp_path: Path, mode: str):
     grey = np.arange(32 * 32).reshape(32, 32) // 4
     if mode == "I;16":
         image = Image.fromarray((grey * 257).astype(np.uint16))
@@ -72,12 +72,12 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str):
     assert loaded.shape == (32, 32, 3)
 
 
-def test_transparency_shows_white(tmp_path: Path):
+def test_load_images_shows_white_through_transparency(tmp_path: Path):
     Image.new("RGBA", (32, 32), (10, 20, 30, 0)).save(tmp_path / "a.png")
     assert (load_images([tmp_path / "a.png"], resolution=32) == 255).all()
 
 
-def test_all_bad_files_are_named_at_once(tmp_path: Path):
+def test_load_images_names_all_bad_files_at_once(tmp_path: Path):
     paths = write_pictures(tmp_path, pictures(9))
     for path in paths[1:8]:
         path.write_bytes(path.read_bytes()[:60])
@@ -87,13 +87,13 @@ def test_all_bad_files_are_named_at_once(tmp_path: Path):
         load_images(paths, resolution=32)
 
 
-def test_wrong_sizes_are_refused_where_they_must_be_exact(tmp_path: Path):
+def test_load_images_refuses_wrong_sizes_where_they_must_be_exact(tmp_path: Path):
     paths = write_pictures(tmp_path, pictures(2, resolution=64))
     with pytest.raises(ValueError, match=r"image_000.png \(64x64 pixels, expected 32x32\)"):
         load_images(paths, resolution=32, exact=True)
 
 
-def test_the_cache_is_read_until_a_file_changes(tmp_path: Path):
+def test_load_images_reads_its_cache_until_a_file_changes(tmp_path: Path):
     images = pictures(3)
     paths = write_pictures(tmp_path / "pictures", images)
     before = files_fingerprint(paths, 32)
@@ -108,7 +108,7 @@ def test_the_cache_is_read_until_a_file_changes(tmp_path: Path):
 
 
 @pytest.mark.parametrize("hole", ["white", "black"])
-def test_masks_say_which_colour_is_the_hole(tmp_path: Path, hole: str):
+def test_load_masks_is_told_which_colour_is_the_hole(tmp_path: Path, hole: str):
     holes = boxes(3)
     paths = write_pictures(tmp_path, holes if hole == "white" else ~holes)
     np.testing.assert_array_equal(load_masks(paths, resolution=32, hole=hole), holes)
@@ -116,13 +116,13 @@ def test_masks_say_which_colour_is_the_hole(tmp_path: Path, hole: str):
         load_masks(paths, resolution=32, hole="grey")
 
 
-def test_jpeg_masks_have_no_grey_edges(tmp_path: Path):
+def test_load_masks_of_jpegs_gives_no_grey_edges(tmp_path: Path):
     holes = boxes(1)
     paths = write_pictures(tmp_path, holes, name="{}.jpg", quality=90)
     assert (load_masks(paths, resolution=32, hole="white") != holes).mean() < 0.02
 
 
-def test_masks_pair_by_name_or_number():
+def test_pair_masks_goes_by_name_or_number():
     images = [Path("a/cat.png"), Path("a/image_007.png")]
     masks = [Path("m/mask_7.png"), Path("m/cat.jpg")]
     assert pair_masks(images, masks) == [masks[1], masks[0]]

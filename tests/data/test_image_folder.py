@@ -1,4 +1,4 @@
-"""Any folder of pictures: splits that stay, masks from files or drawn."""
+"""Any folder of images: splits that stay, masks from files or drawn."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def load(root: Path, **changes: Any) -> DataSplits:
     return ImageFolder(**arguments).load(cache=root.parent / "cache")
 
 
-def test_splits_are_disjoint_and_complete(root: Path):
+def test_image_folder_splits_are_disjoint_and_complete(root: Path):
     splits = load(root)
     names = [set(part.names) for part in (splits.train, splits.val, splits.test)]
     assert sum(len(part) for part in names) == 60
@@ -31,7 +31,7 @@ def test_splits_are_disjoint_and_complete(root: Path):
     assert splits.train.images.shape[1:] == (32, 32, 3)
 
 
-def test_new_pictures_do_not_move_old_ones(root: Path):
+def test_image_folder_does_not_move_old_images_when_new_ones_come(root: Path):
     before = load(root)
     write_pictures(root, pictures(20, seed=5, resolution=40), name="new_{}.png")
     after = load(root)
@@ -39,7 +39,7 @@ def test_new_pictures_do_not_move_old_ones(root: Path):
         assert set(getattr(before, split).names) <= set(getattr(after, split).names)
 
 
-def test_drawn_holes_are_the_same_each_time_and_grey_in_the_input(root: Path):
+def test_image_folder_draws_the_same_holes_each_time_grey_in_the_input(root: Path):
     first, second = load(root).test, load(root).test
     np.testing.assert_array_equal(first.holes, second.holes)
     assert (first.images[first.holes] == 128).all()
@@ -47,7 +47,7 @@ def test_drawn_holes_are_the_same_each_time_and_grey_in_the_input(root: Path):
     np.testing.assert_array_equal(first.images[~first.holes], first.truth[~first.holes])
 
 
-def test_tests_and_masks_come_from_their_own_folders(root: Path, tmp_path: Path):
+def test_image_folder_takes_tests_and_masks_from_their_own_folders(root: Path, tmp_path: Path):
     write_pictures(tmp_path / "test", pictures(3, seed=8), name="{}.png")
     write_pictures(tmp_path / "masks", boxes(3), name="{}.png")
     splits = load(root, test_root=str(tmp_path / "test"), masks=str(tmp_path / "masks"))
@@ -55,7 +55,7 @@ def test_tests_and_masks_come_from_their_own_folders(root: Path, tmp_path: Path)
     assert len(splits.train) + len(splits.val) == 60
 
 
-def test_clean_drops_copies_of_test_pictures(root: Path, tmp_path: Path):
+def test_image_folder_split_clean_drops_copies_of_test_images(root: Path, tmp_path: Path):
     write_pictures(tmp_path / "test", pictures(2, resolution=40))  # the first two of root
     assert sum(map(len, (load(root, test_root=str(tmp_path / "test")).train, load(root).val))) < 60
     kept = load(root, test_root=str(tmp_path / "test"))
@@ -65,12 +65,12 @@ def test_clean_drops_copies_of_test_pictures(root: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_shares_must_leave_both_parts(root: Path, share: float):
+def test_image_folder_refuses_shares_that_do_not_leave_both_parts(root: Path, share: float):
     with pytest.raises(ValueError, match=r"data.source.val_share must be between 0 and 1"):
         load(root, val_share=share)
 
 
-def test_too_few_pictures_are_told(tmp_path: Path):
+def test_image_folder_says_when_images_are_too_few(tmp_path: Path):
     write_pictures(tmp_path / "photos", pictures(2, resolution=40))
     with pytest.raises(ValueError, match=r"data.root: 2 pictures in .*photos leave none for \w+; add pictures"):
         load(tmp_path / "photos")

@@ -1,4 +1,4 @@
-"""The loader: every picture once per epoch, in an order that a resumed run continues."""
+"""The loader: every image once per epoch, in an order that a resumed run continues."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def epoch(source: ResumableLoader, number: int) -> list[list[int]]:
     return list(source)
 
 
-def test_an_epoch_serves_each_item_at_most_once_and_drops_the_odd_batch():
+def test_loader_serves_each_item_at_most_once_and_drops_the_odd_batch():
     batches = epoch(loader(), 0)
     served = [i for batch in batches for i in batch]
     assert [len(batch) for batch in batches] == [4] * 5
@@ -35,18 +35,18 @@ def test_an_epoch_serves_each_item_at_most_once_and_drops_the_odd_batch():
     assert set(served) <= set(range(22))
 
 
-def test_validation_serves_all_items_in_order():
+def test_loader_of_validation_serves_all_items_in_order():
     batches = epoch(loader(shuffle=False, drop_last=False), 5)
     assert [i for batch in batches for i in batch] == list(range(22))
 
 
-def test_the_order_is_a_function_of_seed_and_epoch():
+def test_loader_order_is_a_function_of_seed_and_epoch():
     assert epoch(loader(), 1) == epoch(loader(), 1)
     assert epoch(loader(), 1) != epoch(loader(), 2)
     assert epoch(loader(), 1) != epoch(loader(seed=4), 1)
 
 
-def test_it_goes_on_after_the_last_batch_served():
+def test_loader_goes_on_after_the_last_batch_served():
     first = loader()
     first.set_epoch(7)
     batches = iter(first)
@@ -58,7 +58,7 @@ def test_it_goes_on_after_the_last_batch_served():
     assert epoch(second, 8) == epoch(loader(), 8)
 
 
-def test_after_a_whole_epoch_it_goes_on_with_the_next():
+def test_loader_goes_on_with_the_next_epoch_after_a_whole_one():
     first = loader()
     epoch(first, 2)
     second = loader()
@@ -67,7 +67,7 @@ def test_after_a_whole_epoch_it_goes_on_with_the_next():
 
 
 @pytest.mark.parametrize("drop_last", [True, False])
-def test_ranks_share_an_epoch_evenly(drop_last: bool):
+def test_loader_shares_an_epoch_evenly_between_ranks(drop_last: bool):
     ranks = [epoch(loader(rank=rank, world_size=3, drop_last=drop_last), 0) for rank in range(3)]
     served = [i for batches in ranks for batch in batches for i in batch]
     assert len({len(batches) for batches in ranks}) == 1
@@ -79,7 +79,7 @@ def test_ranks_share_an_epoch_evenly(drop_last: bool):
 
 
 @pytest.mark.parametrize("drop_last", [True, False])
-def test_the_batches_of_two_ranks_are_the_batches_of_one_process_with_twice_the_size(drop_last: bool):
+def test_loader_on_two_ranks_gives_the_batches_of_one_process_with_twice_the_size(drop_last: bool):
     whole = epoch(loader(batch_size=8, num_items=21, drop_last=drop_last), 1)
     sources = [loader(rank=rank, world_size=2, num_items=21, drop_last=drop_last) for rank in range(2)]
     ranks = [epoch(source, 1) for source in sources]
@@ -89,7 +89,7 @@ def test_the_batches_of_two_ranks_are_the_batches_of_one_process_with_twice_the_
         assert mixed[: sources[0].items_in_batch(number)] == expected
 
 
-def test_another_number_of_devices_goes_on_at_the_same_place_when_the_whole_batch_is_the_same():
+def test_loader_on_other_devices_goes_on_at_the_same_place_with_the_same_whole_batch():
     first = loader(batch_size=8)
     first.set_epoch(1)
     batches = iter(first)
@@ -101,7 +101,7 @@ def test_another_number_of_devices_goes_on_at_the_same_place_when_the_whole_batc
     assert sorted(item for rank in ranks for batch in rank for item in batch) == rest
 
 
-def test_another_whole_batch_in_the_middle_of_an_epoch_is_said(caplog: pytest.LogCaptureFixture):
+def test_loader_warns_of_another_whole_batch_in_the_middle_of_an_epoch(caplog: pytest.LogCaptureFixture):
     first = loader()
     next(iter(first))
     second = loader(world_size=2)
@@ -110,7 +110,7 @@ def test_another_whole_batch_in_the_middle_of_an_epoch_is_said(caplog: pytest.Lo
     assert "keep data.batch_size x devices at 4" in caplog.text
 
 
-def test_another_whole_batch_after_an_epoch_begins_the_next_one(caplog: pytest.LogCaptureFixture):
+def test_loader_with_another_whole_batch_begins_the_next_epoch_after_a_whole_one(caplog: pytest.LogCaptureFixture):
     first = loader()
     epoch(first, 2)
     second = loader(batch_size=2)
@@ -128,7 +128,7 @@ def test_another_whole_batch_after_an_epoch_begins_the_next_one(caplog: pytest.L
         ({"num_items": 0}, "at least one item"),
     ],
 )
-def test_loaders_without_a_batch_are_refused(changes: dict[str, int], message: str):
+def test_loader_without_a_batch_is_refused(changes: dict[str, int], message: str):
     with pytest.raises(ValueError, match=message):
         loader(**changes)
 
@@ -161,7 +161,7 @@ def fit(recorder: Recorder, folder: Path, *, steps: int, resume: bool = False) -
 
 
 @pytest.mark.parametrize("stop", [3, 5, 7, 10])
-def test_lightning_resumes_at_the_next_batch(tmp_path: Path, stop: int):
+def test_loader_resumes_in_lightning_at_the_next_batch(tmp_path: Path, stop: int):
     whole, first, second = Recorder(), Recorder(), Recorder()
     fit(whole, tmp_path / "whole", steps=12)
     fit(first, tmp_path / "parts", steps=stop)

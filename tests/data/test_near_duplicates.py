@@ -1,4 +1,4 @@
-"""Duplicates, against comparing every pair of pictures."""
+"""Duplicates, against comparing every pair of images."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.support.builders import pictures
 
 @pytest.fixture
 def splits() -> dict[str, np.ndarray]:
-    """Train holds one picture twice, val one of train, test two of train and one of val; one test picture is a near copy."""
+    """Train holds one image twice, val one of train, test two of train and one of val; one test image is a near copy."""
     train, val, test = pictures(9, seed=1), pictures(5, seed=2), pictures(7, seed=3)
     train[8] = train[0]
     val[4] = train[1]
@@ -19,7 +19,7 @@ def splits() -> dict[str, np.ndarray]:
     return {"train": train, "val": val, "test": test}
 
 
-def test_exact_copies_are_counted(splits: dict[str, np.ndarray]):
+def test_exact_duplicates_counts_copies(splits: dict[str, np.ndarray]):
     found = exact_duplicates(splits)
     assert (found["train"].num_pictures, found["train"].num_distinct) == (9, 8)
     assert found["test"].found_in == {"train": 2, "val": 1}
@@ -27,14 +27,14 @@ def test_exact_copies_are_counted(splits: dict[str, np.ndarray]):
     assert found["val"].found_in == {"train": 1, "test": 1}
 
 
-def test_the_distance_is_the_colour_difference_of_thumbnails():
+def test_thumbnails_are_as_far_apart_as_their_colours():
     images = pictures(2)
     a, b = thumbnails(images)
     small = images.reshape(2, 8, 4, 8, 4, 3).mean((2, 4))
     assert float((a - b).norm()) == pytest.approx(np.sqrt(((small[0] - small[1]) ** 2).mean()), rel=1e-5)
 
 
-def test_the_nearest_pair_is_the_near_copy_and_equal_pictures_are_none(splits: dict[str, np.ndarray]):
+def test_near_pairs_begin_with_the_near_copy_and_leave_equal_images_out(splits: dict[str, np.ndarray]):
     pairs, counts = near_pairs(
         {name: thumbnails(images) for name, images in splits.items()},
         {name: pixel_keys(images) for name, images in splits.items()},
@@ -50,7 +50,7 @@ def test_the_nearest_pair_is_the_near_copy_and_equal_pictures_are_none(splits: d
     assert all(not np.array_equal(splits[p.split_a][p.index_a], splits[p.split_b][p.index_b]) for p in pairs)
 
 
-def test_neighbours_equal_those_of_every_pair(splits: dict[str, np.ndarray]):
+def test_near_pairs_equal_those_of_comparing_every_pair(splits: dict[str, np.ndarray]):
     descriptors = {name: thumbnails(images) for name, images in splits.items()}
     keys = {name: [bytes([i]) + name.encode() for i in range(len(images))] for name, images in splits.items()}
     pairs, _ = near_pairs(descriptors, keys, num_pairs=100, below=0.0)

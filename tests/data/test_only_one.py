@@ -38,7 +38,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_two_processes_make_a_file_once(tmp_path: Path):
+def test_only_one_of_two_processes_makes_a_file(tmp_path: Path):
     first = start(tmp_path)
     second = subprocess.Popen([sys.executable, "-c", MAKE, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     outputs = [first.communicate("go on\n", timeout=60)[0], second.communicate(timeout=60)[0]]
@@ -46,7 +46,7 @@ def test_two_processes_make_a_file_once(tmp_path: Path):
     assert (tmp_path / "made").read_text() == "once\n"
 
 
-def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path):
+def test_only_one_frees_the_lock_of_a_process_that_was_killed(tmp_path: Path):
     process = start(tmp_path)
     process.kill()
     process.communicate()
@@ -54,7 +54,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path):
     assert array.tolist() == [5, 5]
 
 
-def test_a_long_wait_says_what_it_waits_for(
+def test_only_one_says_what_a_long_wait_is_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(module, "PATIENCE", 0.05)
@@ -66,7 +66,7 @@ def test_a_long_wait_says_what_it_waits_for(
     process.communicate()
 
 
-def test_a_short_wait_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_only_one_says_nothing_of_a_short_wait(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.INFO, logger="maskgit_lab"), only_one(tmp_path / "deep" / "a.npy"):
         pass
     assert caplog.text == ""

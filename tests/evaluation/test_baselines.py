@@ -18,7 +18,7 @@ def centre_hole(n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("fill", [grey_fill, diffusion_fill])
-def test_known_pixels_are_untouched(fill, pictures):
+def test_grey_fill_and_diffusion_fill_keep_known_pixels(fill, pictures):
     holes = centre_hole(3)
     assert (fill(pictures, holes)[~holes] == pictures[~holes]).all()
 
@@ -28,7 +28,7 @@ def test_grey_fill_is_grey_in_the_hole(pictures):
     assert (grey_fill(pictures, holes)[holes] == 128).all()
 
 
-def test_a_linear_ramp_is_filled_to_one_grey_level():
+def test_diffusion_fill_restores_a_linear_ramp_to_one_grey_level():
     ramp = np.broadcast_to((4 * np.arange(32) + 3 * np.arange(32)[:, None])[None, :, :, None], (1, 32, 32, 3)).astype(
         np.uint8
     )
@@ -37,25 +37,25 @@ def test_a_linear_ramp_is_filled_to_one_grey_level():
     assert np.abs(filled.astype(int) - ramp).max() <= 1
 
 
-def test_pixels_under_the_hole_have_no_influence(pictures):
+def test_diffusion_fill_ignores_pixels_under_the_hole(pictures):
     holes = centre_hole(3)
     assert (diffusion_fill(pictures, holes) == diffusion_fill(grey_fill(pictures, holes), holes)).all()
 
 
-def test_a_picture_that_is_all_hole_becomes_grey(pictures):
+def test_diffusion_fill_of_an_image_that_is_all_hole_is_grey(pictures):
     assert (diffusion_fill(pictures, np.ones((3, 32, 32), dtype=bool)) == 128).all()
 
 
-def test_a_picture_without_hole_stays(pictures):
+def test_diffusion_fill_keeps_an_image_without_hole(pictures):
     assert (diffusion_fill(pictures, np.zeros((3, 32, 32), dtype=bool)) == pictures).all()
 
 
-def test_the_batch_size_changes_nothing(pictures):
+def test_diffusion_fill_does_not_depend_on_the_batch_size(pictures):
     holes = centre_hole(3)
     assert (diffusion_fill(pictures, holes, batch_size=1) == diffusion_fill(pictures, holes, batch_size=3)).all()
 
 
-def test_odd_sizes_are_filled():
+def test_diffusion_fill_takes_odd_sizes():
     pictures = np.full((1, 9, 7, 3), 50, dtype=np.uint8)
     holes = np.zeros((1, 9, 7), dtype=bool)
     holes[:, 2:, 3:] = True

@@ -1,4 +1,4 @@
-"""Batches: every picture once, in order, and smaller ones where memory is short."""
+"""Batches: every image once, in order, and smaller ones where memory is short."""
 
 import pytest
 import torch
@@ -17,26 +17,26 @@ def divided(count: int, *, batch_size: int | None = None, fits: int = 10**9) -> 
     return [(part.start, size) for part, size in in_batches(count, work, batch_size=batch_size, device=CPU)]
 
 
-def test_a_batch_size_that_is_asked_for_is_kept():
+def test_in_batches_keeps_a_batch_size_that_is_asked_for():
     assert divided(7, batch_size=3) == [(0, 3), (3, 3), (6, 1)]
 
 
-def test_every_picture_comes_once_and_in_order():
+def test_in_batches_gives_every_image_once_and_in_order():
     parts = divided(100)
     assert [start for start, _ in parts] == [sum(size for _, size in parts[:i]) for i in range(len(parts))]
     assert sum(size for _, size in parts) == 100
 
 
-def test_batches_are_halved_until_they_fit_and_stay_so():
+def test_in_batches_halves_until_it_fits_and_stays_so():
     assert {size for _, size in divided(32, fits=5)} == {4}
 
 
-def test_memory_too_short_for_one_picture_or_for_the_batch_asked_for_is_an_error():
+def test_in_batches_fails_without_memory_for_one_image_or_for_the_batch_asked_for():
     with pytest.raises(torch.OutOfMemoryError):
         divided(4, fits=0)
     with pytest.raises(torch.OutOfMemoryError):
         divided(8, batch_size=8, fits=4)
 
 
-def test_nothing_is_done_for_no_pictures():
+def test_in_batches_does_nothing_for_no_images():
     assert divided(0) == []

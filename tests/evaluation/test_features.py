@@ -57,7 +57,7 @@ def test_tokenizer_features_tell_quadrants_apart(tokenizer):
 @pytest.mark.parametrize(
     "build", [lambda: SqueezeNetFeatures(weights=SQUEEZENET), lambda: InceptionImagenet(weights=INCEPTION)]
 )
-def test_features_are_float32_vectors_with_a_plain_protocol(build):
+def test_extractors_give_float32_vectors_and_a_plain_protocol(build):
     extractor = build()
     result = extractor(pictures(2, 64))
     assert result.shape == (2, extractor.num_features)
@@ -67,18 +67,18 @@ def test_features_are_float32_vectors_with_a_plain_protocol(build):
     assert len(protocol["weights_sha256"]) == 64
 
 
-def test_a_missing_2015_inception_says_what_to_put_where(tmp_path):
+def test_inception_2015_that_is_missing_says_what_to_put_where(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"pt_inception-2015-12-05-6726825d\.pth.*metrics\.extractor\.weights"):
         inception_2015(weights=tmp_path / "none.pth")
 
 
-def test_another_file_is_not_the_2015_inception(tmp_path):
+def test_inception_2015_refuses_another_file(tmp_path):
     (tmp_path / "w.pth").write_bytes(b"something else")
     with pytest.raises(ValueError, match="is not the Inception of 2015"):
         inception_2015(weights=tmp_path / "w.pth")
 
 
-def test_no_network_and_no_cache_says_the_same(tmp_path, monkeypatch):
+def test_inception_2015_without_network_and_cache_says_what_to_put_where(tmp_path, monkeypatch):
     def fail(*_args: object, **_kwargs: object) -> None:
         raise OSError("no route")
 
@@ -93,7 +93,8 @@ def real_test_pairs() -> tuple[np.ndarray, np.ndarray]:
     numbers = json.loads((DATA / "splits.json").read_text())["test"]
     with tarfile.open(DATA / "cats64_distinct_9303.tar") as tar:
         wanted = set(numbers)
-        jpeg = {int(Path(m.name).stem): tar.extractfile(m).read() for m in tar if int(Path(m.name).stem or 0) in wanted}
+        found = {int(Path(m.name).stem): tar.extractfile(m) for m in tar if int(Path(m.name).stem or 0) in wanted}
+        jpeg = {number: file.read() for number, file in found.items() if file is not None}
     holes = np.unpackbits(np.load(DATA / "mask64_bits.npz")["hole"], axis=1).reshape(-1, 64, 64).astype(bool)
     truth = np.stack([np.asarray(Image.open(io.BytesIO(jpeg[i])).convert("RGB")) for i in numbers])
     return truth, holes
@@ -123,5 +124,5 @@ def grey_score(count: int) -> float:
         ),
     ],
 )
-def test_grey_fills_score_as_calibrated(count: int, expected: float):
+def test_inception_imagenet_scores_grey_fills_as_calibrated(count: int, expected: float):
     assert grey_score(count) == pytest.approx(expected, abs=0.0006)

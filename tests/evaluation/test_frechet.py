@@ -1,5 +1,7 @@
 """The distance against its textbook form and against torchmetrics."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -41,11 +43,16 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by one with every singular value decomposition."""
     calls: list[int] = []
     svd = np.linalg.svd
-    monkeypatch.setattr(np.linalg, "svd", lambda *args, **more: (calls.append(1), svd(*args, **more))[1])
+
+    def counted(*args: Any, **more: Any) -> Any:
+        calls.append(1)
+        return svd(*args, **more)
+
+    monkeypatch.setattr(np.linalg, "svd", counted)
     return calls
 
 
-def test_distant_sets_need_no_singular_values(monkeypatch: pytest.MonkeyPatch):
+def test_frechet_distance_of_distant_sets_needs_no_singular_values(monkeypatch: pytest.MonkeyPatch):
     calls = spied(monkeypatch)
     a, b = randn(60, 200, seed=0), randn(50, 200, seed=1) + 0.5
     assert frechet_distance(a, b) == pytest.approx(by_eigenvalues(a, b), rel=1e-6)
@@ -53,7 +60,9 @@ def test_distant_sets_need_no_singular_values(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.7])
-def test_where_small_singular_values_matter_they_are_computed(monkeypatch: pytest.MonkeyPatch, decay: float):
+def test_frechet_distance_computes_singular_values_where_small_ones_matter(
+    monkeypatch: pytest.MonkeyPatch, decay: float
+):
     # directions that shrink to nothing: roots of their squares would be noise, as large as this distance
     calls = spied(monkeypatch)
     shrinking = torch.diag(decay ** torch.arange(60, dtype=torch.float64))
@@ -64,40 +73,40 @@ def test_where_small_singular_values_matter_they_are_computed(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("n1", "n2", "d"), [(200, 150, 12), (30, 40, 25), (60, 20, 40)])
-def test_equals_the_eigenvalue_form(n1, n2, d):
+def test_frechet_distance_equals_the_eigenvalue_form(n1, n2, d):
     a, b = randn(n1, d, seed=0) @ randn(d, d, seed=1), randn(n2, d, seed=2) + 0.3
     assert frechet_distance(a, b) == pytest.approx(by_eigenvalues(a, b), rel=1e-6)
 
 
-def test_singular_covariances_are_exact():
+def test_frechet_distance_is_exact_for_singular_covariances():
     a, b = randn(100, 3, seed=0), randn(100, 3, seed=1)
     wide = torch.zeros(100, 7, dtype=torch.float64)
     assert frechet_distance(torch.cat([a, wide], 1), torch.cat([b, wide], 1)) == pytest.approx(frechet_distance(a, b))
 
 
 @pytest.mark.parametrize(("n", "d"), [(50, 10), (10, 50)])
-def test_a_set_is_at_distance_zero_from_itself(n, d):
+def test_frechet_distance_of_a_set_from_itself_is_zero(n, d):
     a = randn(n, d, seed=0)
     assert frechet_distance(a, a.flip(0)) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(("n", "d"), [(50, 10), (10, 50)])
-def test_a_shift_costs_its_squared_norm(n, d):
+def test_frechet_distance_of_a_shift_is_its_squared_norm(n, d):
     a, shift = randn(n, d, seed=0), randn(d, seed=1)
     assert frechet_distance(a, a + shift) == pytest.approx(float(shift.square().sum()))
 
 
-def test_is_symmetric():
+def test_frechet_distance_is_symmetric():
     a, b = randn(20, 30, seed=0), 2 * randn(45, 30, seed=1)
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a))
 
 
-def test_one_picture_is_refused():
+def test_frechet_distance_refuses_one_image():
     with pytest.raises(ValueError, match="at least two"):
         frechet_distance(randn(1, 4, seed=0), randn(5, 4, seed=1))
 
 
-def test_an_unfed_metric_says_what_is_missing():
+def test_frechet_distance_that_was_not_fed_says_what_is_missing():
     metric = FrechetDistance(ColourMoments())
     metric.update(torch.rand(4, 3, 8, 8), real=True)
     with pytest.raises(ValueError, match="real and generated"), pytest.warns(UserWarning, match="compute"):
@@ -108,7 +117,7 @@ def test_an_unfed_metric_says_what_is_missing():
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pytorch-fid's call of SciPy's sqrtm
 @pytest.mark.parametrize(("n1", "n2", "d"), [(300, 260, 64), (747, 747, 128), (90, 1000, 32)])
-def test_agrees_with_pytorch_fid(n1: int, n2: int, d: int):
+def test_frechet_distance_agrees_with_pytorch_fid(n1: int, n2: int, d: int):
     from pytorch_fid.fid_score import calculate_frechet_distance
 
     g = torch.Generator().manual_seed(n1)
@@ -120,7 +129,7 @@ def test_agrees_with_pytorch_fid(n1: int, n2: int, d: int):
     assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_agrees_with_torchmetrics():
+def test_frechet_distance_agrees_with_torchmetrics():
     generator = torch.Generator().manual_seed(0)
     real = torch.randint(0, 256, (40, 3, 16, 16), generator=generator, dtype=torch.uint8)
     fake = torch.randint(0, 200, (30, 3, 16, 16), generator=generator, dtype=torch.uint8)
@@ -133,7 +142,7 @@ def test_agrees_with_torchmetrics():
     assert float(ours.compute()) == pytest.approx(float(theirs.compute()), rel=1e-4)
 
 
-def test_autocast_does_not_change_it():
+def test_frechet_distance_is_the_same_under_autocast():
     generator = torch.Generator().manual_seed(0)
     sides = [torch.rand(12, 3, 8, 8, generator=generator) for _ in range(2)]
     values = []
@@ -147,7 +156,7 @@ def test_autocast_does_not_change_it():
 
 
 @pytest.mark.parametrize("count", [5, 40])
-def test_what_is_not_on_a_cpu_goes_through_the_same_steps_as_tensors(count: int):
+def test_square_root_factor_takes_tensors_through_the_steps_of_arrays(count: int):
     """Run here on a CPU's tensors: operators and factors must not depend on which library holds the numbers."""
     deviations = torch.randn(count, 20, dtype=torch.float64)
     for array in (deviations, deviations.numpy()):
@@ -157,7 +166,7 @@ def test_what_is_not_on_a_cpu_goes_through_the_same_steps_as_tensors(count: int)
         assert frechet._squared(array) == pytest.approx(float(deviations.square().sum()))
 
 
-def test_features_are_not_changed():
+def test_frechet_distance_does_not_change_the_features():
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         a, b = (torch.randn(6, 4).to(dtype) for _ in range(2))
         kept = a.clone(), b.clone()

@@ -49,7 +49,7 @@ def measured(truth: Truth, *, batch_size: int = 2, **changes: Any) -> GridScores
     return evaluate_grid(filler, inpaint_set(5), truth, grid(**changes), batch_size=batch_size, num_shown=3)
 
 
-def test_every_cell_equals_a_separate_decode(truth: Truth):
+def test_evaluate_grid_equals_a_separate_decode_in_every_cell(truth: Truth):
     test, result = inpaint_set(5), measured(truth)
     assert len(result.cells) == 2 * 2 * 2
     for cell in result.cells:
@@ -66,7 +66,7 @@ def test_every_cell_equals_a_separate_decode(truth: Truth):
             assert cell.scores["token_accuracy"][i] == pytest.approx(accuracy)
 
 
-def test_partial_refresh_is_measured_as_it_decodes(truth: Truth):
+def test_evaluate_grid_measures_partial_refresh_as_it_decodes(truth: Truth):
     test, settings = inpaint_set(5), replace(SETTINGS, refresh_every=5)
     cells = {(c.schedule, c.sweet_spot, c.output): c for c in measured(truth, settings=settings).cells}
     fill = Filler(network(), tokenizer(), replace(settings, sweet_spot=4), 0).fill(test.images, test.holes, range(5))
@@ -77,20 +77,20 @@ def test_partial_refresh_is_measured_as_it_decodes(truth: Truth):
     assert scores["mae_hole"] != exact["mae_hole"]  # or refreshing would not have been measured
 
 
-def test_the_batch_size_changes_nothing(truth: Truth):
+def test_evaluate_grid_does_not_depend_on_the_batch_size(truth: Truth):
     for small, large in zip(measured(truth).cells, measured(truth, batch_size=5).cells, strict=True):
         for name, values in small.scores.items():
             assert values == pytest.approx(large.scores[name], rel=1e-4, abs=1e-7)
 
 
-def test_more_sweet_spots_change_no_other(truth: Truth):
+def test_evaluate_grid_with_more_sweet_spots_changes_no_other(truth: Truth):
     few = {(c.schedule, c.sweet_spot, c.output): c.scores for c in measured(truth).cells}
     for cell in measured(truth, sweet_spots=[4, 5, 1, 2]).cells:
         if cell.sweet_spot in (2, 4):
             assert cell.scores == few[cell.schedule, cell.sweet_spot, cell.output]
 
 
-def test_a_single_prediction_is_measured_once_for_the_checkpoint(truth: Truth):
+def test_evaluate_grid_measures_a_single_prediction_of_the_checkpoint(truth: Truth):
     result = measured(truth)
     assert 0 < result.token_cross_entropy < 10
     assert 0 <= result.token_accuracy <= 1
@@ -104,6 +104,6 @@ def test_a_single_prediction_is_measured_once_for_the_checkpoint(truth: Truth):
         ({"seeds": [1, 1]}, "seeds holds a value twice"),
     ],
 )
-def test_cells_that_cannot_be_are_refused(changes: dict[str, Any], message: str):
+def test_grid_refuses_cells_that_cannot_be(changes: dict[str, Any], message: str):
     with pytest.raises(ValueError, match=message):
         grid(**changes)

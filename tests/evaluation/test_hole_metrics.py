@@ -19,14 +19,14 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     return truth, holes
 
 
-def test_psnr_of_a_constant_error(batch):
+def test_hole_psnr_of_a_constant_error(batch):
     truth, holes = batch
     metric = HolePSNR()
     metric.update(truth + 0.1, truth, holes)
     assert float(metric.compute()) == pytest.approx(20, abs=1e-4)
 
 
-def test_mae_is_in_grey_levels(batch):
+def test_hole_mae_is_in_grey_levels(batch):
     truth, holes = batch
     metric = HoleMAE()
     metric.update(truth + 10 / 255, truth, holes)
@@ -34,14 +34,14 @@ def test_mae_is_in_grey_levels(batch):
 
 
 @pytest.mark.parametrize("kind", [HolePSNR, HoleMAE])
-def test_errors_outside_the_hole_do_not_count(kind, batch):
+def test_hole_psnr_and_hole_mae_ignore_errors_outside_the_hole(kind, batch):
     truth, holes = batch
     metric = kind()
     metric.update(torch.where(holes[:, None], truth, 1 - truth), truth, holes)
     assert float(metric.compute()) == pytest.approx(100 if kind is HolePSNR else 0)
 
 
-def test_ssim_far_from_the_hole_does_not_count(batch):
+def test_hole_ssim_ignores_errors_far_from_the_hole(batch):
     truth, holes = batch
     far = truth.clone()
     far[..., :2, :] = 1 - far[..., :2, :]  # the window reaches 5 pixels, the hole starts at 8
@@ -50,7 +50,7 @@ def test_ssim_far_from_the_hole_does_not_count(batch):
     assert float(metric.compute()) == pytest.approx(1, abs=1e-5)
 
 
-def test_psnr_is_averaged_over_pictures_and_not_pooled(batch):
+def test_hole_psnr_is_averaged_over_images_and_not_pooled(batch):
     truth, holes = batch
     error = torch.tensor([0.1, 0.01, 0.1, 0.01]).view(4, 1, 1, 1)
     metric = HolePSNR()
@@ -59,7 +59,7 @@ def test_psnr_is_averaged_over_pictures_and_not_pooled(batch):
 
 
 @pytest.mark.parametrize("kind", METRICS)
-def test_batches_change_nothing(kind, batch):
+def test_hole_metrics_do_not_depend_on_batches(kind, batch):
     truth, holes = batch
     filled = truth.flip(0)
     whole, parts = kind(), kind()
@@ -70,7 +70,7 @@ def test_batches_change_nothing(kind, batch):
 
 
 @pytest.mark.parametrize("kind", METRICS)
-def test_pictures_without_hole_are_skipped_and_counted(kind, batch):
+def test_hole_metrics_skip_and_count_images_without_hole(kind, batch):
     truth, holes = batch
     filled = truth.flip(0)
     some = holes.clone()
@@ -82,7 +82,7 @@ def test_pictures_without_hole_are_skipped_and_counted(kind, batch):
     assert (int(metric.count), int(metric.num_skipped)) == (2, 2)
 
 
-def test_no_hole_at_all_is_nan(batch):
+def test_hole_psnr_without_any_hole_is_nan(batch):
     truth, holes = batch
     metric = HolePSNR()
     metric.update(truth, truth, torch.zeros_like(holes))

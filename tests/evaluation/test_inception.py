@@ -1,7 +1,8 @@
-"""The truncated Inception: right widths, right layers, clear refusals; calibrated on the real pictures where they are."""
+"""The truncated Inception: right widths, right layers, clear refusals; calibrated on the real images where they are."""
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,22 +15,22 @@ WEIGHTS = Path(__file__).parents[3] / "shared/weights/inception_v3_imagenet_to_m
 
 
 @pytest.mark.parametrize("cut", list(CUTS))
-def test_the_cut_decides_the_width(cut):
+def test_truncated_inception_has_the_width_of_its_cut(cut):
     net = TruncatedInception(cut=cut)
     assert net(torch.zeros(1, 3, 96, 96)).shape[1] == CUTS[cut]
 
 
-def test_an_unknown_cut_names_the_key():
+def test_truncated_inception_names_the_key_of_an_unknown_cut():
     with pytest.raises(ValueError, match=r"metrics\.extractor\.cut"):
         TruncatedInception(cut="mixed_9z")
 
 
-def test_it_stays_in_evaluation_mode():
+def test_truncated_inception_stays_in_evaluation_mode():
     assert not any(module.training for module in TruncatedInception(cut="mixed_6e").train().modules())
 
 
-def test_average_pools_leave_padding_out():
-    net = TruncatedInception(cut="mixed_6e")
+def test_truncated_inception_leaves_padding_out_of_average_pools():
+    net: Any = TruncatedInception(cut="mixed_6e")
     block, theirs = net.Mixed_5b, InceptionA(192, pool_features=32).eval()
     theirs.load_state_dict(block.state_dict())
     images = torch.rand(1, 192, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -39,36 +40,38 @@ def test_average_pools_leave_padding_out():
     assert torch.allclose(ours[:, -32:], pooled, atol=1e-6)
 
 
-def test_a_whole_torchvision_file_in_half_precision_loads(tmp_path):
-    full = TruncatedInception(cut="mixed_7a")
+def test_truncated_inception_loads_a_whole_torchvision_file_in_half_precision(tmp_path):
+    full: Any = TruncatedInception(cut="mixed_7a")
     state = {k: v.half() if k.endswith("conv.weight") else v for k, v in full.state_dict().items()}
     torch.save({**state, "fc.weight": torch.zeros(2, 2)}, tmp_path / "w.pth")
-    net = TruncatedInception.from_file(tmp_path / "w.pth", cut="mixed_6e")
+    net: Any = TruncatedInception.from_file(tmp_path / "w.pth", cut="mixed_6e")
     assert net.Mixed_6e.branch1x1.conv.weight.dtype == torch.float32
     assert torch.equal(net.Mixed_6e.branch1x1.conv.weight, full.Mixed_6e.branch1x1.conv.weight.half().float())
 
 
-def test_a_missing_file_names_the_key(tmp_path):
+def test_truncated_inception_names_the_key_of_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"metrics\.extractor\.weights"):
         TruncatedInception.from_file(tmp_path / "none.pth", cut="mixed_6e")
 
 
-def test_another_file_is_refused(tmp_path):
+def test_truncated_inception_refuses_another_file(tmp_path):
     torch.save({"Conv2d_1a_3x3.conv.weight": torch.zeros(1)}, tmp_path / "w.pth")
     with pytest.raises(ValueError, match="is not a torchvision inception_v3"):
         TruncatedInception.from_file(tmp_path / "w.pth", cut="mixed_6e")
 
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs ../shared/weights")
-def test_the_shared_weights_load():
+def test_truncated_inception_loads_the_shared_weights():
     assert isinstance(TruncatedInception.from_file(WEIGHTS, cut="mixed_7a"), TruncatedInception)
 
 
-def test_folded_batch_norms_give_the_same_activations():
+def test_fold_batch_norms_keeps_the_activations():
     torch.manual_seed(0)
     plain = TruncatedInception(cut="mixed_6e")
     for module in plain.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
     images = torch.rand(2, 3, 299, 299) * 2 - 1

@@ -32,13 +32,13 @@ def written_out_kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     return within - 2 * between
 
 
-def test_the_kernel_distance_equals_its_formula():
+def test_kernel_distance_equals_its_formula():
     a, b = torch.randn(2, 9, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     assert kernel_distance(a, b) == pytest.approx(written_out_kernel_distance(a.numpy(), b.numpy()), rel=1e-9)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
-def test_scores_of_any_batch_size_equal_those_of_the_whole(truth: Truth, batch_size: int):
+def test_score_outputs_of_any_batch_size_equals_the_scores_of_the_whole(truth: Truth, batch_size: int):
     outputs = pictures(7, seed=4)
     scores = score_outputs(outputs, truth, batch_size=batch_size)
     features = truth.extractor(torch.from_numpy(outputs).permute(0, 3, 1, 2).float() / 255)
@@ -51,14 +51,14 @@ def test_scores_of_any_batch_size_equal_those_of_the_whole(truth: Truth, batch_s
     assert scores["mae_hole"] == pytest.approx(np.mean([np.abs(e).mean() for e in errors]), rel=1e-5)
 
 
-def test_the_truth_itself_scores_perfectly(truth: Truth):
+def test_score_outputs_of_the_truth_itself_is_perfect(truth: Truth):
     scores = score_outputs(truth.images, truth, batch_size=4)
     assert scores["fd_tokenizer"] == pytest.approx(0, abs=1e-5)
     assert scores["mae_hole"] == 0
     assert scores["ssim_hole"] == pytest.approx(1)
 
 
-def test_tokens_are_counted_where_they_were_hidden(truth: Truth):
+def test_output_scores_count_tokens_where_they_were_hidden(truth: Truth):
     scores = OutputScores(truth)
     scores.add(torch.from_numpy(truth.images), slice(0, 7))
     true = torch.zeros(2, 4, dtype=torch.int64)
@@ -67,14 +67,14 @@ def test_tokens_are_counted_where_they_were_hidden(truth: Truth):
     assert scores.compute()["token_accuracy"] == 0.5
 
 
-def test_other_scenes_are_measured_as_a_distribution_alone(truth: Truth):
+def test_score_outputs_measures_other_scenes_as_a_distribution_alone(truth: Truth):
     assert set(score_outputs(pictures(9, seed=5), truth, batch_size=4, paired=False)) == {
         "fd_tokenizer",
         "kd_tokenizer",
     }
 
 
-def test_references_are_floors_and_ceilings():
+def test_reference_outputs_are_floors_and_ceilings():
     test, frozen = inpaint_set(7), tokenizer()
     outputs = reference_outputs(test, tokenizer=frozen, others=pictures(20, seed=8), batch_size=4)
     assert list(outputs) == [
@@ -89,7 +89,7 @@ def test_references_are_floors_and_ceilings():
     )
 
 
-def test_features_of_the_truth_are_cached_by_content_and_extractor(tmp_path: Path):
+def test_read_truth_caches_features_by_content_and_extractor(tmp_path: Path):
     class Counting(TokenizerFeatures):
         calls = 0
 
@@ -107,11 +107,11 @@ def test_features_of_the_truth_are_cached_by_content_and_extractor(tmp_path: Pat
     assert Counting.calls == 15
 
 
-def test_only_the_inception_of_2015_gives_published_names():
+def test_distance_name_is_a_published_one_for_the_inception_of_2015_only():
     assert (distance_name("inception"), distance_name("inception", "kd")) == ("fid", "kid")
     assert (distance_name("squeezenet"), distance_name("squeezenet", "kd")) == ("fd_squeezenet", "kd_squeezenet")
 
 
-def test_directions():
+def test_is_higher_better_knows_the_direction_of_every_score():
     assert [is_higher_better(s) for s in ("psnr_hole", "ssim_hole", "token_accuracy")] == [True] * 3
     assert not any(is_higher_better(s) for s in ("fid", "kd_x", "mae_hole", "lpips", "feature_distance_x"))

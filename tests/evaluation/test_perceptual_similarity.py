@@ -15,7 +15,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub" / "checkpoints"
 
 
-def test_weights_at_hand_are_used(hub: Path):
+def test_build_lpips_uses_weights_at_hand(hub: Path):
     hub.mkdir(parents=True)
     torch.manual_seed(0)
     torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), hub / FILES["squeeze"])
@@ -25,7 +25,7 @@ def test_weights_at_hand_are_used(hub: Path):
     assert float(lpips(images, 1 - images)) > 0
 
 
-def test_missing_weights_name_the_file_and_the_folder(hub: Path, monkeypatch: pytest.MonkeyPatch):
+def test_build_lpips_names_file_and_folder_of_missing_weights(hub: Path, monkeypatch: pytest.MonkeyPatch):
     def unreachable(*_: object, **__: object) -> None:
         raise OSError("no network")
 
@@ -34,6 +34,6 @@ def test_missing_weights_name_the_file_and_the_folder(hub: Path, monkeypatch: py
         build_lpips("squeeze")
 
 
-def test_other_networks_are_refused():
+def test_build_lpips_refuses_other_networks():
     with pytest.raises(ValueError, match="lpips must be one of squeeze, alex, vgg or null, got 'resnet'"):
         build_lpips("resnet")

@@ -6,7 +6,7 @@ import pytest
 from maskgit_lab.evaluation.spread import Spread
 
 
-def test_mean_and_deviation_equal_numpys():
+def test_spread_equals_numpys_mean_and_deviation():
     values = [3.0, 4.5, 2.25, 8.0]
     spread = Spread.of(values)
     assert spread.mean == pytest.approx(np.mean(values))
@@ -14,13 +14,13 @@ def test_mean_and_deviation_equal_numpys():
     assert spread.n == 4
 
 
-def test_a_single_value_has_no_spread_and_decides_nothing():
+def test_spread_of_a_single_value_has_no_deviation_and_decides_nothing():
     alone = Spread.of([1.0])
     assert alone.sd is None
     assert alone.exceeds(Spread.of([5.0, 5.1])) is None
 
 
-def test_a_difference_counts_when_it_exceeds_two_standard_deviations():
+def test_spread_exceeds_another_by_more_than_two_standard_deviations():
     a, near, far = Spread.of([1.0, 1.2]), Spread.of([1.4, 1.6]), Spread.of([2.0, 2.2])
     assert a.exceeds(near) is False
     assert a.exceeds(far) is True
@@ -30,10 +30,10 @@ def test_a_difference_counts_when_it_exceeds_two_standard_deviations():
     ("values", "text"),
     [([0.61, 0.63], "0.620 ± 0.014"), ([29.1, 30.3], "29.70 ± 0.85"), ([5.0], "5"), ([2.0, 2.0], "2.000 ± 0.000")],
 )
-def test_texts_show_two_digits_of_the_spread(values: list[float], text: str):
+def test_spread_text_shows_two_digits_of_the_deviation(values: list[float], text: str):
     assert str(Spread.of(values)) == text
 
 
-def test_no_values_are_refused():
+def test_spread_refuses_no_values():
     with pytest.raises(ValueError, match="at least one value"):
         Spread.of([])

@@ -71,7 +71,9 @@ def written_out(state: dict[str, Tensor], tokens: Tensor) -> Tensor:
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("prefix", ["", "transformer.", "module."])
 @pytest.mark.parametrize("wrapper", [None, "model", "state_dict"])
-def test_every_form_of_file_gives_the_labs_logits(tmp_path: Path, fused: bool, prefix: str, wrapper: str | None):
+def test_load_transformer_gives_the_labs_logits_for_every_form_of_file(
+    tmp_path: Path, fused: bool, prefix: str, wrapper: str | None
+):
     state = lab_state(fused=fused)
     content: dict[str, object] = {prefix + name: value for name, value in state.items()}
     torch.save({wrapper: content, "epoch": 1} if wrapper else content, tmp_path / "t.pt")
@@ -82,14 +84,14 @@ def test_every_form_of_file_gives_the_labs_logits(tmp_path: Path, fused: bool, p
     assert (model.mask_token_id, model.num_image_tokens) == (CODES, TOKENS)
 
 
-def test_the_lab_trains_with_dropout(tmp_path: Path):
+def test_load_transformer_trains_with_the_labs_dropout(tmp_path: Path):
     torch.save(lab_state(fused=True), tmp_path / "t.pt")
     model = load_transformer(tmp_path / "t.pt", num_heads=HEADS)
     assert model.training
     assert model.dropout.p == 0.1
 
 
-def test_positions_with_a_batch_axis_load(tmp_path: Path):
+def test_load_transformer_takes_positions_with_a_batch_axis(tmp_path: Path):
     state = lab_state(fused=True)
     torch.save({**state, "pos_emb": state["pos_emb"][None]}, tmp_path / "t.pt")
     model = load_transformer(tmp_path / "t.pt", num_heads=HEADS)
@@ -97,7 +99,7 @@ def test_positions_with_a_batch_axis_load(tmp_path: Path):
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape"])
-def test_what_does_not_fit_is_refused_with_what_was_expected(tmp_path: Path, change: str):
+def test_load_transformer_refuses_what_does_not_fit_with_what_was_expected(tmp_path: Path, change: str):
     state = lab_state(fused=False)
     if change == "missing":
         del state["blocks.1.Attention.k_proj.weight"]
@@ -110,20 +112,20 @@ def test_what_does_not_fit_is_refused_with_what_was_expected(tmp_path: Path, cha
         load_transformer(tmp_path / "t.pt", num_heads=HEADS)
 
 
-def test_a_vqgan_is_refused_with_its_keys(tmp_path: Path):
+def test_load_transformer_refuses_a_vqgan_with_its_keys(tmp_path: Path):
     torch.save({"codebook.embedding.weight": torch.zeros(2, 2)}, tmp_path / "VQGAN.pt")
     with pytest.raises(ValueError, match=r"not the lab's transformer: expected .*tok_emb.weight.* found codebook"):
         load_transformer(tmp_path / "VQGAN.pt")
 
 
-def test_heads_must_divide_the_width(tmp_path: Path):
+def test_load_transformer_refuses_heads_that_do_not_divide_the_width(tmp_path: Path):
     torch.save(lab_state(fused=True), tmp_path / "t.pt")
     with pytest.raises(ValueError, match=r"must be a multiple of model.num_heads \(5\)"):
         load_transformer(tmp_path / "t.pt", num_heads=5)
 
 
 @pytest.mark.skipif(not LAB_SHAPES.is_file(), reason="the lab's shapes are not at hand (../shared/lab)")
-def test_the_labs_own_shapes_load(tmp_path: Path):
+def test_load_transformer_takes_the_labs_own_shapes(tmp_path: Path):
     shapes = json.loads(LAB_SHAPES.read_text())
     torch.save({name: torch.zeros(shape) for name, shape in shapes.items()}, tmp_path / "t.pt")
     model = load_transformer(tmp_path / "t.pt")

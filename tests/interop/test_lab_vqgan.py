@@ -27,7 +27,7 @@ def assert_same_weights(found: VQGAN, state: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES.keys())
-def test_sizes_are_read_off_the_tensors(tmp_path: Path, sizes: dict[str, object]) -> None:
+def test_load_vqgan_reads_sizes_off_the_tensors(tmp_path: Path, sizes: dict[str, object]) -> None:
     model = vqgan(**sizes)
     torch.save(model.state_dict(), tmp_path / "VQGAN.pt")
     loaded = load_vqgan(tmp_path / "VQGAN.pt")
@@ -37,28 +37,28 @@ def test_sizes_are_read_off_the_tensors(tmp_path: Path, sizes: dict[str, object]
 
 @pytest.mark.parametrize("wrapper", ["model", "state_dict", "anything"])
 @pytest.mark.parametrize("prefix", ["", "module.", "vqgan.", "model.vqgan."])
-def test_wrapped_and_prefixed_files_load(tmp_path: Path, wrapper: str, prefix: str) -> None:
+def test_load_vqgan_takes_wrapped_and_prefixed_files(tmp_path: Path, wrapper: str, prefix: str) -> None:
     state = vqgan(**SIZES["fewer stages"]).state_dict()
     content = {wrapper: {prefix + name: value for name, value in state.items()}, "epoch": 3}
     torch.save(content, tmp_path / "VQGAN.pt")
     assert_same_weights(load_vqgan(tmp_path / "VQGAN.pt"), state)
 
 
-def test_other_networks_in_the_file_are_left_out(tmp_path: Path) -> None:
+def test_load_vqgan_leaves_out_other_networks_in_the_file(tmp_path: Path) -> None:
     state = vqgan(**SIZES["fewer stages"]).state_dict()
     content = {f"vqgan.{name}": value for name, value in state.items()} | {"discriminator.0.weight": torch.zeros(2)}
     torch.save(content, tmp_path / "whole.pt")
     assert_same_weights(load_vqgan(tmp_path / "whole.pt"), state)
 
 
-def test_a_file_of_another_network_is_refused_with_its_keys(tmp_path: Path) -> None:
+def test_load_vqgan_refuses_a_file_of_another_network_with_its_keys(tmp_path: Path) -> None:
     torch.save({"tok_emb.weight": torch.zeros(3, 2)}, tmp_path / "transformer.pt")
     with pytest.raises(ValueError, match=r"expected a tensor named codebook.embedding.weight .*found tok_emb.weight"):
         load_vqgan(tmp_path / "transformer.pt")
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "shape"])
-def test_a_state_dict_that_does_not_fit_strictly_is_refused(tmp_path: Path, change: str) -> None:
+def test_load_vqgan_refuses_a_state_dict_that_does_not_fit_strictly(tmp_path: Path, change: str) -> None:
     state = dict(vqgan(**SIZES["fewer stages"]).state_dict())
     if change == "missing":
         del state["encoder.model.2.block.0.gn.weight"]
@@ -71,18 +71,18 @@ def test_a_state_dict_that_does_not_fit_strictly_is_refused(tmp_path: Path, chan
         load_vqgan(tmp_path / "VQGAN.pt")
 
 
-def test_a_text_file_is_refused(tmp_path: Path) -> None:
+def test_load_vqgan_refuses_a_text_file(tmp_path: Path) -> None:
     (tmp_path / "VQGAN.pt").write_text("version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(ValueError, match=r"VQGAN.pt cannot be read as the lab's VQGAN"):
         load_vqgan(tmp_path / "VQGAN.pt")
 
 
-def test_a_file_with_other_objects_is_refused_without_running_them(tmp_path: Path) -> None:
+def test_load_vqgan_refuses_other_objects_without_running_them(tmp_path: Path) -> None:
     torch.save({"model": Path("x")}, tmp_path / "VQGAN.pt")
     with pytest.raises(ValueError, match="without other objects"):
         load_vqgan(tmp_path / "VQGAN.pt")
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_load_vqgan_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"the lab's VQGAN at .*none.pt"):
         load_vqgan(tmp_path / "none.pt")

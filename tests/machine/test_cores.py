@@ -23,7 +23,7 @@ def before_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("before_torch")
-def test_threads_are_told_to_sleep():
+def test_let_waiting_threads_sleep_tells_threads_to_sleep():
     settings: dict[str, str] = {}
     assert let_waiting_threads_sleep(settings)
     assert settings == SLEEP
@@ -32,14 +32,14 @@ def test_threads_are_told_to_sleep():
 
 @pytest.mark.usefixtures("before_torch")
 @pytest.mark.parametrize("name", cores.WAITING)
-def test_what_the_user_says_of_waiting_wins(name: str):
+def test_let_waiting_threads_sleep_leaves_what_the_user_says_of_waiting(name: str):
     settings = {name: "active"}
     assert not let_waiting_threads_sleep(settings)
     assert settings == {name: "active"}
     assert share_cores(1, settings) == f"Threads: one per core, waiting as configured: {name}=active"
 
 
-def test_after_torch_it_is_too_late_and_said(monkeypatch: pytest.MonkeyPatch):
+def test_let_waiting_threads_sleep_is_too_late_after_torch_and_that_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "torch", sys)
     settings: dict[str, str] = {}
     assert not let_waiting_threads_sleep(settings)
@@ -61,25 +61,27 @@ def test_after_torch_it_is_too_late_and_said(monkeypatch: pytest.MonkeyPatch):
         (None, [2.0], None, None),  # not known how many will share them: Lightning decides
     ],
 )
-def test_threads_are_as_many_as_may_run(processes, quotas, slurm, expected, monkeypatch: pytest.MonkeyPatch):
+def test_share_cores_sets_as_many_threads_as_may_run(
+    processes, quotas, slurm, expected, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(cores, "cgroup_quotas", lambda: quotas)
     settings = {} if slurm is None else {"SLURM_CPUS_PER_TASK": slurm}
     share_cores(processes, settings)
     assert settings.get("OMP_NUM_THREADS") == expected
 
 
-def test_a_number_of_threads_that_is_set_stays(monkeypatch: pytest.MonkeyPatch):
+def test_share_cores_keeps_a_number_of_threads_that_is_set(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cores, "cgroup_quotas", lambda: [1.0])
     settings = {"OMP_NUM_THREADS": "5", "OMP_WAIT_POLICY": "active"}
     assert share_cores(2, settings) == "Threads: 5 (OMP_NUM_THREADS), waiting as configured: OMP_WAIT_POLICY=active"
     assert settings["OMP_NUM_THREADS"] == "5"
 
 
-def test_slurm_allots_more_than_there_are():
+def test_usable_cores_are_those_there_are_when_slurm_allots_more():
     assert usable_cores({"SLURM_CPUS_PER_TASK": "64"}) == 8
 
 
-def test_quotas_of_a_group_and_of_those_around_it(tmp_path: Path):
+def test_cgroup_quotas_are_those_of_a_group_and_of_those_around_it(tmp_path: Path):
     own, root = tmp_path / "cgroup", tmp_path / "fs"
     (root / "jobs" / "mine").mkdir(parents=True)
     (root / "jobs" / "cpu.max").write_text("300000 100000\n")
@@ -88,7 +90,7 @@ def test_quotas_of_a_group_and_of_those_around_it(tmp_path: Path):
     assert cgroup_quotas(own, root) == [3.0]
 
 
-def test_quotas_of_version_1(tmp_path: Path):
+def test_cgroup_quotas_of_version_1_are_read(tmp_path: Path):
     own, root = tmp_path / "cgroup", tmp_path / "fs"
     (root / "cpu,cpuacct" / "mine").mkdir(parents=True)
     for name, value in (("quota", "150000"), ("period", "100000")):
@@ -97,7 +99,7 @@ def test_quotas_of_version_1(tmp_path: Path):
     assert cgroup_quotas(own, root) == [1.5]
 
 
-def test_inside_a_container_the_path_is_the_hosts(tmp_path: Path):
+def test_cgroup_quotas_are_found_in_a_container_where_the_path_is_the_hosts(tmp_path: Path):
     own, root = tmp_path / "cgroup", tmp_path / "fs"
     root.mkdir()
     (root / "cpu.max").write_text("50000 100000\n")
@@ -105,7 +107,7 @@ def test_inside_a_container_the_path_is_the_hosts(tmp_path: Path):
     assert cgroup_quotas(own, root) == [0.5]
 
 
-def test_no_quota_where_nothing_is_said(tmp_path: Path):
+def test_cgroup_quotas_are_none_where_nothing_is_said(tmp_path: Path):
     assert cgroup_quotas(tmp_path / "missing", tmp_path) == []
     (tmp_path / "cpu.max").write_text("nonsense\n")
     (tmp_path / "cgroup").write_text("0::/\n")
@@ -113,7 +115,7 @@ def test_no_quota_where_nothing_is_said(tmp_path: Path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libgomp, which says what it has read, comes with torch on Linux")
-def test_openmp_reads_what_is_set(tmp_path: Path):
+def test_let_waiting_threads_sleep_sets_what_openmp_reads(tmp_path: Path):
     code = "from maskgit_lab.machine.cores import let_waiting_threads_sleep as sleep; sleep(); import torch"
     settings = {k: v for k, v in environment(tmp_path).items() if k not in cores.WAITING}
     answer = subprocess.run(

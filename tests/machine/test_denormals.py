@@ -26,9 +26,9 @@ def counts(flushed: bool, home: Path) -> list[str]:
     ).stdout.split()
 
 
-def test_denormals_are_zero_in_every_thread(tmp_path: Path):
+def test_flush_denormals_makes_them_zero_in_every_thread(tmp_path: Path):
     assert counts(True, tmp_path) == ["0", "0"]
 
 
-def test_without_it_they_are_there(tmp_path: Path):
+def test_flush_denormals_not_called_leaves_them_there(tmp_path: Path):
     assert counts(False, tmp_path) == [str(2**20)] * 2

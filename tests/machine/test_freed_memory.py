@@ -22,13 +22,13 @@ print(faults_of_tensors(), keep_freed_memory(), faults_of_tensors())
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library's allocator")
-def test_large_tensors_have_the_pages_of_those_before():
+def test_keep_freed_memory_gives_large_tensors_the_pages_of_those_before():
     out = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout.split()
     assert out[1] == "True"
     assert int(out[2]) < int(out[0]) / 50
 
 
-def test_another_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+def test_keep_freed_memory_leaves_another_allocator_alone(monkeypatch: pytest.MonkeyPatch):
     from maskgit_lab.machine import freed_memory
 
     monkeypatch.setattr(freed_memory.platform, "libc_ver", lambda: ("", ""))

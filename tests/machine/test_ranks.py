@@ -28,13 +28,13 @@ def alone(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_process_alone_is_the_first_and_keeps_its_folder():
+def test_process_rank_of_a_process_alone_is_the_first_and_it_keeps_its_folder():
     assert process_rank() == 0
     assert shared_run_dir(FRESH) == FRESH
 
 
 @pytest.mark.parametrize("name", RANK_VARIABLES)
-def test_the_rank_is_read_from_whoever_started_the_process(name: str, monkeypatch: pytest.MonkeyPatch):
+def test_process_rank_is_read_from_whoever_started_the_process(name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(name, "3")
     assert process_rank() == 3
 
@@ -42,13 +42,13 @@ def test_the_rank_is_read_from_whoever_started_the_process(name: str, monkeypatc
 @pytest.mark.parametrize(
     ("devices", "expected"), [(1, 1), (2, 2), ("2", 2), ([0, 3], 2), ("auto", None), (-1, None), ("-1", None)]
 )
-def test_processes_that_will_share_the_cores(devices, expected, monkeypatch: pytest.MonkeyPatch):
+def test_processes_to_start_are_those_that_will_share_the_cores(devices, expected, monkeypatch: pytest.MonkeyPatch):
     assert processes_to_start(devices) == expected
     monkeypatch.setenv("SLURM_PROCID", "0")  # all are there already, each with its own cores
     assert processes_to_start(devices) == 1
 
 
-def test_tasks_of_slurm_share_a_folder_named_after_the_job(monkeypatch: pytest.MonkeyPatch):
+def test_shared_run_dir_of_slurm_tasks_is_named_after_the_job(monkeypatch: pytest.MonkeyPatch):
     for name, value in {"SLURM_JOB_ID": "123", "SLURM_STEP_ID": "0", "SLURM_NTASKS": "4"}.items():
         monkeypatch.setenv(name, value)
     assert shared_run_dir(FRESH) == "runs/default/slurm-123-0"
@@ -58,17 +58,17 @@ def test_tasks_of_slurm_share_a_folder_named_after_the_job(monkeypatch: pytest.M
     assert shared_run_dir(FRESH) == FRESH
 
 
-def test_processes_of_torchrun_share_the_folder_of_the_first():
+def test_shared_run_dir_of_torchrun_processes_is_that_of_the_first():
     answer = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True, timeout=100)
     assert answer.stdout.split() == ["runs/time_of_0"] * 2
 
 
-def test_waiting_ends_when_the_file_is_there(tmp_path: Path):
+def test_wait_for_ends_when_the_file_is_there(tmp_path: Path):
     (tmp_path / "tokenizer.pt").touch()
     assert wait_for(tmp_path / "tokenizer.pt") == tmp_path / "tokenizer.pt"
 
 
-def test_the_first_failure_is_the_one_recorded(tmp_path: Path):
+def test_record_failure_keeps_the_first_failure(tmp_path: Path):
     folder = RunFolder(tmp_path)
     folder.write_result({"status": "running", "name": "pair"})
     assert folder.record_failure(RuntimeError("the cause"))

@@ -33,13 +33,13 @@ def test_nearest_of_a_code_is_its_index(codebook: Codebook) -> None:
     assert torch.equal(codebook.nearest(codebook.lookup(tokens)), tokens)
 
 
-def test_quantized_is_the_looked_up_code_of_its_cell(codebook: Codebook) -> None:
+def test_codebook_quantizes_each_cell_to_its_looked_up_code(codebook: Codebook) -> None:
     output = codebook(latents())
     rows = output.quantized.flatten(2).transpose(1, 2)
     torch.testing.assert_close(rows, codebook.lookup(output.tokens))
 
 
-def test_tokens_run_row_by_row() -> None:
+def test_codebook_tokens_run_row_by_row() -> None:
     book = Codebook(num_codebook_vectors=12, latent_dim=1)
     with torch.no_grad():
         book.embedding.weight.copy_(torch.arange(12.0)[:, None])
@@ -47,7 +47,7 @@ def test_tokens_run_row_by_row() -> None:
     assert torch.equal(book(z).tokens, torch.arange(12)[None])
 
 
-def test_gradient_passes_straight_through() -> None:
+def test_codebook_passes_gradients_straight_through() -> None:
     book = Codebook(num_codebook_vectors=CODES, latent_dim=DIM)
     z = latents().requires_grad_()
     weights = torch.randn(z.shape, generator=torch.Generator().manual_seed(2))
@@ -55,7 +55,7 @@ def test_gradient_passes_straight_through() -> None:
     torch.testing.assert_close(z.grad, weights)
 
 
-def test_commitment_has_weight_one_and_codebook_term_beta(codebook: Codebook) -> None:
+def test_codebook_loss_weighs_commitment_by_one_and_the_codebook_term_by_beta(codebook: Codebook) -> None:
     z = latents().requires_grad_()
     output = codebook(z)
     distance = (codebook.latents(z) - codebook.lookup(output.tokens)).square().mean()
@@ -67,12 +67,12 @@ def test_commitment_has_weight_one_and_codebook_term_beta(codebook: Codebook) ->
     torch.testing.assert_close(found[1], 0.25 * to_codes)
 
 
-def test_normalized_codebook_ignores_the_length_of_latents() -> None:
+def test_codebook_that_is_normalized_ignores_the_length_of_latents() -> None:
     book = Codebook(num_codebook_vectors=CODES, latent_dim=DIM, normalize=True)
     torch.testing.assert_close(book(latents()).quantized, book(7 * latents()).quantized)
 
 
-def test_tokens_are_the_same_under_bf16_autocast(codebook: Codebook) -> None:
+def test_codebook_tokens_are_the_same_under_bf16_autocast(codebook: Codebook) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         tokens, direct = codebook(latents()).tokens, codebook.nearest(codebook.latents(latents()))
     assert torch.equal(tokens, codebook(latents()).tokens)

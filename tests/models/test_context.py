@@ -16,19 +16,19 @@ def example():
     return PixelContext(dim=24, grid=8, resolution=32, channels=16, num_blocks=2), images, holes
 
 
-def test_pixels_under_the_hole_cannot_influence_the_context():
+def test_pixel_context_ignores_pixels_under_the_hole():
     context, images, holes = example()
     other = torch.where(holes[:, None], torch.rand_like(images), images)
     assert torch.equal(context(images, holes), context(other, holes))
 
 
-def test_known_pixels_of_a_touched_cell_do_influence_it():
+def test_pixel_context_sees_known_pixels_of_a_touched_cell():
     context, images, holes = example()
     other = images.clone()
     other[0, :, 8, 8] = 1 - other[0, :, 8, 8]  # a known pixel of cell (2, 2), which the hole touches
     assert not torch.equal(context(images, holes)[0, 2 * 8 + 2], context(other, holes)[0, 2 * 8 + 2])
 
 
-def test_shape_is_one_vector_per_cell():
+def test_pixel_context_gives_one_vector_per_cell():
     context, images, holes = example()
     assert context(images, holes).shape == (2, 64, 24)

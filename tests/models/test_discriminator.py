@@ -11,16 +11,16 @@ from maskgit_lab.models.discriminator import (
 )
 
 
-def test_logits_are_one_per_patch() -> None:
+def test_patch_discriminator_gives_one_logit_per_patch() -> None:
     assert PatchDiscriminator(num_filters=8, num_layers=3)(torch.randn(2, 3, 64, 64)).shape == (2, 1, 6, 6)
 
 
-def test_hinge_loss_is_zero_once_the_margin_is_kept() -> None:
+def test_discriminator_hinge_loss_is_zero_once_the_margin_is_kept() -> None:
     assert discriminator_hinge_loss(torch.tensor([1.0, 3.0]), torch.tensor([-1.0, -2.0])) == 0
     assert discriminator_hinge_loss(torch.zeros(4), torch.zeros(4)) == 1
 
 
-def test_generator_gains_when_logits_rise() -> None:
+def test_generator_hinge_loss_falls_when_logits_rise() -> None:
     assert generator_hinge_loss(torch.ones(3)) < generator_hinge_loss(-torch.ones(3))
 
 

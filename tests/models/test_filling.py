@@ -37,7 +37,7 @@ def holes() -> Tensor:
     return torch.from_numpy(boxes(6))
 
 
-def test_known_pixels_are_untouched_in_the_composite(images: Tensor, holes: Tensor):
+def test_fill_holes_keeps_known_pixels_in_the_composite(images: Tensor, holes: Tensor):
     result = fill(images, holes)
     assert torch.equal(result.composited[~holes], images[~holes])
     assert torch.equal(result.composited[holes], result.decoded[holes])
@@ -46,7 +46,7 @@ def test_known_pixels_are_untouched_in_the_composite(images: Tensor, holes: Tens
 
 @SPEEDS
 @pytest.mark.parametrize("context", [True, False])
-def test_pixels_under_the_hole_have_no_influence(images: Tensor, holes: Tensor, context: bool, speed: str):
+def test_fill_holes_ignores_pixels_under_the_hole(images: Tensor, holes: Tensor, context: bool, speed: str):
     garbled = images.clone()
     garbled[holes] = 255 - garbled[holes]
     filled, again = (fill(given, holes, context=context, speed=speed).decoded for given in (images, garbled))
@@ -54,7 +54,7 @@ def test_pixels_under_the_hole_have_no_influence(images: Tensor, holes: Tensor, 
 
 
 @SPEEDS
-def test_only_touched_cells_change_their_token(images: Tensor, holes: Tensor, speed: str):
+def test_fill_holes_changes_tokens_of_touched_cells_only(images: Tensor, holes: Tensor, speed: str):
     result = fill(images, holes, speed=speed)
     assert torch.equal(result.mask, token_mask(holes, grid=8))
     grey = images.masked_fill(holes[..., None], 128)
@@ -62,31 +62,31 @@ def test_only_touched_cells_change_their_token(images: Tensor, holes: Tensor, sp
     assert (result.tokens < 16).all()  # never the mask token
 
 
-def test_dilation_hides_more_tokens(images: Tensor, holes: Tensor):
+def test_fill_holes_hides_more_tokens_with_dilation(images: Tensor, holes: Tensor):
     assert (fill(images, holes, mask_dilation=1).mask.sum(1) > fill(images, holes).mask.sum(1)).all()
 
 
 @SPEEDS
-def test_a_fill_does_not_depend_on_its_batch(images: Tensor, holes: Tensor, speed: str):
+def test_fill_holes_does_not_depend_on_the_batch(images: Tensor, holes: Tensor, speed: str):
     together = fill(images, holes, speed=speed).decoded
     apart = [fill(images[i : i + 1], holes[i : i + 1], first=i, speed=speed).decoded for i in range(len(images))]
     assert torch.equal(together, torch.cat(apart))
 
 
-def test_plain_refuses_partial_refresh_by_its_key(images: Tensor, holes: Tensor):
+def test_fill_holes_refuses_partial_refresh_of_a_plain_model_by_its_key(images: Tensor, holes: Tensor):
     with pytest.raises(ValueError, match=r"decode\.refresh_every=2 needs speed=fast"):
         fill(images, holes, speed="plain", refresh_every=2)
 
 
 @SPEEDS
-def test_a_sweet_spot_stops_early(images: Tensor, holes: Tensor, speed: str):
+def test_fill_holes_stops_early_at_a_sweet_spot(images: Tensor, holes: Tensor, speed: str):
     whole, early = fill(images, holes, speed=speed), fill(images, holes, speed=speed, sweet_spot=2)
     assert len(early.trace.step_tokens) == 2
     assert torch.equal(early.trace.step_tokens, whole.trace.step_tokens[:2])
     assert torch.equal(early.tokens, whole.trace.step_tokens[1])
 
 
-def test_bytes_are_rounded_not_cut():
+def test_to_uint8_rounds_and_does_not_cut():
     values = torch.tensor([0.0, 0.5 / 255, 1.4 / 255, 1.6 / 255, 254.6 / 255, 1.0])
     assert to_uint8(values.view(1, 1, 1, -1).expand(1, 3, 1, -1))[0, 0, :, 0].tolist() == [0, 0, 1, 2, 255, 255]
 

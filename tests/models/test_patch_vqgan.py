@@ -34,14 +34,14 @@ def test_features_stand_on_the_token_grid(model: PatchVQGAN) -> None:
     assert model.features(torch.randn(1, 3, 16, 16)).shape == (1, 8, model.latent_resolution, model.latent_resolution)
 
 
-def test_last_layer_is_the_decoders_last_weight(model: PatchVQGAN) -> None:
+def test_patch_vqgan_last_layer_is_the_decoders_last_weight(model: PatchVQGAN) -> None:
     assert model.last_layer is list(model.decoder.parameters())[-2]
 
 
-def test_arguments_rebuild_the_same_network(model: PatchVQGAN) -> None:
+def test_patch_vqgan_arguments_rebuild_the_same_network(model: PatchVQGAN) -> None:
     PatchVQGAN(**model.arguments).load_state_dict(model.state_dict())
 
 
-def test_resolution_must_be_a_multiple_of_the_patch() -> None:
+def test_patch_vqgan_refuses_a_resolution_that_is_no_multiple_of_the_patch() -> None:
     with pytest.raises(ValueError, match=r"img_resolution \(18\) must be a multiple of patch_size \(4\)"):
         PatchVQGAN(channels=8, num_blocks=1, latent_dim=8, img_resolution=18, num_codebook_vectors=8, beta=0.25)

@@ -23,42 +23,43 @@ def weights(tmp_path: Path) -> Path:
 
 
 def pictures() -> torch.Tensor:
-    """Smooth random pictures (2, 3, 64, 64) in [0, 1]."""
+    """Smooth random images (2, 3, 64, 64) in [0, 1]."""
     coarse = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     return F.interpolate(coarse, 64, mode="bicubic").clamp(0, 1)
 
 
-def test_equal_pictures_have_distance_zero(weights: Path) -> None:
+def test_perceptual_loss_of_equal_images_is_zero(weights: Path) -> None:
     assert PerceptualLoss(weights=weights)(pictures(), pictures()) == 0
 
 
-def test_gradient_reaches_the_pictures_and_not_the_weights(weights: Path) -> None:
+def test_perceptual_loss_sends_gradients_to_the_images_and_not_to_the_weights(weights: Path) -> None:
     loss, images = PerceptualLoss(weights=weights), pictures().requires_grad_()
     loss(images, pictures().flip(3)).backward()
+    assert images.grad is not None
     assert images.grad.abs().sum() > 0
     assert all(p.grad is None and not p.requires_grad for p in loss.parameters())
 
 
-def test_activations_are_the_last_of_each_resolution_and_width() -> None:
+def test_squeezenet_features_are_the_last_of_each_resolution_and_width() -> None:
     activations = SqueezeNet().features(pictures())
     assert [x.shape[1] for x in activations] == [96, 128, 256, 384, 384, 512, 512]
     assert [x.shape[2] for x in activations] == [29, 14, 14, 7, 7, 7, 3]
 
 
-def test_missing_weights_name_the_expected_file(tmp_path: Path) -> None:
+def test_perceptual_loss_names_the_file_of_missing_weights(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere.pth.*torchvision squeezenet1_0"):
         PerceptualLoss(weights=tmp_path / "nowhere.pth")
 
 
 @pytest.mark.parametrize("content", [{"layer.weight": torch.zeros(2)}, [1, 2]], ids=["other network", "no dict"])
-def test_wrong_weights_name_the_expected_file(tmp_path: Path, content: object) -> None:
+def test_perceptual_loss_names_the_file_of_wrong_weights(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"other.pth is not a torchvision squeezenet1_0"):
         PerceptualLoss(weights=tmp_path / "other.pth")
 
 
 @needs_weights
-def test_distance_grows_with_noise_and_blur() -> None:
+def test_perceptual_loss_grows_with_noise_and_blur() -> None:
     loss, images = PerceptualLoss(weights=SHARED_WEIGHTS), pictures()
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
     noisy = [loss((images + s * noise).clamp(0, 1), images) for s in (0.01, 0.05, 0.2)]
@@ -68,6 +69,6 @@ def test_distance_grows_with_noise_and_blur() -> None:
 
 
 @needs_weights
-def test_a_brightness_change_is_nearer_than_another_picture() -> None:
+def test_perceptual_loss_of_a_brightness_change_is_less_than_of_another_image() -> None:
     loss, images = PerceptualLoss(weights=SHARED_WEIGHTS), pictures()
     assert loss(images * 0.9, images) < 0.1 * loss(images.roll(1, 0), images)

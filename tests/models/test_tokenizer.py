@@ -13,7 +13,7 @@ from tests.support.builders import pictures, tokenizer
 pytestmark = pytest.mark.processor
 
 
-def test_bytes_and_floats_give_the_same_tokens():
+def test_frozen_tokenizer_encodes_bytes_and_floats_alike():
     images = torch.from_numpy(pictures(3))
     frozen = tokenizer()
     tokens = frozen.encode(images)
@@ -21,27 +21,27 @@ def test_bytes_and_floats_give_the_same_tokens():
     assert torch.equal(tokens, frozen.encode(images.permute(0, 3, 1, 2).float() / 255))
 
 
-def test_decoded_pictures_lie_in_the_unit_range():
+def test_frozen_tokenizer_decodes_to_the_unit_range():
     decoded = tokenizer().decode(torch.randint(16, (4, 64)))
     assert decoded.shape == (4, 3, 32, 32)
     assert decoded.min() >= 0
     assert decoded.max() <= 1
 
 
-def test_tokens_are_of_the_normalised_picture():
+def test_frozen_tokenizer_encodes_the_normalised_image():
     frozen, images = tokenizer(), torch.rand(2, 3, 32, 32)
     normalised = (images - 0.5) / 0.25
     assert torch.equal(frozen.encode(images), frozen.model.encode(normalised))
 
 
-def test_nothing_is_trainable_and_nothing_needs_gradients():
+def test_frozen_tokenizer_is_not_trainable_and_needs_no_gradients():
     frozen = tokenizer()
     assert not any(p.requires_grad for p in frozen.model.parameters())
     assert not frozen.model.training
     assert not frozen.features(torch.rand(1, 3, 32, 32, requires_grad=True)).requires_grad
 
 
-def test_autocast_around_it_changes_no_token():
+def test_frozen_tokenizer_changes_no_token_under_autocast():
     images = torch.from_numpy(pictures(16))
     frozen = tokenizer()
     with torch.autocast("cpu", torch.bfloat16):
@@ -51,7 +51,7 @@ def test_autocast_around_it_changes_no_token():
     assert picture.dtype == torch.float32
 
 
-def test_a_file_gives_back_the_same_tokenizer(tmp_path: Path):
+def test_frozen_tokenizer_comes_back_from_its_file(tmp_path: Path):
     frozen, images = tokenizer(), torch.from_numpy(pictures(3))
     frozen.save(tmp_path / "deep" / "tokenizer.pt")
     loaded = FrozenTokenizer.load(tmp_path / "deep" / "tokenizer.pt")
@@ -61,19 +61,19 @@ def test_a_file_gives_back_the_same_tokenizer(tmp_path: Path):
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["tokenizer.pt"]
 
 
-def test_the_hash_sees_weights_and_normalisation():
+def test_frozen_tokenizer_hash_sees_weights_and_normalisation():
     frozen = tokenizer()
     assert tokenizer().sha256 == frozen.sha256
     assert tokenizer(seed=1).sha256 != frozen.sha256
     assert FrozenTokenizer(frozen.model, mean=(0.5,) * 3, std=(0.3,) * 3).sha256 != frozen.sha256
 
 
-def test_copies_share_the_weights():
+def test_frozen_tokenizer_shares_its_weights_with_copies():
     frozen = tokenizer()
     assert copy.deepcopy({"tokenizer": frozen})["tokenizer"] is frozen
 
 
-def test_other_files_are_refused(tmp_path: Path):
+def test_frozen_tokenizer_refuses_other_files(tmp_path: Path):
     torch.save({"weights": torch.zeros(1)}, tmp_path / "other.pt")
     with pytest.raises(ValueError, match=r"other.pt is not a tokenizer of this package; tokenizer.checkpoint takes"):
         FrozenTokenizer.load(tmp_path / "other.pt")
@@ -81,6 +81,6 @@ def test_other_files_are_refused(tmp_path: Path):
         FrozenTokenizer.load(tmp_path / "none.pt")
 
 
-def test_pictures_of_another_size_are_refused():
+def test_frozen_tokenizer_refuses_images_of_another_size():
     with pytest.raises(ValueError, match=r"takes \(3, 32, 32\) pictures, got \(3, 64, 64\)"):
         tokenizer().encode(torch.from_numpy(np.zeros((1, 64, 64, 3), np.uint8)))

@@ -14,7 +14,7 @@ OVERFIT = [
 ]
 
 
-def test_each_measure_names_its_best_epoch_in_its_own_direction():
+def test_diagnose_finds_each_measures_best_epoch_in_its_own_direction():
     found = diagnose(OVERFIT)
     assert {name: entry["epoch"] for name, entry in found["best"].items()} == {
         "val/loss": 2, "val/fid": 1, "val/psnr_hole": 2
@@ -22,13 +22,13 @@ def test_each_measure_names_its_best_epoch_in_its_own_direction():
     assert not found["agree"]
 
 
-def test_the_gap_is_that_of_the_same_masks():
+def test_diagnose_gap_is_that_of_the_same_masks():
     found = diagnose(OVERFIT)
     assert found["gap_at_best"] == pytest.approx(0.2)
     assert found["gap_at_end"] == pytest.approx(1.2)
 
 
-def test_disagreement_is_said_and_agreement_is_not():
+def test_sentences_say_disagreement_and_not_agreement():
     text = "\n".join(sentences(diagnose(OVERFIT), 3))
     assert "Least val/loss 2.5000 at epoch 2 of 3" in text
     assert "+0.200 there, +1.200 at the end" in text
@@ -36,14 +36,14 @@ def test_disagreement_is_said_and_agreement_is_not():
     assert "disagree" not in "\n".join(sentences(diagnose(OVERFIT[:1]), 1))
 
 
-def test_measures_that_were_not_taken_are_left_out():
+def test_diagnose_leaves_out_measures_that_were_not_taken():
     found = diagnose([{"val/loss": 1.0}, {"val/loss": 0.5, "val/fd_tokenizer": 2.0}])
     assert found["best"]["val/fd_tokenizer"]["epoch"] == 2
     assert found["gap_at_end"] is None
     assert sentences(diagnose([]), 0) == []
 
 
-def test_epochs_are_read_from_the_curves(tmp_path: Path):
+def test_read_epochs_reads_the_curves(tmp_path: Path):
     (tmp_path / "metrics.csv").write_text(
         "epoch,step,train/loss,val/loss,val/fid\n0,9,4.0,,\n0,10,,3.0,20.0\n1,19,3.5,,\n1,20,,2.5,\n"
     )

@@ -19,14 +19,14 @@ def opened(path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def test_rows_keep_every_pixel(tmp_path, pictures):
+def test_save_rows_keeps_every_pixel(tmp_path, pictures):
     path = save_rows(tmp_path / "new" / "rows.png", {"truth": pictures, "input": 255 - pictures})
     sheet = opened(path)
     last = sheet[-MARGIN - 160 : -MARGIN, -MARGIN - 160 : -MARGIN]
     assert (last[::10, ::10] == 255 - pictures[-1]).all()
 
 
-def test_many_steps_wrap_into_equal_bands(tmp_path, pictures):
+def test_save_schedule_figure_wraps_many_steps_into_equal_bands(tmp_path, pictures):
     sizes = {}
     for steps in (6, 12):
         masks, images = np.zeros((steps, 4, 4), dtype=bool), np.repeat(pictures[:1], steps, 0)
@@ -36,7 +36,7 @@ def test_many_steps_wrap_into_equal_bands(tmp_path, pictures):
     assert sizes[12][0] > 1.8 * sizes[6][0]
 
 
-def test_schedule_figure_shows_the_hidden_share(tmp_path, pictures):
+def test_save_schedule_figure_shows_the_hidden_share(tmp_path, pictures):
     dark = []
     for share in (0, 8, 16):
         masks = (np.arange(16) < share).reshape(1, 4, 4)
@@ -51,23 +51,23 @@ def strip(pictures: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
     return strip_image(image=pictures[0], hole=hole, steps=[pictures[1]], result=pictures[2], truth=truth)
 
 
-def test_strip_starts_with_the_input_and_ends_with_the_truth(pictures):
+def test_strip_image_starts_with_the_input_and_ends_with_the_truth(pictures):
     result = strip(pictures, truth=255 - pictures[0])
     assert (result[:32:2, :32:2] == pictures[0]).all()
     assert (result[:32:2, -32::2] == 255 - pictures[0]).all()
 
 
-def test_strip_without_truth_is_one_picture_shorter(pictures):
+def test_strip_image_without_truth_is_one_image_shorter(pictures):
     assert strip(pictures, pictures[0]).shape[1] - strip(pictures, None).shape[1] == 36
 
 
-def test_saved_strip_keeps_its_pixels(tmp_path, pictures):
+def test_save_strip_keeps_its_pixels(tmp_path, pictures):
     image = strip(pictures, pictures[0])
     sheet = opened(save_strip(tmp_path / "strip.png", image, steps=[4], with_truth=True))
     height, width, _ = image.shape
     assert (sheet[-MARGIN - height : -MARGIN, MARGIN : MARGIN + width] == image).all()
 
 
-def test_pyplot_is_not_imported():
+def test_figures_and_curves_do_not_import_pyplot():
     code = "import sys, maskgit_lab.reporting.figures, maskgit_lab.reporting.curves; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

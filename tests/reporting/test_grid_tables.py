@@ -18,19 +18,19 @@ def test_table_1_has_a_row_per_sweet_spot_and_marks_what_the_spread_cannot_tell(
     assert [cell[-1] for cell in rows[0][1:]] == ["*", "~", "4"]
 
 
-def test_higher_is_better_where_it_is():
+def test_marked_goes_by_whether_higher_is_better():
     assert marked([Spread.of([1.0]), Spread.of([2.0])], score="psnr_hole") == ["1", "2*"]
     assert marked([Spread.of([1.0]), Spread.of([2.0])], score="fid") == ["1*", "2"]
 
 
-def test_references_stand_below_with_a_dash_for_what_they_do_not_have():
+def test_all_scores_end_with_references_and_a_dash_for_what_they_do_not_have():
     headers, rows = all_scores(CELLS, {"grey fill": {"fid": 3.0}}, output="decoded")
     assert headers == ["decoded", "fid", "psnr_hole"]
     assert rows[-1] == ["grey fill", "3", "-"]
     assert rows[0][0] == "linear, sweet spot 3"
 
 
-def test_tables_print_and_every_value_has_a_row_in_the_csv():
+def test_terminal_tables_print_and_csv_rows_hold_every_value():
     references = {"grey fill": {"fid": 3.0}}
     text = terminal_tables(CELLS, references, score="fid", outputs=["decoded"])
     assert text.count("grey fill") == 1

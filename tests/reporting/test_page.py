@@ -35,7 +35,7 @@ class Balance(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(blocks: list[Block]):
+def test_render_html_is_well_formed_and_needs_nothing_from_elsewhere(blocks: list[Block]):
     page = render_html("A run", blocks)
     balance = Balance()
     balance.feed(page)
@@ -45,13 +45,13 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(blocks: list[B
     assert "data:image/png;base64," in page
 
 
-def test_text_is_escaped(blocks: list[Block]):
+def test_render_html_escapes_text(blocks: list[Block]):
     page = render_html("<run>", blocks)
     for text in ("&lt;run&gt;", "1 &lt; 2", "&lt;grey&gt;", "Scores &amp; more", "1 &gt; 0"):
         assert text in page
 
 
-def test_markdown_says_the_same_with_links(blocks: list[Block], tmp_path: Path):
+def test_render_report_markdown_says_the_same_with_links(blocks: list[Block], tmp_path: Path):
     text = render_report_markdown("A run", blocks, folder=tmp_path)
     for part in (
         "# A run",

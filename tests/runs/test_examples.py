@@ -19,7 +19,7 @@ def finished(folder: Path, *, age: int, status: str = "completed") -> Path:
     return folder
 
 
-def test_the_newest_completed_run_is_taken(tmp_path: Path):
+def test_example_run_is_the_newest_completed_run(tmp_path: Path):
     finished(tmp_path / "cosine" / "old", age=2)
     newest = finished(tmp_path / "linear" / "new", age=1)
     finished(tmp_path / "linear" / "stopped", age=0, status="failed")
@@ -27,7 +27,7 @@ def test_the_newest_completed_run_is_taken(tmp_path: Path):
     assert example_run(tmp_path) == newest
 
 
-def test_the_newest_sweep_is_taken(tmp_path: Path):
+def test_example_sweep_is_the_newest_sweep(tmp_path: Path):
     finished(tmp_path / "cosine" / "a", age=0)
     job = finished(tmp_path / "sweeps" / "spots" / "a" / "0", age=1)
     assert example_sweep(tmp_path) == job.parent
@@ -35,7 +35,9 @@ def test_the_newest_sweep_is_taken(tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [example_run, example_sweep])
-def test_where_there_is_none_one_is_made(make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_example_run_and_example_sweep_make_one_where_there_is_none(
+    make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     for name, value in environment(tmp_path / "home").items():
         monkeypatch.setenv(name, value)
     runs = tmp_path / "runs"
@@ -44,6 +46,6 @@ def test_where_there_is_none_one_is_made(make, tmp_path: Path, monkeypatch: pyte
     assert make(runs, overrides=["no.such.key=1"]) == made  # the second call finds it and makes nothing
 
 
-def test_a_failure_says_what_the_command_printed(tmp_path: Path):
+def test_example_run_that_fails_says_what_the_command_printed(tmp_path: Path):
     with pytest.raises(RuntimeError, match="no_such_key"):
         example_run(tmp_path, overrides=["no_such_key=1"])

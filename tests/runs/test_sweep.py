@@ -22,21 +22,21 @@ def record(
     return RunRecord(Path(str(number)), flat(config), result)
 
 
-def test_nested_keys_become_dotted():
+def test_flat_makes_nested_keys_dotted():
     assert flat({"a": {"b": 1, "c": {"d": 2}}, "e": [3], "f": {}}) == {"a.b": 1, "a.c.d": 2, "e": [3], "f": {}}
 
 
-def test_seeds_and_places_are_no_difference():
+def test_differing_keys_leave_out_seeds_and_places():
     assert differing_keys([record(0, batch=5, seed=0, fid=1), record(1, batch=5, seed=1, fid=2)]) == []
     assert differing_keys([record(0, batch=5, seed=0, fid=1), record(1, batch=9, seed=1, fid=2)]) == ["data.batch_size"]
 
 
-def test_a_schedule_is_one_difference():
+def test_differing_keys_count_a_schedule_once():
     runs = [record(i, batch=5, seed=0, fid=1, schedule=name) for i, name in enumerate(("Cosine", "Linear"))]
     assert differing_keys(runs) == ["mask_schedule._target_"]
 
 
-def test_a_row_per_difference_with_its_spread_and_what_failed():
+def test_sweep_table_has_a_row_per_difference_with_its_spread_and_what_failed():
     runs = [
         record(0, batch=5, seed=0, fid=10.0), record(1, batch=5, seed=1, fid=12.0), record(2, batch=9, seed=0, fid=20.0),
         record(3, batch=9, seed=1, fid=0, status="failed"),
@@ -47,7 +47,7 @@ def test_a_row_per_difference_with_its_spread_and_what_failed():
     assert rows[1] == ["9", "1", "1", "20", "3 failed"]
 
 
-def test_a_sweep_without_results_is_a_table_without_scores():
+def test_sweep_table_without_results_has_no_scores():
     headers, rows = sweep_table([record(0, batch=5, seed=0, fid=0, status="failed")])
     assert rows == [["0", "0 failed"]]
     assert headers == ["n", "not completed"]

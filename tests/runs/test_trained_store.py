@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.trained_store import TrainedStore, adopt, curves_of
@@ -22,13 +23,14 @@ RESULT = {
 }  # fmt: skip
 
 
-def test_a_training_is_found_and_taken_over(tmp_path: Path):
+def test_trained_store_finds_a_training_that_adopt_takes_over(tmp_path: Path):
     store = TrainedStore(tmp_path / "trained")
     store.folder.mkdir()
     store.keep("k", trained_run(tmp_path / "0"), RESULT)
     trained = store.find("k")
     assert trained is not None
-    taker, result = RunFolder(tmp_path / "1"), {"seconds": {}}
+    taker = RunFolder(tmp_path / "1")
+    result: dict[str, Any] = {"seconds": {}}
     adopt(trained, taker, result)
     assert taker.checkpoint("best").read_text() == "best"
     assert taker.checkpoint("last").samefile(tmp_path / "0" / "checkpoints" / "last.ckpt")
@@ -36,7 +38,7 @@ def test_a_training_is_found_and_taken_over(tmp_path: Path):
     assert result["trained_by"] == {"run": str((tmp_path / "0").resolve()), "seconds": 9.0}
 
 
-def test_curves_are_taken_over_without_scores_of_another_decoding(tmp_path: Path):
+def test_curves_of_a_training_are_without_scores_of_another_decoding(tmp_path: Path):
     store = TrainedStore(tmp_path)
     store.keep("k", trained_run(tmp_path / "0"), RESULT)
     trained = store.find("k")
@@ -44,7 +46,7 @@ def test_curves_are_taken_over_without_scores_of_another_decoding(tmp_path: Path
     assert curves_of(trained) == [(3, {"val/loss": 2.5, "epoch": 0.0}), (7, {"val/loss": 2.0, "epoch": 1.0})]
 
 
-def test_a_training_whose_checkpoints_are_gone_is_not_found(tmp_path: Path):
+def test_trained_store_does_not_find_a_training_whose_checkpoints_are_gone(tmp_path: Path):
     store, run = TrainedStore(tmp_path), trained_run(tmp_path / "0")
     store.keep("k", run, RESULT)
     run.checkpoint("last").unlink()
@@ -52,7 +54,7 @@ def test_a_training_whose_checkpoints_are_gone_is_not_found(tmp_path: Path):
     assert store.find("other") is None
 
 
-def test_a_sweep_can_be_moved(tmp_path: Path):
+def test_trained_store_can_be_moved_with_its_sweep(tmp_path: Path):
     store = TrainedStore(tmp_path / "sweep" / "trained")
     store.folder.mkdir(parents=True)
     store.keep("k", trained_run(tmp_path / "sweep" / "0"), RESULT)

@@ -1,4 +1,4 @@
-"""Small things that tests of several folders need: pictures, a tokenizer, a model, files."""
+"""Small things that tests of several folders need: images, a tokenizer, a model, files."""
 
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def datamodule(
 
 
 def write_pictures(folder: Path, images: np.ndarray, *, name: str = "image_{:03d}.png", **save: Any) -> list[Path]:
-    """Write uint8 pictures or boolean masks (white = True) and return the paths."""
+    """Write uint8 images or boolean masks (white = True) and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name.format(i) for i in range(len(images))]
     for path, image in zip(paths, images, strict=True):

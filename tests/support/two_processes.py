@@ -63,7 +63,7 @@ def trained() -> MaskedTokenModule:
 
 
 def fit(folder: Path, module: MaskedTokenModule, *, world: int, callbacks: list[Callback], resume: bool = False) -> Log:
-    """Train two epochs of eight steps on 48 pictures, validated on seven."""
+    """Train two epochs of eight steps on 48 images, validated on seven."""
     quiet_lightning()
     log, data = Log(), splits(val=7)
     last = ModelCheckpoint(folder, filename="last", save_on_exception=True, enable_version_counter=False)
@@ -87,7 +87,9 @@ def fit(folder: Path, module: MaskedTokenModule, *, world: int, callbacks: list[
 
 
 def main(scenario: str, folder: Path) -> None:
-    disturbances = {"whole": [], "stop": [Disturb(1, 5, "stop")], "break": [Disturb(1, 5, "break")]}
+    disturbances: dict[str, list[Callback]] = {
+        "whole": [], "stop": [Disturb(1, 5, "stop")], "break": [Disturb(1, 5, "break")]
+    }  # fmt: skip
     module = trained()
     log = fit(folder / scenario, module, world=2, callbacks=disturbances[scenario])
     if module.global_rank == 0:

@@ -56,13 +56,13 @@ def read_offline_run(folder: Path) -> OfflineRun:
 def _read(path: Path) -> OfflineRun:
     run = OfflineRun()
     for payload in _payloads(path.read_bytes()):
-        record = pb.Record()
+        record = pb.Record()  # type: ignore[attr-defined]  # each protobuf version has a module of its own
         record.ParseFromString(payload)
         _add(run, record)
     return run
 
 
-def _add(run: OfflineRun, record: pb.Record) -> None:
+def _add(run: OfflineRun, record: Any) -> None:
     kind = record.WhichOneof("record_type")
     if kind == "run":
         run.run_id, run.group, run.tags = record.run.run_id, record.run.run_group, list(record.run.tags)

@@ -62,7 +62,7 @@ def fit(folder: Path, *callbacks: Callback, lr: float = 1e-2, epochs: int = 2, s
     return trained
 
 
-def test_scores_equal_those_of_the_filled_pictures(tmp_path: Path):
+def test_inpainting_scores_equal_those_of_the_filled_images(tmp_path: Path):
     log = Log()
     trained = fit(tmp_path, scores(), log)
     pictures = inpaint_set(6)
@@ -77,21 +77,21 @@ def test_scores_equal_those_of_the_filled_pictures(tmp_path: Path):
     assert {"val/fd_tokenizer", "val/ssim_hole", "val/loss", "val/token_accuracy"} <= set(found)
 
 
-def test_the_same_weights_score_the_same_every_epoch(tmp_path: Path):
+def test_inpainting_scores_of_the_same_weights_are_the_same_every_epoch(tmp_path: Path):
     log = Log()
     fit(tmp_path, scores(), log, lr=1e-12)
     assert log.epochs[0]["val/psnr_hole"] == pytest.approx(log.epochs[1]["val/psnr_hole"], rel=1e-6)
     assert log.epochs[0]["val/loss"] == pytest.approx(log.epochs[1]["val/loss"], rel=1e-5)
 
 
-def test_filling_leaves_the_training_mode_and_the_weights_alone(tmp_path: Path):
+def test_inpainting_scores_leave_the_training_mode_and_the_weights_alone(tmp_path: Path):
     with_scores, without = fit(tmp_path, scores()), fit(tmp_path)
     assert with_scores.model.training
     pairs = zip(with_scores.model.state_dict().values(), without.model.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_scores_come_every_so_many_epochs_and_never_in_the_sanity_check(tmp_path: Path):
+def test_inpainting_scores_come_every_n_epochs_and_never_in_the_sanity_check(tmp_path: Path):
     every = scores(every_n_epochs=2)
     seen: list[int] = []
     every._update = lambda filler, rank, world_size: seen.append(rank)  # type: ignore[method-assign]
@@ -101,17 +101,17 @@ def test_scores_come_every_so_many_epochs_and_never_in_the_sanity_check(tmp_path
     assert len(seen) == 2
 
 
-def test_only_the_inception_of_2015_gives_fid():
+def test_distance_name_is_fid_for_the_inception_of_2015_only():
     assert distance_name("inception") == "fid"
     assert distance_name("inception_imagenet") == "fd_inception_imagenet"
 
 
-def test_bad_intervals_name_their_key():
+def test_inpainting_scores_name_the_key_of_a_bad_interval():
     with pytest.raises(ValueError, match=r"callbacks.scores.every_n_epochs must be at least 1, got 0"):
         scores(every_n_epochs=0)
 
 
-def test_strips_are_written_per_epoch_and_show_input_and_truth(tmp_path: Path):
+def test_sample_strips_are_written_per_epoch_and_show_input_and_truth(tmp_path: Path):
     pictures = inpaint_set(6)
     strips = SampleStrips(pictures=pictures, settings=SETTINGS, folder=tmp_path / "samples", num_images=3)
     fit(tmp_path, strips)
@@ -124,7 +124,7 @@ def test_strips_are_written_per_epoch_and_show_input_and_truth(tmp_path: Path):
     assert not {tuple(v) for v in pictures.truth[3].reshape(-1, 3)} <= values
 
 
-def test_training_pictures_are_measured_with_the_masks_of_validation(tmp_path: Path):
+def test_fixed_train_loss_measures_training_images_with_the_masks_of_validation(tmp_path: Path):
     log = Log()
     trained = fit(tmp_path, FixedTrainLoss(num_images=20), log)
     data = datamodule(tmp_path / "cache", batch_size=6)
@@ -137,7 +137,7 @@ def test_training_pictures_are_measured_with_the_masks_of_validation(tmp_path: P
     assert log.epochs[-1]["val/loss"] == pytest.approx(float(validation), rel=1e-5)
 
 
-def test_throughput_counts_pictures_per_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_throughput_counts_images_per_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     clock = iter(np.arange(0.0, 1000.0, 2.0))
     monkeypatch.setattr("maskgit_lab.training.callbacks.throughput.time.perf_counter", lambda: float(next(clock)))
     log = Log()

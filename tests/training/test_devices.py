@@ -12,17 +12,17 @@ from maskgit_lab.training.precision import resolve_precision
 
 
 @pytest.mark.parametrize("devices", [1, "1", [3]])
-def test_one_device_is_recognised(devices: Any):
+def test_asks_for_one_device_recognises_one(devices: Any):
     assert asks_for_one_device(devices)
     assert not asks_for_one_device(devices, num_nodes=2)
 
 
 @pytest.mark.parametrize("devices", [2, "2", "auto", -1, [0, 1]])
-def test_what_may_be_several_is_not_one(devices: Any):
+def test_asks_for_one_device_is_false_for_what_may_be_several(devices: Any):
     assert not asks_for_one_device(devices)
 
 
-def test_a_missing_gpu_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch):
+def test_check_accelerator_names_a_missing_gpu_and_the_remedy(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(ValueError, match=r"trainer.accelerator=gpu: torch finds no GPU here.*trainer=cpu_ddp"):
@@ -31,13 +31,13 @@ def test_a_missing_gpu_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch):
     check_accelerator("cpu")
 
 
-def test_weights_that_are_cut_up_are_refused_with_the_remedy():
+def test_require_whole_weights_refuses_weights_that_are_cut_up_with_the_remedy():
     sharded = SimpleNamespace(strategy=object.__new__(FSDPStrategy))
     with pytest.raises(ValueError, match=r"trainer.strategy=FSDPStrategy cuts the weights up.*trainer=multi_gpu"):
         require_whole_weights(sharded)  # type: ignore[arg-type]
     require_whole_weights(SimpleNamespace(strategy=object.__new__(DDPStrategy)))  # type: ignore[arg-type]
 
 
-def test_several_processes_do_not_measure_their_precision():
+def test_resolve_precision_of_several_processes_is_not_measured():
     assert resolve_precision("auto", "cpu", alone=False)[0] == "32-true"
     assert resolve_precision("bf16-mixed", "cpu", alone=False)[0] == "bf16-mixed"

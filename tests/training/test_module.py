@@ -63,7 +63,7 @@ def drawn_holes(trained: MaskedTokenModule, count: int) -> Tensor:
     return draws.holes(trained.holes)
 
 
-def test_only_tokens_under_the_hole_are_hidden_and_each_picture_hides_some():
+def test_masked_loss_hides_only_tokens_under_the_hole_and_some_of_each_image():
     trained = module()
     trained._masked_loss(batch(), "val", 0)
     hidden = shown(trained) == 16
@@ -73,7 +73,7 @@ def test_only_tokens_under_the_hole_are_hidden_and_each_picture_hides_some():
     assert not torch.equal(hidden, under_hole)
 
 
-def test_visible_tokens_come_from_the_masked_picture_outside_the_hole_and_the_truth_inside():
+def test_masked_loss_shows_tokens_of_the_masked_image_outside_the_hole_and_the_truth_inside():
     trained, pictured = module(), batch()
     trained._masked_loss(pictured, "val", 0)
     holes = drawn_holes(trained, 6)
@@ -83,7 +83,7 @@ def test_visible_tokens_come_from_the_masked_picture_outside_the_hole_and_the_tr
     assert torch.equal(shown(trained)[under_hole & visible], pictured["tokens"][under_hole & visible])
 
 
-def test_the_labs_training_hides_anywhere_and_reads_no_pictures():
+def test_masked_loss_of_the_labs_training_hides_anywhere_and_reads_no_images():
     trained = module(model=Spy(model(context=False)), holes=None, encode_masked=False)
     for step in range(8):
         trained._masked_loss({"tokens": batch()["tokens"]}, "train", 0, step, 0)
@@ -91,7 +91,7 @@ def test_the_labs_training_hides_anywhere_and_reads_no_pictures():
     assert all((torch.stack(trained.model.tokens) == 16).any(0).any(0))
 
 
-def test_masks_differ_between_steps_and_repeat_for_the_same_counters():
+def test_masked_loss_has_other_masks_each_step_and_the_same_for_the_same_counters():
     trained = module()
     seen = []
     for counters in [(0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 0)]:
@@ -103,7 +103,7 @@ def test_masks_differ_between_steps_and_repeat_for_the_same_counters():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_no_step_waits_for_the_device():
+def test_masked_loss_does_not_wait_for_the_device():
     trained, pictured = module().cuda(), {name: values.cuda() for name, values in batch().items()}
     trained.tokenizer.to(torch.device("cuda"))
     trained._masked_loss(pictured, "train", 0, 0, 0).loss.backward()
@@ -114,7 +114,7 @@ def test_no_step_waits_for_the_device():
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_two_ranks_are_shown_what_one_process_with_the_whole_batch_is_shown():
+def test_masked_loss_shows_two_ranks_what_one_process_with_the_whole_batch_is_shown():
     trained, whole = module(), batch(6)
     trained.eval()
     loss = trained._masked_loss(whole, "train", 0, 3).loss.detach()
@@ -128,7 +128,7 @@ def test_two_ranks_are_shown_what_one_process_with_the_whole_batch_is_shown():
 
 
 @pytest.mark.parametrize("what", ["context", "encode_masked"])
-def test_what_needs_holes_is_refused_without_them(what: str):
+def test_masked_token_module_refuses_what_needs_holes_without_them(what: str):
     changes = {"model": model(context=what == "context"), "encode_masked": what == "encode_masked"}
     with pytest.raises(ValueError, match=r"need training.mask_region=hole"):
         module(holes=None, **changes)
@@ -176,7 +176,7 @@ def weights(trained: MaskedTokenModule) -> list[Tensor]:
 @pytest.mark.parametrize("averaged", [False, True])
 @pytest.mark.parametrize("stop", [4, 8, 9, 13])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(
+def test_masked_token_module_stopped_and_resumed_equals_an_uninterrupted_one(
     tmp_path: Path, stop: int, averaged: bool, number: signal.Signals
 ):
     extra = ema if averaged else list
@@ -189,7 +189,7 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(
     assert not torch.equal(weights(first)[0], weights(second)[0])
 
 
-def test_a_second_ctrl_c_stops_at_once_and_ctrl_c_is_given_back(tmp_path: Path):
+def test_stop_between_batches_stops_at_once_at_a_second_ctrl_c_and_gives_it_back(tmp_path: Path):
     before = signal.getsignal(signal.SIGINT)
     trained = module()
     presses: list[Callback] = [Signal(3, signal.SIGINT), Signal(3, signal.SIGINT)]
@@ -199,7 +199,7 @@ def test_a_second_ctrl_c_stops_at_once_and_ctrl_c_is_given_back(tmp_path: Path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_checkpoint_holds_the_network_alone_and_loads_without_code(tmp_path: Path):
+def test_masked_token_module_checkpoint_holds_the_network_alone_and_loads_without_code(tmp_path: Path):
     trained = module()
     fit(tmp_path / "run", trained, callbacks=[])
     content = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
@@ -207,13 +207,13 @@ def test_a_checkpoint_holds_the_network_alone_and_loads_without_code(tmp_path: P
     assert content["tokenizer_sha256"] == trained.tokenizer.sha256
 
 
-def test_weights_of_another_tokenizer_are_refused(tmp_path: Path):
+def test_masked_token_module_refuses_weights_of_another_tokenizer(tmp_path: Path):
     fit(tmp_path / "run", module(), callbacks=[])
     with pytest.raises(ValueError, match="the checkpoint was trained on tokens of tokenizer"):
         fit(tmp_path / "run", module(tokenizer=tokenizer(seed=1)), callbacks=[], resume=True)
 
 
-def test_last_holds_the_last_epoch_and_best_the_first_when_the_loss_rises(tmp_path: Path):
+def test_model_checkpoint_last_is_the_last_epoch_and_best_the_first_when_the_loss_rises(tmp_path: Path):
     class Rising(MaskedTokenModule):
         def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
             self.log("val/loss", float(self.current_epoch))
@@ -228,7 +228,7 @@ def test_last_holds_the_last_epoch_and_best_the_first_when_the_loss_rises(tmp_pa
     assert epochs == {"best": 0, "last": 2}
 
 
-def test_training_leaves_the_tokenizer_alone(tmp_path: Path):
+def test_masked_token_module_leaves_the_tokenizer_alone(tmp_path: Path):
     trained = module()
     before = [value.clone() for value in trained.tokenizer.model.state_dict().values()]
     fit(tmp_path / "run", trained, callbacks=[])
@@ -237,7 +237,7 @@ def test_training_leaves_the_tokenizer_alone(tmp_path: Path):
     assert not any(name.startswith("tokenizer") for name, _ in trained.named_parameters())
 
 
-def test_the_loss_falls(tmp_path: Path):
+def test_masked_token_module_lowers_its_loss(tmp_path: Path):
     trained = module()
     before = trained._masked_loss(batch(), "val", 0).loss
     fit(tmp_path / "run", trained, callbacks=[])

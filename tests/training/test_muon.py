@@ -1,6 +1,7 @@
 """Muon: steps of equal singular values for weight matrices, Adam for the rest, against the rule written out in float64."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,8 @@ def network() -> nn.Sequential:
 
 
 def optimizer(module: nn.Module, **changes: float) -> Muon:
-    return Muon(module, **{"lr": 0.01, "matrix_lr": 0.03, "betas": (0.9, 0.99), "weight_decay": 0.0, **changes})
+    settings: dict[str, Any] = {"lr": 0.01, "matrix_lr": 0.03, "betas": (0.9, 0.99), "weight_decay": 0.0}
+    return Muon(module, **{**settings, **changes})
 
 
 def backward(module: nn.Module, seed: int) -> None:
@@ -62,7 +64,7 @@ def test_orthogonal_of_nothing_is_nothing():
     assert torch.equal(orthogonal(torch.zeros(16, 32)), torch.zeros(16, 32))
 
 
-def test_matrices_are_the_maps_between_wide_layers():
+def test_weight_matrices_are_the_maps_between_wide_layers():
     assert [tuple(w.shape) for w in weight_matrices(network())] == [(16, 3, 3, 3), (20, 16, 3, 3), (16, 20)]
     whole = model()
     tables = {id(whole.transformer.token_embedding.weight), id(whole.transformer.position_embedding)}
@@ -72,13 +74,14 @@ def test_matrices_are_the_maps_between_wide_layers():
     assert thin.last_layer not in set(weight_matrices(thin))  # to three colours
 
 
-def test_a_step_is_the_rule_written_out():
+def test_muon_step_is_the_rule_written_out():
     module = network()
     before = [w.detach().double().clone() for w in weight_matrices(module)]
     stepper, buffers = optimizer(module, weight_decay=0.1), [torch.zeros_like(w) for w in before]
     for seed in range(3):
         backward(module, seed)
         for i, weight in enumerate(weight_matrices(module)):
+            assert weight.grad is not None
             gradient = weight.grad.double()
             buffers[i] = 0.95 * buffers[i] + 0.05 * gradient
             direction = (0.05 * gradient + 0.95 * buffers[i]).flatten(1)
@@ -92,7 +95,7 @@ def test_a_step_is_the_rule_written_out():
                 weight.copy_(expected)
 
 
-def test_what_is_no_matrix_takes_adams_step():
+def test_muon_takes_adams_step_for_what_is_no_matrix():
     module, reference = network(), network()
     matrices = {id(w) for w in weight_matrices(module)}
     ours, theirs = (
@@ -102,6 +105,7 @@ def test_what_is_no_matrix_takes_adams_step():
     for seed in range(3):
         backward(module, seed)
         for p, q in zip(module.parameters(), reference.parameters(), strict=True):
+            assert p.grad is not None
             q.grad = p.grad.clone()
         ours.step()
         theirs.step()
@@ -110,7 +114,7 @@ def test_what_is_no_matrix_takes_adams_step():
                 torch.testing.assert_close(p, q)
 
 
-def test_a_restored_optimiser_goes_on_as_if_it_had_not_stopped():
+def test_muon_that_is_restored_goes_on_as_if_it_had_not_stopped():
     module = network()
     stepper = optimizer(module)
     backward(module, 0)
@@ -126,7 +130,7 @@ def test_a_restored_optimiser_goes_on_as_if_it_had_not_stopped():
         assert torch.equal(p, q)
 
 
-def test_both_learning_rates_follow_the_schedule():
+def test_adam_settings_let_both_learning_rates_of_muon_follow_the_schedule():
     stepper, schedule = AdamSettings(lr=0.1, matrix_lr=0.3, warmup_steps=2).build(network(), lambda: 4)
     seen = []
     for _ in range(3):
@@ -137,7 +141,7 @@ def test_both_learning_rates_follow_the_schedule():
     assert [other for _, other in seen] == pytest.approx([0.05, 0.1, 0.1])
 
 
-def test_parameters_without_gradient_stay():
+def test_muon_keeps_parameters_without_gradient():
     module = network()
     before = copy.deepcopy(module.state_dict())
     optimizer(module).step()

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.processor
 
 
 @pytest.mark.parametrize("name", ["32-true", "bf16-mixed", "16-mixed"])
-def test_a_configured_precision_passes_through(name: str):
+def test_resolve_precision_passes_a_configured_one_through(name: str):
     assert resolve_precision(name, "cpu") == (name, f"precision {name} as configured")
 
 
-def test_auto_measures_and_says_what_it_found():
+def test_resolve_precision_auto_measures_and_says_what_it_found():
     chosen, reason = resolve_precision("auto", "cpu")
     found = re.fullmatch(
         r"precision (\S+): bf16 products run ([\d.e+]+)(x as fast as| times slower than) float32 on this processor",
@@ -44,7 +44,7 @@ def timed(
     return asked
 
 
-def test_a_processor_without_bf16_is_known_after_the_smallest_product(monkeypatch: pytest.MonkeyPatch):
+def test_resolve_precision_knows_a_processor_without_bf16_after_the_smallest_product(monkeypatch: pytest.MonkeyPatch):
     asked = timed({(torch.float32, 128): 3e-5, (torch.bfloat16, 128): 2e-3}, monkeypatch)
     chosen, reason = resolve_precision("auto", "cpu")
     assert chosen == "32-true"
@@ -52,7 +52,7 @@ def test_a_processor_without_bf16_is_known_after_the_smallest_product(monkeypatc
     assert {size for _, size in asked} == {128}
 
 
-def test_small_products_do_not_decide_for_a_processor_with_bf16(monkeypatch: pytest.MonkeyPatch):
+def test_resolve_precision_does_not_let_small_products_decide_with_bf16(monkeypatch: pytest.MonkeyPatch):
     """What a call costs besides makes small products look slow."""
     ratios = {128: 0.3, 256: 1.1, 512: 2.1}
     seconds = {(torch.float32, size): ratio for size, ratio in ratios.items()}
@@ -62,7 +62,7 @@ def test_small_products_do_not_decide_for_a_processor_with_bf16(monkeypatch: pyt
     )  # fmt: skip
 
 
-def test_it_takes_less_than_a_tenth_of_a_second():
+def test_bf16_speed_takes_less_than_a_tenth_of_a_second():
     precision.bf16_speed()  # oneDNN makes its kernels
     times = []
     for _ in range(3):
@@ -72,7 +72,7 @@ def test_it_takes_less_than_a_tenth_of_a_second():
     assert min(times) < 0.1
 
 
-def test_the_answer_of_a_machine_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_resolve_precision_remembers_the_answer_of_a_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
     first = resolve_precision("auto", "cpu", memory=tmp_path)
     monkeypatch.setattr(precision, "bf16_speed", lambda: 0.5)
@@ -83,7 +83,9 @@ def test_the_answer_of_a_machine_is_remembered(monkeypatch: pytest.MonkeyPatch, 
     assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "32-true"
 
 
-def test_a_memory_that_cannot_be_read_is_measured_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_resolve_precision_measures_again_when_its_memory_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
     resolve_precision("auto", "cpu", memory=tmp_path)
     (file,) = tmp_path.iterdir()
@@ -92,11 +94,11 @@ def test_a_memory_that_cannot_be_read_is_measured_again(monkeypatch: pytest.Monk
     assert file.read_text() == "2.500\n"
 
 
-def test_an_accelerator_without_measurement_stays_exact():
+def test_resolve_precision_of_an_accelerator_without_measurement_stays_exact():
     assert resolve_precision("auto", "mps")[0] == "32-true"
 
 
-def test_autocast_types():
+def test_autocast_dtype_is_that_of_the_precision():
     assert autocast_dtype("bf16-mixed") == torch.bfloat16
     assert autocast_dtype("16-mixed") == torch.float16
     assert autocast_dtype("32-true") is None

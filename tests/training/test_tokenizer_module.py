@@ -45,7 +45,7 @@ def fit(trained: TokenizerModule, *, steps: int, ckpt: Path | None = None, preci
     g = torch.Generator().manual_seed(0)
     coarse = torch.randint(0, 256, (8, 4, 4, 3), dtype=torch.uint8, generator=g)
     images = coarse.repeat_interleave(8, 1).repeat_interleave(8, 2)
-    loader = DataLoader([{"images": image} for image in images], batch_size=4)  # type: ignore[arg-type]
+    loader: DataLoader[Any] = DataLoader([{"images": image} for image in images], batch_size=4)  # type: ignore[arg-type]
     trainer = L.Trainer(
         max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, precision=precision, limit_val_batches=1,
@@ -60,36 +60,37 @@ def gan_parts() -> dict[str, Any]:
     return {"discriminator": discriminator, "gan_start_step": 3, "perceptual": SquaredDistance()}
 
 
-def test_training_improves_the_reconstruction() -> None:
+def test_tokenizer_module_improves_the_reconstruction() -> None:
     before = float(fit(module(), steps=2).callback_metrics["val/psnr"])
     after = float(fit(module(total_steps=100), steps=100).callback_metrics["val/psnr"])
     assert after > before + 2
 
 
 @pytest.mark.parametrize("gan", [False, True], ids=["plain", "gan"])
-def test_max_steps_counts_updates_of_the_tokenizer(gan: bool) -> None:
+def test_tokenizer_module_counts_its_own_updates_for_max_steps(gan: bool) -> None:
     trained = module(**(gan_parts() if gan else {}))
     trainer = fit(trained, steps=7)
     assert trainer.global_step == 7
     assert trainer.lr_scheduler_configs[0].scheduler.last_epoch == 7
 
 
-def test_discriminator_rests_before_the_gate_and_learns_after_it() -> None:
+def test_tokenizer_module_rests_the_discriminator_before_the_gate_and_trains_it_after() -> None:
     for steps, moved in ((3, False), (5, True)):
         trained = module(**gan_parts())
+        assert trained.discriminator is not None
         before = {name: value.clone() for name, value in trained.discriminator.named_parameters()}
         fit(trained, steps=steps)
         assert any(not torch.equal(before[n], p) for n, p in trained.discriminator.named_parameters()) is moved
 
 
-def test_everything_announced_is_logged() -> None:
+def test_tokenizer_module_logs_everything_announced() -> None:
     logged = fit(module(**gan_parts()), steps=5).callback_metrics
     names = {"train/loss", "train/loss_rec", "train/perplexity", "train/codebook_usage", "val/psnr", "val/loss_rec"}
     assert names <= logged.keys()
     assert all(torch.isfinite(value) for value in logged.values())
 
 
-def test_batches_of_bytes_and_of_floats_mean_the_same_pictures() -> None:
+def test_normalised_takes_bytes_and_floats_for_the_same_images() -> None:
     trained = module()
     images = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
     floats = images.permute(0, 3, 1, 2).float() / 255
@@ -97,13 +98,13 @@ def test_batches_of_bytes_and_of_floats_mean_the_same_pictures() -> None:
     torch.testing.assert_close(trained.pixels(trained.normalised(images)), floats)
 
 
-def test_checkpoint_holds_the_networks_alone(tmp_path: Path) -> None:
+def test_tokenizer_module_checkpoint_holds_the_networks_alone(tmp_path: Path) -> None:
     fit(module(**gan_parts()), steps=4).save_checkpoint(tmp_path / "last.ckpt")
     content = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert {name.split(".")[0] for name in content["state_dict"]} == {"model", "discriminator", "revival"}
 
 
-def test_resumed_training_equals_uninterrupted(tmp_path: Path) -> None:
+def test_tokenizer_module_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     fit(module(**gan_parts()), steps=6).save_checkpoint(tmp_path / "last.ckpt")
     resumed, uninterrupted = module(**gan_parts()), module(**gan_parts())
     assert fit(resumed, steps=10, ckpt=tmp_path / "last.ckpt").global_step == 10
@@ -112,13 +113,13 @@ def test_resumed_training_equals_uninterrupted(tmp_path: Path) -> None:
     assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
 
 
-def test_training_runs_under_bf16_autocast() -> None:
+def test_tokenizer_module_trains_under_bf16_autocast() -> None:
     logged = fit(module(**gan_parts()), steps=5, precision="bf16-mixed").callback_metrics
     assert torch.isfinite(logged["train/loss"])
     assert logged["train/loss_rec"].dtype == torch.float32
 
 
-def test_without_revival_the_codebook_starts_from_its_own_initialisation() -> None:
+def test_tokenizer_module_without_revival_starts_from_the_codebooks_initialisation() -> None:
     trained = module(revive_after_steps=0, lr=1e-9)
     before = trained.model.codebook.embedding.weight.clone()
     fit(trained, steps=1)
@@ -133,7 +134,7 @@ def rows() -> Tensor:
     return torch.arange(1.0, 25.0).view(2, 4, 3)
 
 
-def test_first_step_puts_every_entry_on_a_latent() -> None:
+def test_codebook_revival_puts_every_entry_on_a_latent_at_the_first_step() -> None:
     codebook = book()
     assert CodebookRevival(num_codebook_vectors=6, after_steps=5, seed=0).move(codebook, rows(), 0) == 6
     distinct = {tuple(row) for row in codebook.embedding.weight.tolist()}
@@ -141,7 +142,7 @@ def test_first_step_puts_every_entry_on_a_latent() -> None:
     assert distinct <= {tuple(row) for row in rows().flatten(0, 1).tolist()}
 
 
-def test_only_unused_entries_are_revived() -> None:
+def test_codebook_revival_revives_only_unused_entries() -> None:
     codebook, revival = book(), CodebookRevival(num_codebook_vectors=6, after_steps=5, seed=0)
     revival.observe(torch.tensor([[0, 2], [4, 4]]), step=7)
     before = codebook.embedding.weight.clone()
@@ -150,13 +151,13 @@ def test_only_unused_entries_are_revived() -> None:
     assert unchanged.tolist() == [True, False, True, False, True, False]
 
 
-def test_more_entries_than_latents_share_them() -> None:
+def test_codebook_revival_lets_more_entries_than_latents_share_them() -> None:
     codebook = book(codes=20)
     CodebookRevival(num_codebook_vectors=20, after_steps=5, seed=0).move(codebook, rows(), 0)
     assert len({tuple(row) for row in codebook.embedding.weight.tolist()}) == 8
 
 
-def test_revival_is_a_function_of_seed_and_step_and_leaves_the_global_generator_alone() -> None:
+def test_codebook_revival_is_a_function_of_seed_and_step_and_draws_nothing_globally() -> None:
     first, second = book(), book()
     state = torch.get_rng_state()
     for codebook in (first, second):
@@ -165,7 +166,7 @@ def test_revival_is_a_function_of_seed_and_step_and_leaves_the_global_generator_
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_usage_is_the_share_of_entries_used_in_the_window() -> None:
+def test_codebook_revival_usage_is_the_share_of_entries_used_in_the_window() -> None:
     revival = CodebookRevival(num_codebook_vectors=4, after_steps=10, seed=0)
     revival.observe(torch.tensor([0]), step=100)
     revival.observe(torch.tensor([1, 2]), step=111)

@@ -56,7 +56,7 @@ def test_two_processes_log_what_one_with_twice_the_batch_logs(tmp_path: Path):
         assert two == pytest.approx(one, rel=LATER)
 
 
-def test_processes_stop_together_and_one_process_goes_on_from_there(tmp_path: Path):
+def test_two_processes_stop_together_and_one_goes_on_from_there(tmp_path: Path):
     answers = run_two("stop", tmp_path)
     assert [status for status, _ in answers] == [0, 0], answers  # a SystemExit without a code; commands make 130 of it
     path = tmp_path / "stop" / "last.ckpt"
@@ -67,7 +67,7 @@ def test_processes_stop_together_and_one_process_goes_on_from_there(tmp_path: Pa
     assert rest.epochs[-1] == pytest.approx(whole.epochs[-1], rel=LATER)
 
 
-def test_a_process_that_fails_leaves_none_waiting(tmp_path: Path):
+def test_two_processes_fail_together_and_none_is_left_waiting(tmp_path: Path):
     (first, _), (second, error) = run_two("break", tmp_path)
     assert (first, second) == (1, 1)
     assert "broken on purpose" in error

@@ -26,7 +26,7 @@ def offline_runs(folder: Path) -> list[OfflineRun]:
     return [read_offline_run(path) for path in sorted((folder / "wandb").glob("offline-run-*"))]
 
 
-def test_whoever_comes_back_to_a_folder_continues_its_run(tmp_path: Path):
+def test_start_continues_the_run_of_its_folder(tmp_path: Path):
     for number in range(2):
         run = start(folder=tmp_path, project="p", name="n", group="g", tags=["t"], provenance={"commit": f"c{number}"})
         run.log({"val/loss": 2.0 - number, "trainer/global_step": number})
@@ -38,7 +38,7 @@ def test_whoever_comes_back_to_a_folder_continues_its_run(tmp_path: Path):
     assert second.config["provenance"] == {"commit": "c1"}
 
 
-def test_the_summary_keeps_the_best_value_not_the_last(tmp_path: Path):
+def test_start_lets_the_summary_keep_the_best_value_not_the_last(tmp_path: Path):
     start(folder=tmp_path, project="p", name="n").finish()
     (read,) = offline_runs(tmp_path)
     assert read.best == {
@@ -46,7 +46,7 @@ def test_the_summary_keeps_the_best_value_not_the_last(tmp_path: Path):
     }  # fmt: skip
 
 
-def test_a_live_run_without_credentials_is_recorded_offline(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_start_without_credentials_records_offline(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, "maskgit_lab"):
         run = start(folder=tmp_path, project="p", name="n", offline=False)
     assert run.settings.mode == "offline"
@@ -54,7 +54,7 @@ def test_a_live_run_without_credentials_is_recorded_offline(tmp_path: Path, capl
     assert "wandb cannot go online" in caplog.text
 
 
-def test_a_live_run_without_network_is_recorded_offline(
+def test_start_without_network_records_offline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
@@ -67,7 +67,7 @@ def test_a_live_run_without_network_is_recorded_offline(
     assert "wandb cannot go online" in caplog.text
 
 
-def test_an_evaluation_goes_into_the_run_of_its_folder(tmp_path: Path):
+def test_log_evaluation_goes_into_the_run_of_its_folder(tmp_path: Path):
     figure = tmp_path / "grid.png"
     Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(figure)
     columns, rows = ("fill", "schedule", "sweet_spot", "sd"), [("model", "cosine", 3, 0.1), ("grey fill", "", "", "")]
