@@ -17,16 +17,17 @@ def parts(dtype: torch.dtype = torch.bfloat16, *, queries: int = 12) -> list[Ten
     return [torch.randn(shape, generator=g).to(dtype).requires_grad_() for shape in shapes]
 
 
-def test_float32_is_torchs():
+def test_attend_is_torchs_in_float32():
     q, k, v = parts(torch.float32)
     assert torch.equal(attend(q, k, v), F.scaled_dot_product_attention(q, k, v))
 
 
 @pytest.mark.parametrize("queries", [12, 5])
-def test_bfloat16_equals_float32_to_its_rounding(queries: int):
+def test_attend_in_bfloat16_equals_float32_to_its_rounding(queries: int):
     half = parts(queries=queries)
     exact = [part.detach().float().requires_grad_() for part in half]
-    results = [attend(*half), F.scaled_dot_product_attention(*exact)]
+    q, k, v = exact
+    results = [attend(*half), F.scaled_dot_product_attention(q, k, v)]
     weight = torch.randn(results[1].shape)
     for result in results:
         (result.float() * weight).sum().backward()
@@ -37,13 +38,13 @@ def test_bfloat16_equals_float32_to_its_rounding(queries: int):
         torch.testing.assert_close(ours.grad.float(), theirs.grad, rtol=0.05, atol=0.05)
 
 
-def test_without_gradients_the_result_is_the_same():
+def test_attend_gives_the_same_without_gradients():
     with torch.no_grad():
         without = attend(*parts())
     assert torch.equal(without, attend(*parts()).detach())
 
 
-def test_dropped_weights_are_dropped_in_the_backward_pass_too():
+def test_attend_drops_the_same_weights_in_the_backward_pass():
     # v = identity shows the weights; their gradient reaches v through exactly the kept ones
     q, k = (torch.randn(1, 1, 16, 16).bfloat16().requires_grad_() for _ in range(2))
     v = torch.eye(16)[None, None].bfloat16().requires_grad_()
@@ -56,7 +57,7 @@ def test_dropped_weights_are_dropped_in_the_backward_pass_too():
     torch.testing.assert_close(v.grad.mT, weights.detach())
 
 
-def test_attention_dropout_keeps_the_mean():
+def test_attend_with_dropout_keeps_the_mean():
     q, k, v = (part.detach() for part in parts())
     torch.manual_seed(0)
     mean = torch.stack([attend(q, k, v, dropout=0.3).float() for _ in range(600)]).mean(0)
@@ -64,7 +65,7 @@ def test_attention_dropout_keeps_the_mean():
 
 
 @pytest.mark.parametrize("heads_at_once", [1, 4, 6])
-def test_without_gradients_it_does_not_depend_on_how_many_heads_are_in_work(
+def test_attend_without_gradients_does_not_depend_on_how_many_heads_are_in_work(
     heads_at_once: int, monkeypatch: pytest.MonkeyPatch
 ):
     with torch.no_grad():

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.processor
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_it_drops_its_share_and_scales_the_rest_in_both_directions(p: float):
+def test_drop_drops_its_share_and_scales_the_rest_in_both_directions(p: float):
     torch.manual_seed(0)
     x = torch.ones(400, 251, dtype=torch.bfloat16, requires_grad=True)
     y = drop(x, p)
@@ -22,13 +22,13 @@ def test_it_drops_its_share_and_scales_the_rest_in_both_directions(p: float):
     assert torch.equal(x.grad, y.detach())
 
 
-def test_what_is_kept_keeps_its_value_and_sign():
+def test_drop_keeps_value_and_sign_of_what_it_keeps():
     x = torch.randn(1000).bfloat16()
     y = drop(x, 0.5)
     assert torch.equal(y[y != 0], (2 * x)[y != 0])
 
 
-def test_draws_come_from_torchs_generator_and_are_new_each_time():
+def test_drop_draws_anew_each_time_from_torchs_generator():
     x = torch.ones(64, dtype=torch.bfloat16)
     torch.manual_seed(3)
     first, second = drop(x, 0.5), drop(x, 0.5)
@@ -43,13 +43,13 @@ def shares_together(kept: Tensor) -> Tensor:
     return (dropped.T @ dropped) / len(dropped)
 
 
-def test_elements_of_one_draw_and_of_neighbouring_draws_are_dropped_independently():
+def test_drop_drops_elements_of_one_draw_and_of_neighbours_independently():
     torch.manual_seed(0)
     together = shares_together(drop(torch.ones(80_000, dtype=torch.bfloat16), 0.5).view(-1, 8))
     assert torch.allclose(together, torch.full((8, 8), 0.25) + torch.eye(8) / 4, atol=0.02)
 
 
-def test_blocks_are_dropped_independently(monkeypatch: pytest.MonkeyPatch):
+def test_keep_bits_are_independent_from_block_to_block(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dropout, "_BLOCK", 10_000)
     torch.manual_seed(0)
     bits = keep_bits((4, 10_000), 0.5)
@@ -59,5 +59,5 @@ def test_blocks_are_dropped_independently(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
-def test_any_number_of_elements(count: int):
+def test_keep_bits_of_any_number_of_elements(count: int):
     assert keep_bits((count,), 0.0).tolist() == [-1] * count

@@ -77,7 +77,7 @@ def both(kind: str, context: bool, size: tuple[int, bool]) -> list[tuple[MaskedT
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("context", [False, True])
 @pytest.mark.parametrize("kind", SHARES)
-def test_tokens_and_logits_are_equal(kind: str, context: bool, size: tuple[int, bool]):
+def test_fast_gives_the_tokens_and_logits_of_plain(kind: str, context: bool, size: tuple[int, bool]):
     settings = DecodeSettings(schedule=Cosine(), num_steps=5)
     traces, logits = [], []
     for network, masked in both(kind, context, size):
@@ -98,7 +98,7 @@ def test_tokens_and_logits_are_equal(kind: str, context: bool, size: tuple[int, 
 @pytest.mark.parametrize("num_steps", [4, 70])
 @pytest.mark.parametrize("sweet_spot", [1, 3, None])
 @pytest.mark.parametrize("temperature", [0.0, 4.5])
-def test_tokens_are_equal_along_every_schedule(
+def test_fast_gives_the_tokens_of_plain_along_every_schedule(
     schedule: object, num_steps: int, sweet_spot: int | None, temperature: float
 ):
     settings = DecodeSettings(schedule, num_steps, sweet_spot, temperature)  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def chosen(network: MaskedTokenModel, masked: Masked, choose: Choice) -> DecodeT
         )  # fmt: skip
 
 
-def test_sampled_tokens_are_equal():
+def test_fast_gives_the_sampled_tokens_of_plain():
     plain, fast = (chosen(*given, Sampled(6)) for given in both("ragged", True, (2, True)))
     assert torch.equal(plain.step_tokens, fast.step_tokens)
     likely = chosen(*both("ragged", True, (2, True))[0], most_likely)
@@ -142,7 +142,7 @@ def test_sampled_tokens_are_equal():
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("context", [False, True])
 @pytest.mark.parametrize("kind", [kind for kind in SHARES if kind != "none"])
-def test_loss_and_gradients_are_equal(kind: str, context: bool, size: tuple[int, bool]):
+def test_fast_gives_the_loss_and_gradients_of_plain(kind: str, context: bool, size: tuple[int, bool]):
     tokens, known = given(context)
     hidden = sample_mvtm_mask(holes(kind), schedule=Cosine(), generator=generator(2, "mask"))
     results = []
@@ -156,7 +156,7 @@ def test_loss_and_gradients_are_equal(kind: str, context: bool, size: tuple[int,
 
 
 @pytest.mark.parametrize("context", [False, True])
-def test_fills_are_equal(context: bool):
+def test_fast_gives_the_fills_of_plain(context: bool):
     images, masks = torch.from_numpy(pictures(6)), torch.from_numpy(boxes(6))
     settings, frozen = DecodeSettings(schedule=Cosine(), num_steps=5, mask_dilation=1), tokenizer()
     fills = []
@@ -168,7 +168,7 @@ def test_fills_are_equal(context: bool):
     assert torch.equal(fills[0].composited, fills[1].composited)
 
 
-def test_half_precision_agrees_to_its_rounding():
+def test_fast_agrees_with_plain_in_half_precision_to_its_rounding():
     images, masks = torch.from_numpy(pictures(6)), torch.from_numpy(boxes(6))
     logits = []
     for network in (model(speed="plain").eval(), model().eval()):
@@ -186,7 +186,7 @@ def wide_tokenizer() -> FrozenTokenizer:
     return FrozenTokenizer(made, mean=(0, 0, 0), std=(1, 1, 1))
 
 
-def test_state_dicts_are_the_same_with_and_without(caplog: pytest.LogCaptureFixture):
+def test_accelerate_leaves_state_dicts_as_they_are(caplog: pytest.LogCaptureFixture):
     entry.say.cache_clear()
     plain, frozen = model(speed="plain"), wide_tokenizer()
     before = copy.deepcopy((plain.state_dict(), frozen.model.state_dict()))
@@ -200,7 +200,7 @@ def test_state_dicts_are_the_same_with_and_without(caplog: pytest.LogCaptureFixt
     assert "only hidden tokens are predicted" in caplog.messages[0]
 
 
-def test_what_torch_lacks_is_computed_as_written_and_said_in_one_line(
+def test_accelerate_computes_what_torch_lacks_as_written_and_says_so_in_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(projection, "_linear_pointwise", None)

@@ -46,28 +46,28 @@ def filled(rows: slice = slice(None), *, of: Masked | None = None, **changes: ob
     return decode_masked(network(), of or masked(rows), settings=settings, generators=generators)
 
 
-def test_a_full_pass_in_every_step_is_exact():
+def test_refresh_with_a_full_pass_in_every_step_is_exact():
     assert torch.equal(filled(refresh_every=1).step_tokens, filled().step_tokens)
 
 
-def test_the_first_step_after_a_full_pass_is_exact():
+def test_refresh_is_exact_in_the_first_step():
     assert torch.equal(filled(refresh_every=3).step_tokens[0], filled().step_tokens[0])
 
 
 @REFRESHES
-def test_known_tokens_never_change(refresh_every: int | None):
+def test_decode_masked_keeps_known_tokens(refresh_every: int | None):
     assert bool((filled(refresh_every=refresh_every).step_tokens == masked().tokens)[:, ~MASK].all())
 
 
 @REFRESHES
-def test_counts_follow_each_images_own_hole(refresh_every: int | None):
+def test_decode_masked_counts_by_each_images_own_hole(refresh_every: int | None):
     trace = filled(refresh_every=refresh_every, schedule=Linear())
     for step in range(6):
         assert trace.step_masks[step].sum(1).tolist() == [n * (5 - step) // 6 for n in MASK.sum(1).tolist()]
 
 
 @REFRESHES
-def test_an_image_decodes_alike_alone_and_in_a_batch(refresh_every: int | None):
+def test_decode_masked_does_not_depend_on_the_batch(refresh_every: int | None):
     together = filled(refresh_every=refresh_every)
     for i in range(5):
         alone = filled(slice(i, i + 1), refresh_every=refresh_every)
@@ -75,24 +75,24 @@ def test_an_image_decodes_alike_alone_and_in_a_batch(refresh_every: int | None):
 
 
 @REFRESHES
-def test_more_steps_than_hidden_tokens_end_with_nothing_hidden(refresh_every: int | None):
+def test_decode_masked_with_more_steps_than_hidden_tokens_hides_none_in_the_end(refresh_every: int | None):
     trace = filled(refresh_every=refresh_every, num_steps=40, schedule=Linear())
     assert not bool(trace.step_masks[-1].any())
     assert int(trace.tokens.max()) < 16
 
 
-def test_partial_refresh_agrees_with_exact_decoding_on_most_tokens():
+def test_refresh_agrees_with_exact_decoding_on_most_tokens():
     approximate, exact = filled(refresh_every=6), filled()
     agreement = float((approximate.tokens == exact.tokens)[MASK].float().mean())
     assert 0.8 < agreement < 1
 
 
 @pytest.mark.parametrize("ring", [0, 1])
-def test_between_full_passes_only_the_hole_and_the_ring_are_computed(ring: int, monkeypatch: pytest.MonkeyPatch):
+def test_refresh_computes_the_hole_and_the_ring_only_between_full_passes(ring: int, monkeypatch: pytest.MonkeyPatch):
     computed = []
     refresh = FastTransformer.refresh
 
-    def counted(self, tokens, context, memory, changed, wanted):  # type: ignore[no-untyped-def]
+    def counted(self, tokens, context, memory, changed, wanted):
         computed.append(changed.counts)
         return refresh(self, tokens, context, memory, changed, wanted)
 
@@ -103,7 +103,7 @@ def test_between_full_passes_only_the_hole_and_the_ring_are_computed(ring: int, 
     assert len(computed) == 5
 
 
-def test_a_shared_first_step_changes_nothing():
+def test_predict_at_once_shares_a_first_step_that_changes_nothing():
     shared = masked()
     logits = predict_at_once(network(), shared)
     for _ in range(2):
@@ -111,14 +111,14 @@ def test_a_shared_first_step_changes_nothing():
     assert torch.equal(predict_at_once(network(), shared), logits)
 
 
-def test_the_ring_is_the_known_cells_next_to_the_hole():
+def test_ring_around_is_the_known_cells_next_to_the_hole():
     mask = torch.zeros(1, 16, dtype=torch.bool)
     mask[0, 5] = True
     assert ring_around(mask, 1)[0].nonzero().flatten().tolist() == [0, 1, 2, 4, 6, 8, 9, 10]
     assert not ring_around(mask, 0).any()
 
 
-def test_a_period_of_no_steps_is_refused_by_its_key():
+def test_decode_settings_refuse_a_period_of_no_steps_by_its_key():
     with pytest.raises(ValueError, match=r"decode\.refresh_every must be at least 1 step or null, got 0"):
         DecodeSettings(schedule=Cosine(), refresh_every=0)
     with pytest.raises(ValueError, match=r"decode\.refresh_ring must be at least 0 cells, got -1"):

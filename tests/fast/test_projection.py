@@ -18,7 +18,8 @@ fused = pytest.mark.skipif(
 @pytest.fixture
 def operation(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """Return the weights that went into oneDNN's operation."""
-    weights, run = [], projection._linear_pointwise
+    weights: list[torch.Tensor] = []
+    run = projection._linear_pointwise
     if run is None:
         return weights
 
@@ -46,7 +47,7 @@ def plain(module: nn.Linear, x: torch.Tensor, gelu: bool, outputs: slice = slice
 @pytest.mark.parametrize("gelu", [False, True])
 @pytest.mark.parametrize("shape", [(48,), (0, 48), (1, 48), (7, 48), (2, 5, 48)])
 @pytest.mark.parametrize("outputs", [None, slice(32, None), slice(32)])
-def test_equals_the_product_rounded_once(operation, gelu: bool, shape: tuple[int, ...], outputs: slice | None):
+def test_project_equals_the_product_rounded_once(operation, gelu: bool, shape: tuple[int, ...], outputs: slice | None):
     module, x = layer(), torch.randn(shape)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
         result = project(module, x, gelu=gelu, outputs=outputs)
@@ -56,14 +57,14 @@ def test_equals_the_product_rounded_once(operation, gelu: bool, shape: tuple[int
     torch.testing.assert_close(result.double(), expected, rtol=2**-8, atol=1e-4)
 
 
-def test_in_float32_it_is_a_linear_layer(operation):
+def test_project_in_float32_is_a_linear_layer(operation):
     module, x = layer(), torch.randn(3, 48)
     with torch.no_grad(), weights_fixed():
         assert torch.equal(project(module, x, gelu=True), F.gelu(F.linear(x, module.weight, module.bias)))
     assert not operation
 
 
-def test_gradients_take_torchs_product(operation):
+def test_project_takes_torchs_product_with_gradients(operation):
     module, x = layer(), torch.randn(3, 48)
     with torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
         project(module, x).sum().backward()
@@ -72,7 +73,7 @@ def test_gradients_take_torchs_product(operation):
 
 
 @pytest.mark.parametrize("with_onednn", [pytest.param(True, marks=fused), False])
-def test_outside_weights_fixed_nothing_is_remembered(operation, with_onednn: bool, monkeypatch: pytest.MonkeyPatch):
+def test_weights_fixed_remembers_nothing_outside(operation, with_onednn: bool, monkeypatch: pytest.MonkeyPatch):
     """EMA swaps weights behind the version counter's back, so no cast may outlive the decode it was made for."""
     if not with_onednn:  # as on a processor without its product in bfloat16: autocast has a memory of its own
         monkeypatch.setattr(projection, "_linear_pointwise", None)
@@ -89,7 +90,7 @@ def test_outside_weights_fixed_nothing_is_remembered(operation, with_onednn: boo
     assert len(operation) == (2 if with_onednn else 0)
 
 
-def test_a_decode_does_not_take_what_autocast_remembers_of_before(monkeypatch: pytest.MonkeyPatch):
+def test_weights_fixed_does_not_take_what_autocast_remembers_of_before(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(projection, "_linear_pointwise", None)
     module, x = layer(), torch.randn(3, 48)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -101,7 +102,7 @@ def test_a_decode_does_not_take_what_autocast_remembers_of_before(monkeypatch: p
 
 
 @fused
-def test_weights_are_cast_once(operation):
+def test_weights_fixed_casts_once(operation):
     module, x = layer(), torch.randn(3, 48)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
         project(module, x)
@@ -111,7 +112,7 @@ def test_weights_are_cast_once(operation):
 
 
 @fused
-def test_promises_that_nest_share_their_weights(operation):
+def test_weights_fixed_shares_weights_when_nested(operation):
     module, x = layer(), torch.randn(3, 48)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), weights_fixed():
         with weights_fixed():

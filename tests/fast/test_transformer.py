@@ -1,5 +1,7 @@
 """The transformer at some positions against the whole grid, and what it remembers of other steps."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from maskgit_lab.models.transformer import BidirectionalTransformer
 
 pytestmark = pytest.mark.processor
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "num_image_tokens": 16, "num_codebook_vectors": 12, "dim": 32, "num_layers": 2, "num_heads": 4, "hidden_dim": 48,
     "dropout": 0.0,
 }  # fmt: skip
@@ -36,7 +38,7 @@ def test_logits_at_some_positions_equal_those_of_the_whole_grid(norm_first, cont
     torch.testing.assert_close(logits, model(tokens, extra)[mask], rtol=1e-5, atol=1e-5)
 
 
-def test_gradients_at_some_positions_equal_those_of_the_whole_grid():
+def test_logits_at_some_positions_have_the_gradients_of_the_whole_grid():
     torch.manual_seed(0)
     model = BidirectionalTransformer(**SMALL)
     tokens = torch.randint(13, (BATCH, 16))
@@ -45,13 +47,13 @@ def test_gradients_at_some_positions_equal_those_of_the_whole_grid():
     for logits in (FastTransformer(model).logits(tokens, None, positions), model(tokens)[mask]):
         model.zero_grad()
         logits.square().sum().backward()
-        gradients.append([p.grad.clone() for p in model.parameters()])
+        gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     for ours, whole in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, whole, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
-def test_refreshing_everything_is_a_whole_pass(norm_first):
+def test_refresh_of_everything_is_a_whole_pass(norm_first):
     torch.manual_seed(0)
     model = BidirectionalTransformer(**SMALL, norm_first=norm_first).eval()
     fast = FastTransformer(model)
@@ -65,7 +67,7 @@ def test_refreshing_everything_is_a_whole_pass(norm_first):
         torch.testing.assert_close(refreshed, model(after, extra)[mask], rtol=1e-5, atol=1e-5)
 
 
-def test_refreshing_what_changed_is_exact_in_one_block_and_close_in_more():
+def test_refresh_of_what_changed_is_exact_in_one_block_and_close_in_more():
     torch.manual_seed(0)
     for layers, tolerance in ((1, 1e-5), (2, 0.5)):
         model = BidirectionalTransformer(**{**SMALL, "num_layers": layers}).eval()
@@ -80,7 +82,7 @@ def test_refreshing_what_changed_is_exact_in_one_block_and_close_in_more():
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # the tracer's own look
-def test_compiled_blocks_are_called_as_they_are_with_the_same_results():
+def test_fast_transformer_calls_compiled_blocks_as_they_are():
     """Traced, not compiled to machine code, which needs a C++ compiler: what matters to decoding."""
     torch.manual_seed(0)
     model = BidirectionalTransformer(**SMALL).eval()
@@ -94,7 +96,7 @@ def test_compiled_blocks_are_called_as_they_are_with_the_same_results():
     torch._dynamo.reset()
 
 
-def test_gradients_are_the_same_bit_for_bit_whenever_they_are_computed():
+def test_logits_have_the_same_gradients_bit_for_bit_each_time():
     """On several threads: adding up the gradients of one position's bias must not depend on who comes first."""
     torch.manual_seed(0)
     sizes = {"num_image_tokens": 256, "num_codebook_vectors": 512, "num_layers": 1, "dim": 8, "num_heads": 1}
@@ -107,7 +109,7 @@ def test_gradients_are_the_same_bit_for_bit_whenever_they_are_computed():
         for _ in range(20):
             model.zero_grad()
             FastTransformer(model).logits(tokens, None, positions).logsumexp(1).sum().backward()
-            gradients.append([p.grad.clone() for p in model.parameters()])
+            gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(x, y) for other in gradients[1:] for x, y in zip(gradients[0], other, strict=True))

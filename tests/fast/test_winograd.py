@@ -27,7 +27,7 @@ def pair(channels: int = 64) -> tuple[nn.Conv2d, WinogradConv2d]:
 
 @pytest.mark.parametrize("shape", [(0, 64, 8, 8), (1, 64, 4, 4), (3, 64, 8, 16), (40, 64, 32, 32)])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_equals_the_direct_convolution(shape: tuple[int, ...], layout: torch.memory_format):
+def test_winograd_equals_the_direct_convolution(shape: tuple[int, ...], layout: torch.memory_format):
     direct, fast = pair()
     x = torch.randn(shape).to(memory_format=layout)
     with torch.no_grad():
@@ -35,7 +35,7 @@ def test_equals_the_direct_convolution(shape: tuple[int, ...], layout: torch.mem
 
 
 @pytest.mark.parametrize("side", [4, 16, 64])
-def test_a_picture_does_not_depend_on_its_batch(side: int):
+def test_winograd_of_an_image_does_not_depend_on_its_batch(side: int):
     _, fast = pair()
     x = torch.randn(9, 64, side, side)  # fewer tiles than a product has at least, several products, more than a chunk
     with torch.no_grad():
@@ -44,7 +44,7 @@ def test_a_picture_does_not_depend_on_its_batch(side: int):
     torch.testing.assert_close(together, alone, rtol=1e-6, atol=1e-6)
 
 
-def test_it_really_takes_the_other_way_and_only_without_gradients():
+def test_winograd_takes_its_own_way_only_without_gradients():
     direct, fast = pair()
     x = torch.randn(2, 64, 8, 8)
     assert torch.equal(fast(x), direct(x))
@@ -54,13 +54,13 @@ def test_it_really_takes_the_other_way_and_only_without_gradients():
     assert fast._transformed is not None
 
 
-def test_sizes_that_do_not_divide_into_tiles_are_convolved_as_usual():
+def test_winograd_convolves_sizes_that_do_not_divide_into_tiles_as_usual():
     direct, fast = pair()
     with torch.no_grad():
         assert torch.equal(fast(torch.ones(1, 64, 6, 8)), direct(torch.ones(1, 64, 6, 8)))
 
 
-def test_changed_weights_are_noticed():
+def test_winograd_notices_changed_weights():
     direct, fast = pair()
     x = torch.randn(1, 64, 8, 8)
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_changed_weights_are_noticed():
         torch.testing.assert_close(fast(x), direct(x), rtol=1e-4, atol=1e-4)
 
 
-def test_parameters_keep_their_names_and_values():
+def test_use_winograd_keeps_names_and_values_of_parameters():
     model = nn.Sequential(
         nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 64, 3, stride=2), nn.Conv2d(3, 64, 3, padding=1)
     )
@@ -81,7 +81,7 @@ def test_parameters_keep_their_names_and_values():
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
-def test_a_tokenizer_with_them_gives_the_plain_networks_results():
+def test_use_winograd_gives_a_tokenizer_the_results_of_the_plain_one():
     torch.manual_seed(0)
     plain = VQGAN(
         enc_channels=[64, 64, 64, 64], dec_channels=[64, 64, 64], latent_dim=4, img_resolution=16, latent_resolution=4,
