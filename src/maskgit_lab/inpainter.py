@@ -1,4 +1,4 @@
-"""The Python API: fill holes in pictures with a trained run.
+"""The Python API: fill holes in images with a trained run.
 
 inpainter = Inpainter.from_run("runs/cosine/2026-01-31_12-00-00")
 fill = inpainter(images, masks)        # uint8 (n, H, W, 3), bool (n, H, W), True = hole
@@ -24,7 +24,7 @@ from maskgit_lab.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Filled:
-    """Filled pictures as arrays."""
+    """Filled images as arrays."""
 
     decoded: np.ndarray  # (n, H, W, 3) uint8: the tokenizer's whole output
     composited: np.ndarray  # (n, H, W, 3) uint8: known pixels put back exactly
@@ -33,7 +33,7 @@ class Filled:
 
 
 class Inpainter:
-    """Fill holes, any number of pictures at a time; a picture's fill does not depend on its batch.
+    """Fill holes, any number of images at a time; an image's fill does not depend on its batch.
 
     Args:
         filler: networks, tokenizer, decoding settings and seed.
@@ -82,7 +82,7 @@ class Inpainter:
 
     @property
     def resolution(self) -> int:
-        """Pixels per side of the pictures."""
+        """Pixels per side of the images."""
         return self.filler.tokenizer.resolution
 
     def __call__(self, images: np.ndarray, masks: np.ndarray, *, steps: bool = False, first: int = 0) -> Filled:
@@ -92,7 +92,7 @@ class Inpainter:
             images: (n, H, W, 3) uint8 of the run's resolution; pixels under the holes have no influence.
             masks: (n, H, W) bool, True = hole.
             steps: also return every step's prediction and mask.
-            first: number of the first picture, which chooses its noise.
+            first: number of the first image, which chooses its noise.
         """
         expected = (self.resolution, self.resolution)
         if images.shape[1:] != (*expected, 3) or masks.shape != images.shape[:3]:
@@ -103,10 +103,10 @@ class Inpainter:
         fill = self.filler.fill(images, masks, range(first, first + len(images)))
         grid = self.filler.tokenizer.grid
         shown = fill.trace.step_tokens if steps else fill.trace.step_tokens[:0]
-        pictures = [to_uint8(self.filler.tokenizer.decode(tokens)).cpu().numpy() for tokens in shown]
+        step_images = [to_uint8(self.filler.tokenizer.decode(tokens)).cpu().numpy() for tokens in shown]
         return Filled(
             decoded=fill.decoded.cpu().numpy(),
             composited=fill.composited.cpu().numpy(),
-            step_images=np.stack(pictures) if pictures else np.empty((0, *images.shape), np.uint8),
+            step_images=np.stack(step_images) if step_images else np.empty((0, *images.shape), np.uint8),
             step_masks=fill.trace.step_masks[: len(shown)].unflatten(-1, (grid, grid)).cpu().numpy(),
         )

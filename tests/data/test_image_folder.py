@@ -72,5 +72,5 @@ def test_shares_must_leave_both_parts(root: Path, share: float):
 
 def test_too_few_pictures_are_told(tmp_path: Path):
     write_pictures(tmp_path / "photos", pictures(2, resolution=40))
-    with pytest.raises(ValueError, match=r"data.root: 2 pictures in .*photos leave none for \w+; add pictures"):
+    with pytest.raises(ValueError, match=r"data.root: 2 images in .*photos leave none for \w+; add images"):
         load(tmp_path / "photos")

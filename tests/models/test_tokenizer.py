@@ -82,5 +82,5 @@ def test_other_files_are_refused(tmp_path: Path):
 
 
 def test_pictures_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r"takes \(3, 32, 32\) pictures, got \(3, 64, 64\)"):
+    with pytest.raises(ValueError, match=r"takes \(3, 32, 32\) images, got \(3, 64, 64\)"):
         tokenizer().encode(torch.from_numpy(np.zeros((1, 64, 64, 3), np.uint8)))

@@ -187,15 +187,15 @@ def build_callbacks(
     settings: DecodeSettings,
     extractor: Extractor,
 ) -> list[Callback]:
-    """Build the configured callbacks, scores and pictures before averaged weights, which swap the weights back."""
+    """Build the configured callbacks, scores and images before averaged weights, which swap the weights back."""
     nodes = {name: node for name, node in config.callbacks.items() if node is not None}
-    pictures = datamodule.val_fills()
+    images = datamodule.val_fills()
     objects: dict[str, dict[str, Any]] = {
         "best": {"dirpath": folder.checkpoints},
         "last": {"dirpath": folder.checkpoints},
-        "scores": {"pictures": pictures, "settings": settings, "extractor": extractor, "seed": config.seed},
+        "scores": {"images": images, "settings": settings, "extractor": extractor, "seed": config.seed},
         "samples": {
-            "pictures": pictures,
+            "images": images,
             "settings": settings,
             "folder": folder.figures / "samples",
             "seed": config.seed,

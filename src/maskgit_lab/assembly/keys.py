@@ -27,7 +27,7 @@ INDEPENDENT: tuple[str, ...] = (
     "mask_schedule",
 )
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
-# these come in by what they produce: the pictures' fingerprints, the tokenizer's hash
+# these come in by what they produce: the images' fingerprints, the tokenizer's hash
 BY_CONTENT = (
     "tokenizer",
     "data.source",
@@ -68,7 +68,7 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
         for name in ONLY_LOOKING:
             content["callbacks"].pop(name, None)
         independent = INDEPENDENT
-    else:  # scores of decoded pictures choose the epoch
+    else:  # scores of decoded images choose the epoch
         independent = tuple(name for name in INDEPENDENT if name not in ("decode", "mask_schedule", "metrics"))
     for name in (*independent, *BY_CONTENT):
         group, _, key = name.partition(".")

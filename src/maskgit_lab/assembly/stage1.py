@@ -26,8 +26,8 @@ def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: 
 
     Args:
         config: of the run; a trained tokenizer goes to tokenizers/KEY/ in its cache.
-        splits: the pictures to train on.
-        folder: run folder for logs and pictures of a training.
+        splits: the images to train on.
+        folder: run folder for logs and images of a training.
     """
     if config.tokenizer.checkpoint:
         return _given(Path(config.tokenizer.checkpoint), config.tokenizer)

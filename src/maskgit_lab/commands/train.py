@@ -65,7 +65,7 @@ def require_one_device_in_sweeps(config: TrainConfig) -> None:
 
 
 def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None) -> float:
-    """Train, score and picture one configuration in a run folder; return the monitored metric.
+    """Train, score and draw one configuration in a run folder; return the monitored metric.
 
     `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
     does all this; the others train with it and leave.
@@ -182,7 +182,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     start = time.perf_counter()
     parameters = sum(p.numel() for p in run.module.model.parameters())
     log.info(
-        f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} pictures, "
+        f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} images, "
         f"batch {run.datamodule.serving.batch_size}, {run.trainer.max_epochs} epochs"
     )
     ckpt_path = str(run.folder.checkpoint("last")) if run.config.resume else None
@@ -200,7 +200,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
 
 
 def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, sweep: bool = False) -> None:
-    """Fill the test pictures with the best weights, write the table and the pictures, and show where they are."""
+    """Fill the test images with the best weights, write the table and the figures, and show where they are."""
     start = time.perf_counter()
     # built anew: a strategy may have cut the trained one up
     network = build_model(run.config.model, run.tokenizer).to(run.tokenizer.device)
@@ -229,13 +229,13 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
         (run.folder.root / "table.md").write_text(markdown_scores(scores))
         log.info(f"\n{terminal_scores(scores)}\n")
     else:
-        log.info("The test pictures have no truth: filled and drawn, not scored")
+        log.info("The test images have no truth: filled and drawn, not scored")
     result["peak_memory_gib"] = {where: round(size, 2) for where, size in peak_memory().items()}
     log.info(peak_memory_line())
     if sweep:
-        log.info(f"Pictures: {len(figures)} in {shown_path(run.folder.figures)}")
+        log.info(f"Figures: {len(figures)} in {shown_path(run.folder.figures)}")
     else:
-        log.info("Pictures:\n" + "\n".join(f"  {shown_path(path)}" for path in figures))
+        log.info("Figures:\n" + "\n".join(f"  {shown_path(path)}" for path in figures))
 
 
 def close_loggers(loggers: list[Logger], status: str) -> None:

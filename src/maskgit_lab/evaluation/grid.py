@@ -50,7 +50,7 @@ class Grid:
         return dataclasses.replace(self.settings, schedule=schedule, sweet_spot=sweet_spot)
 
     def decodes(self) -> int:
-        """Return how many trajectories a picture goes through."""
+        """Return how many trajectories an image goes through."""
         return len(self.schedules) * len(self.seeds)
 
 
@@ -77,7 +77,7 @@ class GridScores:
     seeds: list[int]
     token_cross_entropy: float  # nats per hidden token, all hidden at once
     token_accuracy: float  # of that single prediction
-    pictures: dict[tuple[str, int], np.ndarray] = field(
+    images: dict[tuple[str, int], np.ndarray] = field(
         default_factory=dict
     )  # composited at the first seed, the first few
 
@@ -97,12 +97,12 @@ def evaluate_grid(
 
     Args:
         filler: networks and precision; its settings and seed are not used.
-        test: pictures with holes.
-        truth: of the same pictures.
+        test: images with holes.
+        truth: of the same images.
         grid: the cells.
-        batch_size: pictures at once; changes no fill.
+        batch_size: images at once; changes no fill.
         lpips: torchmetrics' LPIPS, or None.
-        num_shown: pictures kept of every cell.
+        num_shown: images kept of every cell.
         progress: advanced after every trajectory of a batch.
     """
     device = str(filler.tokenizer.device)
@@ -128,8 +128,8 @@ def evaluate_grid(
                 for spot, tokens in stops.items():
                     decoded = to_uint8(filler.tokenizer.decode(tokens))
                     filled = composite(decoded, masked.images, masked.holes)
-                    for output, pictures in zip(OUTPUTS, (decoded, filled), strict=True):
-                        scores[name, spot, output, seed].add(pictures, part)
+                    for output, images in zip(OUTPUTS, (decoded, filled), strict=True):
+                        scores[name, spot, output, seed].add(images, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
                     if seed == grid.seeds[0] and start < num_shown:
                         shown[name, spot].append(filled.cpu().numpy()[: num_shown - start])

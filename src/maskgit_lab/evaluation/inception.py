@@ -18,7 +18,7 @@ CUTS = {"mixed_6e": 768, "mixed_7a": 1280}
 
 
 class TruncatedInception(nn.Sequential):
-    """Inception v3 from the picture to `cut`, frozen and always in evaluation mode.
+    """Inception v3 from the image to `cut`, frozen and always in evaluation mode.
 
     Args:
         cut: last layer, `mixed_6e` (768 channels of 17x17) or `mixed_7a` (1280 of 8x8).
@@ -40,7 +40,7 @@ class TruncatedInception(nn.Sequential):
         return super().train(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map pictures (B, 3, 299, 299) in [-1, 1] to activations (B, C, h, w)."""
+        """Map images (B, 3, 299, 299) in [-1, 1] to activations (B, C, h, w)."""
         return super().forward(images.contiguous(memory_format=torch.channels_last))
 
     def fold_batch_norms(self) -> Self:

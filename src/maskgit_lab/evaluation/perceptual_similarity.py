@@ -11,7 +11,7 @@ FILES = {"squeeze": "squeezenet1_1-b8a52dc0.pth", "alex": "alexnet-owt-7be5be79.
 
 
 def build_lpips(net: str) -> Metric:
-    """Return torchmetrics' LPIPS for pictures in [0, 1].
+    """Return torchmetrics' LPIPS for images in [0, 1].
 
     Args:
         net: squeeze, alex or vgg.

@@ -1,6 +1,6 @@
 """What the curves say: when the network was best, by which measure, and whether it has begun to learn the training set by heart.
 
-A low distance of distributions early in training can go with wrong fills, and the least validation loss with worse pictures; the
+A low distance of distributions early in training can go with wrong fills, and the least validation loss with worse images; the
 summary says so when the measures disagree.
 """
 

@@ -1,4 +1,4 @@
-"""The files of a run: one folder that says what was asked for and what came out."""
+"""The files of a run: one folder that says what was configured and what came out."""
 
 import json
 import os
@@ -45,7 +45,7 @@ class RunFolder:
 
     @property
     def figures(self) -> Path:
-        """Pictures."""
+        """PNG files."""
         return self.root / "figures"
 
     def checkpoint(self, which: str) -> Path:

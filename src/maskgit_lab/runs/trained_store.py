@@ -18,7 +18,7 @@ from maskgit_lab.runs.metrics_file import read_rows
 log = logging.getLogger("maskgit_lab")
 
 
-# columns of metrics.csv that were measured on decoded pictures, with the settings of the run that trained
+# columns of metrics.csv that were measured on decoded images, with the settings of the run that trained
 DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/mae_hole")
 # facts of a training that a run which takes it over reports as its own
 FACTS = ("num_parameters", "epochs", "stopped_early", "monitor")

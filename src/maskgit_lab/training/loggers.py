@@ -1,4 +1,4 @@
-"""Loggers besides CSV: how they are made, what the final table and pictures become in them, and how they end."""
+"""Loggers besides CSV: how they are made, what the final table and figures become in them, and how they end."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,7 +64,7 @@ def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
 
 
 def log_final(loggers: Sequence[Logger], rows: Sequence[dict[str, Any]], figures: Sequence[Path]) -> None:
-    """Put the final table and the pictures into wandb and TensorBoard."""
+    """Put the final table and the figures into wandb and TensorBoard."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             if rows:

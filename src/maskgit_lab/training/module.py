@@ -43,7 +43,7 @@ class MaskedTokenModule(L.LightningModule):
         optimizer: Adam and its schedule.
         holes: (M, H, W) bool, a bank of holes. With it, only tokens under a hole drawn from the bank are hidden, as at test time,
             and the context reads the known pixels. None hides tokens anywhere in the grid (the lab).
-        encode_masked: take the visible tokens outside the hole from the picture with the hole greyed out, as at test time; costs
+        encode_masked: take the visible tokens outside the hole from the image with the hole greyed out, as at test time; costs
             an encoder pass each step. Needs `holes`.
         label_smoothing: in [0, 1).
         seed: of masks, holes and dropout.
@@ -115,7 +115,7 @@ class MaskedTokenModule(L.LightningModule):
         return result.loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the loss with the same masks every epoch; exact for any number of processes, pictures that fill up left out."""
+        """Log the loss with the same masks every epoch; exact for any number of processes, images that fill up left out."""
         trainer, loader = self.trainer, self.trainer.val_dataloaders
         assert isinstance(loader, ResumableLoader)
         share = BatchShare(loader.items_in_batch(batch_idx), trainer.global_rank, trainer.world_size)

@@ -1,4 +1,4 @@
-"""Stage 1 as a LightningModule: train a VQGAN to reconstruct pictures through its codebook.
+"""Stage 1 as a LightningModule: train a VQGAN to reconstruct images through its codebook.
 
 Optimisation is always manual, with or without a discriminator, so that there is one code path; only the generator's steps count as
 `global_step`, so `max_steps` means updates of the tokenizer.
@@ -24,9 +24,9 @@ Batch = Tensor | dict[str, Tensor]
 
 
 class TokenizerModule(L.LightningModule):
-    """Train a tokenizer on pictures, on one device.
+    """Train a tokenizer on images, on one device.
 
-    A batch is `{"images": uint8 (B, H, W, 3)}`, such a tensor, or float pictures (B, 3, H, W) in [0, 1].
+    A batch is `{"images": uint8 (B, H, W, 3)}`, such a tensor, or float images (B, 3, H, W) in [0, 1].
 
     Args:
         model: the tokenizer.
@@ -38,9 +38,9 @@ class TokenizerModule(L.LightningModule):
         betas: of Adam.
         warmup_steps: of the learning rate, linear.
         gradient_clip: largest norm of the tokenizer's gradient.
-        perceptual: distance of two batches of pictures in [0, 1]; stays out of the checkpoint.
+        perceptual: distance of two batches of images in [0, 1]; stays out of the checkpoint.
         perceptual_weight: its weight beside the L1 distance of normalised pixels.
-        discriminator: of normalised pictures; None = no adversarial loss.
+        discriminator: of normalised images; None = no adversarial loss.
         gan_start_step: the discriminator and its loss rest before this step.
         gan_weight: pull of the adversarial loss on the last layer, as a share of the reconstruction's.
         revive_after_steps: see CodebookRevival; 0 = the lab's uniform start and no revival.
@@ -106,7 +106,7 @@ class TokenizerModule(L.LightningModule):
         return (images - self.mean) / self.std
 
     def pixels(self, images: Tensor) -> Tensor:
-        """Return pictures in about [0, 1], not clamped, of the network's output."""
+        """Return images in about [0, 1], not clamped, of the network's output."""
         return images.float() * self.std + self.mean
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
@@ -177,7 +177,7 @@ class TokenizerModule(L.LightningModule):
         self.log("train/codebook_usage", self.revival.usage(step))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the mean over pictures of each one's PSNR in dB, of 8-bit-range pixels clamped to [0, 1], and the L1 distance."""
+        """Log the mean over images of each one's PSNR in dB, of 8-bit-range pixels clamped to [0, 1], and the L1 distance."""
         images = self.normalised(batch)
         fake = self.model(images).images.float()
         error = (self.pixels(fake).clamp(0, 1) - self.pixels(images)).square().flatten(1).mean(1)

@@ -73,14 +73,14 @@ def log_evaluation(
     offline: bool,
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
-    pictures: Sequence[Path],
+    images: Sequence[Path],
 ) -> bool:
-    """Put a table and pictures of an evaluation into the wandb run of a run folder.
+    """Put a table and figures of an evaluation into the wandb run of a run folder.
 
     Args:
         folder: run folder.
         columns, rows: the table; empty texts become empty cells.
-        pictures: logged under evaluation/STEM.
+        images: logged under evaluation/STEM.
 
     Returns:
         Whether the folder has a wandb run.
@@ -92,6 +92,6 @@ def log_evaluation(
     run = start(folder=folder, project=project, name=name, offline=offline)
     cells = [[None if cell == "" else cell for cell in row] for row in rows]
     table = wandb.Table(columns=list(columns), data=cells)
-    run.log({"evaluation/table": table} | {f"evaluation/{path.stem}": wandb.Image(str(path)) for path in pictures})
+    run.log({"evaluation/table": table} | {f"evaluation/{path.stem}": wandb.Image(str(path)) for path in images})
     run.finish()
     return True

@@ -1,4 +1,4 @@
-"""Log how many pictures a second training gets through."""
+"""Log how many images a second training gets through."""
 
 import time
 from typing import Any
