@@ -28,7 +28,7 @@ class Filled:
 
     decoded: np.ndarray  # (n, H, W, 3) uint8: the tokenizer's whole output
     composited: np.ndarray  # (n, H, W, 3) uint8: known pixels put back exactly
-    step_images: np.ndarray  # (S, n, H, W, 3) uint8: the prediction after each step; S = 0 unless asked for
+    step_images: np.ndarray  # (S, n, H, W, 3) uint8: the prediction after each step; S = 0 without `steps`
     step_masks: np.ndarray  # (S, n, grid, grid) bool: tokens still hidden after each step
 
 
@@ -61,7 +61,10 @@ class Inpainter:
             device: auto, cpu, cuda, ...
             seed: of the decoding noise.
             speed: fast or plain, None = as the run was trained.
-            decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
+            **decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
+
+        Returns:
+            An inpainter with the run's networks and settings.
 
         Raises:
             FileNotFoundError: when the folder is not a run, or its checkpoint or tokenizer is missing.
@@ -93,6 +96,9 @@ class Inpainter:
             masks: (n, H, W) bool, True = hole.
             steps: also return every step's prediction and mask.
             first: number of the first image, which chooses its noise.
+
+        Returns:
+            The filled images.
         """
         expected = (self.resolution, self.resolution)
         if images.shape[1:] != (*expected, 3) or masks.shape != images.shape[:3]:

@@ -1,4 +1,4 @@
-"""Measure a run's grid, or somebody's folder of filled images, under one ruler."""
+"""Measure a run's grid, or any folder of filled images, in the same way."""
 
 import csv
 import dataclasses
@@ -47,6 +47,9 @@ CHOSEN_BY_CELLS = ("schedule", "sweet_spot")
 
 def evaluate(config: EvaluateConfig) -> None:
     """Measure a run or a folder of outputs and write what was found.
+
+    Args:
+        config: of the command.
 
     Raises:
         ValueError: when neither or both are given, or the test images have no truth.

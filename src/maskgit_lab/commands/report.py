@@ -1,4 +1,4 @@
-"""Gather what a run or a sweep left and put it on a page."""
+"""Put the results of a run or a sweep on a page."""
 
 import json
 import logging
@@ -32,6 +32,9 @@ FLOOR_AND_CEILING = (
 
 def report(config: ReportConfig) -> None:
     """Write report.html and report.md about the run or the sweep in `run`.
+
+    Args:
+        config: of the command.
 
     Raises:
         FileNotFoundError: when the folder is neither.
@@ -93,7 +96,7 @@ def _sweep_report(root: Path) -> tuple[str, list[Block]]:
 
 
 def _batch_sizes(runs: Sequence[RunRecord]) -> list[Block]:
-    """Return the scores by batch size, all other differences averaged over."""
+    """Return the scores by batch size, averaged over all other differences."""
     others = {key for key in differing_keys(runs) if key != BATCH_SIZE}
     pooled = [
         RunRecord(run.folder, {k: v for k, v in run.config.items() if k not in others}, run.result) for run in runs

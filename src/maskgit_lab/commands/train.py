@@ -1,4 +1,4 @@
-"""Train, fill the test images with the best weights, score and draw them, say what came out."""
+"""Train, fill the test images with the best weights, score and draw them, report."""
 
 import logging
 import math
@@ -53,6 +53,9 @@ def require_one_device_in_sweeps(config: TrainConfig) -> None:
 
     The processes that Lightning would start for the other devices would each begin a sweep of their own.
 
+    Args:
+        config: of the job.
+
     Raises:
         SweepRefusedError: naming the devices.
     """
@@ -65,7 +68,7 @@ def require_one_device_in_sweeps(config: TrainConfig) -> None:
 
 
 def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None) -> float:
-    """Train, score and draw one configuration in a run folder; return the monitored metric.
+    """Train, score and draw one configuration in a run folder.
 
     `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
     does all this; the others train with it and leave.
@@ -74,6 +77,9 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
         config: of the run.
         root: the run folder.
         sweep: folder of the sweep that the run is a job of.
+
+    Returns:
+        The best value of the monitored metric; NaN on other processes and after a dry run.
     """
     folder = RunFolder(root)
     if process_rank() > 0:
@@ -110,7 +116,7 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
 
 
 def help_to_train(config: TrainConfig, folder: RunFolder) -> float:
-    """Train beside the first process, without a word and without files; a failure is recorded for it."""
+    """Train next to the first process, without messages and files; a failure is recorded for it."""
     quiet()
     try:
         run = compose(config, folder, [])
@@ -137,7 +143,14 @@ def how_to_go_on(folder: RunFolder) -> str:
 
 
 def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | None:
-    """Return where trainings are shared: within the sweep, in the cache, or nowhere.
+    """Open the store of shared training runs: within the sweep, in the cache, or nowhere.
+
+    Args:
+        config: of the run.
+        sweep: folder of the sweep that the run is a job of.
+
+    Returns:
+        The store; None = share nothing.
 
     Raises:
         ValueError: when `reuse` is none of its options.
@@ -159,7 +172,7 @@ def is_dry(run: Run) -> bool:
 
 
 def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], store: TrainedStore | None) -> None:
-    """Train, unless a run that differs in decoding alone was trained already; of several at once, one trains."""
+    """Train, unless a run that differs only in decoding was trained already; of several at once, one trains."""
     # other processes would wait for the first to train, and a dry run leaves nothing to share
     if store is None or run.config.resume or run.trainer.world_size > 1 or is_dry(run):
         fit(run, result)
@@ -178,7 +191,7 @@ def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], stor
 
 
 def fit(run: Run, result: dict[str, Any]) -> None:
-    """Train and record the best value and the time; a stopped training keeps its last checkpoint."""
+    """Train and record the best value and the time; a stopped run keeps its last checkpoint."""
     start = time.perf_counter()
     parameters = sum(p.numel() for p in run.module.model.parameters())
     log.info(
@@ -202,7 +215,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
 def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, sweep: bool = False) -> None:
     """Fill the test images with the best weights, write the table and the figures, and show where they are."""
     start = time.perf_counter()
-    # built anew: a strategy may have cut the trained one up
+    # built again: a strategy may have cut the trained one up
     network = build_model(run.config.model, run.tokenizer).to(run.tokenizer.device)
     load_weights(network, run.folder.checkpoint("best"), run.tokenizer)
     model = at_speed(run.config.speed, network, run.tokenizer, run.settings)

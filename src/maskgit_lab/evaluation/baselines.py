@@ -1,4 +1,4 @@
-"""Outputs that need no trained model, the floor and the ceiling: they show what share of a score is the model's."""
+"""Outputs that need no trained model, floors and ceilings: they show what share of a score is the model's."""
 
 import math
 
@@ -14,7 +14,7 @@ from maskgit_lab.evaluation.truth import Truth
 from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
-# sweeps per level; after the coarser levels they reach one grey level in closed holes, one on average in a half hidden image
+# sweeps per level; after the coarser levels they reach one grey level in closed holes, one on average in a half-hidden image
 SWEEPS = 48
 OTHER_REAL = "other real pictures"
 
@@ -35,6 +35,7 @@ def diffusion_fill(images: np.ndarray, holes: np.ndarray, *, batch_size: int = 3
     Args:
         images: (n, H, W, 3) uint8; pixels under the holes have no influence.
         holes: (n, H, W) bool. An image that is all hole becomes grey.
+        batch_size: images at once.
 
     Returns:
         (n, H, W, 3) uint8, known pixels untouched.
@@ -83,13 +84,16 @@ def _relax(surface: Tensor, known: Tensor) -> Tensor:
 def reference_outputs(
     test: InpaintSet, *, tokenizer: FrozenTokenizer | None, others: np.ndarray | None, batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Return images by name, each (n, H, W, 3) uint8.
+    """Make the outputs that need no trained model.
 
     Args:
         test: images with holes and, for the reconstruction, their truth.
         tokenizer: None leaves the reconstruction out.
         others: real images that are not in the test, for the distance that real images have; None leaves them out.
         batch_size: images at once.
+
+    Returns:
+        Images by name, each (n, H, W, 3) uint8.
     """
     outputs = {
         "grey fill": grey_fill(test.images, test.holes),

@@ -1,4 +1,4 @@
-"""Go through a set of images in batches, the largest that fit when none is asked for."""
+"""Go through a set of images in batches, the largest that fit when no size is given."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 def in_batches(
     count: int, work: Callable[[slice], Result], *, batch_size: int | None, device: torch.device
 ) -> Iterator[tuple[slice, Result]]:
-    """Yield (which images, result) over `count` images.
+    """Work through `count` images, batch by batch.
 
     Args:
         count: images.
@@ -22,8 +22,11 @@ def in_batches(
         batch_size: images at once; None = start large and halve whenever the device's memory does not suffice.
         device: where the work is done.
 
+    Yields:
+        Which images, and their result.
+
     Raises:
-        torch.OutOfMemoryError: when a batch of the size asked for, or a single image, does not fit.
+        torch.OutOfMemoryError: when a batch of the given size, or a single image, does not fit.
     """
     size = batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
     start = 0

@@ -1,4 +1,4 @@
-"""Feature extractors for distances between sets of images: each says what it is, so that a score can say so too."""
+"""Feature extractors for distances between sets of images: each says what it is, and so does a score made with it."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -43,7 +43,7 @@ class Extractor(nn.Module, ABC):
 class TokenizerFeatures(Extractor):
     """Mean and spread of the frozen tokenizer's latents over each quadrant of the image: no download, for the embedded data.
 
-    It judges with the eyes of the tokenizer that also paints the fills, so it says little about the tokenizer itself.
+    The tokenizer that paints the fills also judges them, so the distance says little about the tokenizer itself.
     """
 
     name = "tokenizer"
@@ -141,17 +141,20 @@ class Inception2015(Extractor):
         self.protocol = {"extractor": self.name, "num_features": self.num_features, **protocol}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Round to 8 bits, as the images of published scores were files."""
+        """Round to 8 bits, because the images of published scores were files."""
         return self.network((images * 255).round().clamp(0, 255).to(torch.uint8)).float()
 
 
 def inception_2015(*, weights: str | Path | None = None, antialias: bool = True) -> Inception2015:
-    """Return torchmetrics' FID network.
+    """Load torchmetrics' FID network.
 
     Args:
         weights: a local copy of the weights; None = torch-fidelity's cache, else its download.
         antialias: how to resize to 299 pixels. True, torchmetrics' default: pixel centres aligned, which for smaller images
             is also what pytorch-fid does; False: TensorFlow 1's resize, whose corners differ, as torch-fidelity does.
+
+    Returns:
+        The extractor.
 
     Raises:
         FileNotFoundError: when the file is missing, or there is none in the cache and no network.

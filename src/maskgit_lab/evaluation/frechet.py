@@ -3,12 +3,6 @@
 With centred features Xc (n1 x d) and Yc (n2 x d), tr sqrt(S1 S2) is the nuclear norm of Xc Yc^T / sqrt((n1 - 1)(n2 - 1)), the
 sum of its singular values. That is real, never NaN for singular covariances (fewer images than features), and fast: the sides of
 the product are numbers of images or features, whichever are smaller.
-
-Roots of eigenvalues of the product's Gram matrix take half the time of singular values, and lose up to half the digits of small
-ones. They are taken where the digits that may be lost cannot reach the distance's seventh, and singular values elsewhere.
-
-On a CPU, all of it is NumPy's: its BLAS is faster than torch's on processors that are not Intel's, and torch's threads, which go on
-spinning after every operation of theirs, would take a core from it.
 """
 
 from typing import Any
@@ -25,11 +19,14 @@ Array = Any  # np.ndarray for what is on a CPU, Tensor on other devices: the sam
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """Return |mean1 - mean2|^2 + tr(S1 + S2 - 2 sqrt(S1 S2)) in float64.
+    """Compute |mean1 - mean2|^2 + tr(S1 + S2 - 2 sqrt(S1 S2)) in float64.
 
     Args:
         a: (n1, d) features.
         b: (n2, d) features.
+
+    Returns:
+        The distance, at least 0.
 
     Raises:
         ValueError: when there are fewer than two rows or the widths differ.
@@ -42,6 +39,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     scale = ((len(a) - 1) * (len(b) - 1)) ** 0.5
     without_cross = _squared(mean_a - mean_b) + _squared(from_a) / (len(a) - 1) + _squared(from_b) / (len(b) - 1)
     product = _on_host(_square_root_factor(from_a) @ _square_root_factor(from_b).T)
+    # roots of the Gram matrix's eigenvalues take half the time of singular values, and lose up to half the digits of small ones:
+    # they are used where the lost digits cannot reach the distance's seventh
     cross, uncertainty = _sum_of_roots(product, rank=min(len(a) - 1, len(b) - 1, a.shape[1]))
     if 2 * uncertainty / scale > TOLERANCE * (without_cross - 2 * cross / scale):
         cross = float(np.linalg.svd(product, compute_uv=False).sum())
@@ -51,6 +50,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 def _centred(features: Tensor) -> tuple[Array, Array]:
     """Return the mean (d,) and the deviations from it (n, d) in float64."""
     x: Array = features.detach()
+    # on a CPU by NumPy: its BLAS is faster than torch's on processors that are not Intel's, and torch's threads, which spin after
+    # every operation, would take a core from it
     if x.device.type in ("cpu", "mps"):  # Apple's GPUs have no float64
         x = (x if x.dtype == torch.float64 else x.float()).cpu().numpy().astype(np.float64)
     else:
@@ -70,13 +71,9 @@ def _on_host(x: Array) -> np.ndarray:
 
 
 def _sum_of_roots(product: np.ndarray, *, rank: int) -> tuple[float, float]:
-    """Return the sum of the singular values, as roots of the Gram matrix's eigenvalues, and by how much it may be wrong.
-
-    Args:
-        product: its smaller side decides the size of the Gram matrix.
-        rank: at most so many singular values are not 0: deviations from a mean have one degree of freedom less than images.
-    """
+    """Return the sum of the singular values, as roots of the Gram matrix's eigenvalues, and by how much it may be wrong."""
     small = product if product.shape[0] <= product.shape[1] else product.T
+    # at most `rank` singular values are not 0: deviations from a mean have one degree of freedom less than images
     squares = np.linalg.eigvalsh(small @ small.T)[-rank:].clip(min=0)
     roots = np.sqrt(squares)
     error = len(small) * np.finfo(np.float64).eps * squares[-1]  # of every eigenvalue: forming the matrix and solving
@@ -127,7 +124,10 @@ class FrechetDistance(Metric):
         side.append(features)
 
     def compute(self) -> Tensor:
-        """Return the distance, scalar float64.
+        """Compute the distance.
+
+        Returns:
+            Scalar float64.
 
         Raises:
             ValueError: when a side has fewer than two images.

@@ -1,7 +1,7 @@
 """The table of schedules and sweet spots from one checkpoint: every cell over several decoding seeds.
 
 The sweet spots of one schedule lie on one decoding trajectory, so each schedule and seed is decoded once and read at every sweet
-spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all of it.
+spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all cells.
 """
 
 import dataclasses
@@ -65,7 +65,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """How a table calls it; outputs from elsewhere have no sweet spot (0)."""
+        """Its name in a table; outputs from elsewhere have no sweet spot (0)."""
         return f"{self.schedule}, sweet spot {self.sweet_spot}" if self.sweet_spot else self.schedule
 
 
@@ -104,6 +104,9 @@ def evaluate_grid(
         lpips: torchmetrics' LPIPS, or None.
         num_shown: images kept of every cell.
         progress: advanced after every trajectory of a batch.
+
+    Returns:
+        The scores of every cell, and of one prediction of all hidden tokens at once.
     """
     device = str(filler.tokenizer.device)
     keys = [

@@ -1,6 +1,6 @@
-"""Scores of the hole alone: per image over its hole pixels, then the mean over images.
+"""Scores of the hole only: per image over its hole pixels, then the mean over images.
 
-Whole-image scores of an inpainting are mostly the known part, which was copied. Images without a hole are left out and counted.
+Most of a whole-image score is the known part, which was copied. Images without a hole are left out and counted.
 """
 
 from abc import abstractmethod
@@ -16,7 +16,7 @@ MIN_SQUARED_ERROR = 1e-10  # a perfect fill scores 100 dB instead of infinity
 
 
 class MeanOverImages(Metric):
-    """Mean of a score per image; float32 sums, for Apple's GPUs have no float64."""
+    """Mean of a score per image; float32 sums, because Apple's GPUs have no float64."""
 
     full_state_update = False
     is_differentiable = False

@@ -1,4 +1,4 @@
-"""ImageNet's Inception v3 (Szegedy et al. 2016) up to a middle layer, for distances where the 2015 FID weights are out of reach.
+"""ImageNet's Inception v3 (Szegedy et al. 2016) up to a middle layer, for distances when the 2015 FID weights are not available.
 
 The blocks are torch-fidelity's: torchvision's architecture and parameter names, with average pools that leave padding out.
 """
@@ -36,7 +36,7 @@ class TruncatedInception(nn.Sequential):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode: batch statistics have no place in a measurement."""
+        """Stay in evaluation mode: a measurement must not depend on the batch."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -54,6 +54,13 @@ class TruncatedInception(nn.Sequential):
     @classmethod
     def from_file(cls, path: str | Path, *, cut: str) -> Self:
         """Read torchvision's `inception_v3` state dict, whole or up to the cut; convolutions may be in half precision.
+
+        Args:
+            path: the file.
+            cut: last layer, see the class.
+
+        Returns:
+            The network.
 
         Raises:
             FileNotFoundError: when there is no such file.

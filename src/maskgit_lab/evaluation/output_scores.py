@@ -1,4 +1,4 @@
-"""Scores of one set of output images, added batch by batch: the distance of distributions beside measures of the hole alone."""
+"""Scores of one set of output images, added batch by batch: the distance of distributions, and measures of the hole only."""
 
 import torch
 from torch import Tensor
@@ -15,11 +15,11 @@ HIGHER_IS_BETTER = ("psnr", "ssim", "token_accuracy")
 
 
 class OutputScores:
-    """Collect scores of images against their truth, which may come in any order of batches.
+    """Collect scores of images against their truth; batches may come in any order.
 
     Args:
         truth: images, holes, features and the extractor.
-        paired: False for images of other scenes: they are measured as a distribution alone.
+        paired: False for images of other scenes: they are measured only as a distribution.
         lpips: torchmetrics' LPIPS, or None.
         device: where features are computed.
     """
@@ -75,18 +75,22 @@ class OutputScores:
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> float:
-    """Return the unbiased squared maximum mean discrepancy with the cubic kernel (Binkowski et al. 2018), all images in one set.
+    """Compute the unbiased squared maximum mean discrepancy, cubic kernel (Binkowski et al. 2018), all images in one set.
 
     Published KID averages it over random subsets; the whole set needs no draw and has less variance.
 
     Args:
-        a, b: (n, d) features, equally many.
+        a: (n, d) features.
+        b: (n, d) features, equally many.
+
+    Returns:
+        The discrepancy; it can be negative.
     """
     return float(poly_mmd(a.double(), b.double()))
 
 
 def distance_name(extractor: str, kind: str = "fd") -> str:
-    """Return fid or kid for the 2015 Inception alone, else fd_<extractor> or kd_<extractor>."""
+    """Return fid or kid for the 2015 Inception only, else fd_<extractor> or kd_<extractor>."""
     published = {"fd": "fid", "kd": "kid"}
     return published[kind] if extractor == "inception" else f"{kind}_{extractor}"
 

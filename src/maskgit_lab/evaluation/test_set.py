@@ -1,4 +1,4 @@
-"""The test images filled and scored beside fills that need no model, as every run ends."""
+"""Fill and score the test images, next to fills that need no model: the end of every run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class TestScores:
 def score_test_set(
     filler: Filler, test: InpaintSet, extractor: Extractor, *, cache: Path, batch_size: int
 ) -> TestScores:
-    """Fill the test images and score them beside grey, diffusion and the tokenizer's reconstruction of the truth."""
+    """Fill the test images and score them next to grey, diffusion and the tokenizer's reconstruction of the truth."""
     decoded, composited = np.empty_like(test.images), np.empty_like(test.images)
     with tqdm(total=len(test), desc="Filling test images", unit="img") as bar:
         for part, fill in filler.batches(test.images, test.holes, batch_size=batch_size):

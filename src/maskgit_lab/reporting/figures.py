@@ -32,12 +32,14 @@ def strip_image(
     truth: np.ndarray | None,
     scale: int = 2,
 ) -> np.ndarray:
-    """Return one image's decoding side by side: input, mask, steps, result, truth.
+    """Draw one image's decoding side by side: input, mask, steps, result, truth.
 
     Args:
-        image, result, truth: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         hole: (H, W) bool.
         steps: images after some decoding steps.
+        result: as `image`.
+        truth: as `image`.
         scale: enlargement without smoothing.
 
     Returns:
@@ -60,6 +62,9 @@ def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_trut
         strip: (h, w, 3) uint8; strips of several images may be stacked.
         steps: which decoding steps it shows, counted from 1.
         with_truth: whether its last image is the truth.
+
+    Returns:
+        `path`.
     """
     headings = ["input", "hole", *(f"step {step}" for step in steps), "result", *(["truth"] * with_truth)]
     figure = _pixel_figure(strip.shape[1], strip.shape[0] + HEADING)
@@ -77,6 +82,9 @@ def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "")
         path: a PNG file.
         columns: heading -> (n, H, W, 3) uint8, equally many in each.
         title: above the headings.
+
+    Returns:
+        `path`.
     """
     height, width = next(iter(columns.values())).shape[1:3]
     scale = -(-ROWS_CELL // width)
@@ -122,6 +130,9 @@ def save_schedule_figure(
         step_masks: (S, grid, grid) bool, True = hidden.
         step_images: (S, H, W, 3) uint8.
         max_columns: steps per band; more steps wrap into bands of equal length.
+
+    Returns:
+        `path`.
     """
     scale = -(-STEP_CELL // step_images.shape[2])
     num_steps, side = len(step_masks), step_images.shape[2] * scale

@@ -37,7 +37,7 @@ figure .scroll { background: #fff } img { display: block; max-width: 100%; heigh
 details { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .8rem; background: var(--card); margin: .8rem 0 }
 summary { cursor: pointer; color: var(--accent) } pre { overflow-x: auto; font-size: .82rem; line-height: 1.4 }
 """
-SHRINKS_BELOW = 1100  # pixels of width; on small screens wider figures scroll, or nothing could be seen in them
+SHRINKS_BELOW = 1100  # pixels of width; on small screens wider figures scroll, because they would be too small
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,17 @@ ROWS_SHOWN = 8
 
 
 def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path, *, num_steps: int) -> list[Path]:
-    """Write the run's figures and return their paths: fills, every schedule step by step, schedules, training curves.
+    """Write the run's figures: fills, every schedule step by step, schedules, training curves.
 
     Args:
+        filler: of the run.
+        scores: of the test images, with their fills.
+        test: the test images.
         folder: the run folder; they go to figures/, the curves are read from metrics.csv.
         num_steps: steps of the schedule figures (lab: 20).
+
+    Returns:
+        The paths of the figures.
     """
     figures = folder / "figures"
     columns = {"truth": test.truth} if test.truth is not None else {}

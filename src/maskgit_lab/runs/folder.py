@@ -49,7 +49,13 @@ class RunFolder:
         return self.root / "figures"
 
     def checkpoint(self, which: str) -> Path:
-        """Return the path of a checkpoint.
+        """Find a checkpoint.
+
+        Args:
+            which: best or last.
+
+        Returns:
+            Its path.
 
         Raises:
             FileNotFoundError: when the run has none of that name; the message lists what is there.
@@ -81,7 +87,10 @@ class RunFolder:
         return content
 
     def record_failure(self, error: BaseException) -> bool:
-        """Write an error into result.json unless one is there: of several processes the first tells why, the others follow.
+        """Write an error into result.json unless one is there: of several processes the first one records why.
+
+        Args:
+            error: what ended the run.
 
         Returns:
             Whether this was the first.

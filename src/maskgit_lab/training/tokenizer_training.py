@@ -53,19 +53,11 @@ def train_tokenizer(
     accelerator: str = "auto",
     precision: str = "32-true",
 ) -> tuple[FrozenTokenizer, dict[str, float]]:
-    """Train a tokenizer and freeze it.
+    """Train a tokenizer; return it frozen, and the last validation's scores by name.
 
-    Args:
-        splits: train and val are used.
-        flip: mirror half of the training images.
-        folder: stage_1/ inside it gets metrics.csv and reconstructions.
-        checkpoints: last.ckpt is kept here while training; one that an interrupted run left is continued.
-        max_steps: updates of the tokenizer.
-        precision: Lightning's name of one.
-        Others: see TokenizerModule.
-
-    Returns:
-        The frozen tokenizer and the last validation's scores by name.
+    `splits`: train and val are used; `flip` mirrors half of the training images. `folder`: stage_1/ inside it gets metrics.csv and
+    reconstructions. `checkpoints`: last.ckpt is kept here while training, and one that an interrupted run left is continued.
+    `max_steps`: updates of the tokenizer. `precision`: Lightning's name of one. The others are those of TokenizerModule.
     """
     quiet_lightning()
     torch.manual_seed(seed)

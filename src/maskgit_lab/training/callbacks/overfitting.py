@@ -1,4 +1,4 @@
-"""Measure the training images as the validation images are measured, so that the gap between the two means something.
+"""Measure training images as validation images are measured: the gap between the two is the overfitting.
 
 The running `train/loss` averages over fresh masks, dropout and weights that change; `train/fixed_loss` has the masks, the holes
 and the evaluation mode of `val/loss`. Several processes share its batches as they share those of validation.
