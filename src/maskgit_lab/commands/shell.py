@@ -1,4 +1,4 @@
-"""What every command does in the shell: Hydra runs it, `--help` answers at once, errors are one message, a sweep ends with its table.
+"""What all commands share in the shell: Hydra, a fast `--help`, errors as one message, a table at the end of a sweep.
 
 Nothing here imports torch; what a command does is imported when it runs.
 """
