@@ -3,13 +3,14 @@
 A part that this processor does not use has no row: those for bf16 need a processor that multiplies in it.
 """
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from benchmarks.against_listing import NUM_STEPS, Bench, TrainingStep, our_table
 from benchmarks.measure import paired
@@ -18,12 +19,15 @@ from benchmarks.subjects import Subject, pictures, subject
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.fast import attention, dropout, positions, prediction, predictors, projection
+from maskgit_lab.fast import attention, predictors, projection, transformer
 from maskgit_lab.fast.model import FastModel
+from maskgit_lab.fast.positions import Positions
+from maskgit_lab.fast.transformer import FastTransformer
 from maskgit_lab.models.filling import fill_holes
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 
 Without = Callable[[], AbstractContextManager[object]]
+Work = Callable[[Subject], object]
 
 
 def kernels(bench: Bench, size: str) -> Iterator[Row]:
@@ -32,7 +36,7 @@ def kernels(bench: Bench, size: str) -> Iterator[Row]:
     plain.tokenizer.model = plain.vqgan  # convolutions as they are written
     images, holes = pictures(bench.num_images, bench.device)
     step = TrainingStep(made, bench, made.tokenizer.encode(images[: bench.batch_size]))
-    works: dict[str, Callable[[Subject], object]] = {
+    works: dict[str, Work] = {
         f"training step, batch {bench.batch_size}, {size}": lambda _: _training(made, step),
         f"decode {bench.num_images} images, T = {NUM_STEPS}, {size}": lambda side: _decode(side, bench, images, holes),
         f"table, {bench.num_images} images, {size}": lambda side: our_table(side, bench, images, holes),
@@ -42,16 +46,18 @@ def kernels(bench: Bench, size: str) -> Iterator[Row]:
         training = work.startswith("training")
         made.model.train(training)
         for part, without in _parts(bf16=bf16, training=training).items():
+            if part == "Winograd" and size != "lab":
+                continue  # small tokenizers have no convolution that gains
             other = plain if part == "Winograd" else made
-            if part == "Winograd" and (training or size != "lab"):
-                continue  # tokens are cached in training; small tokenizers have no convolution that gains
-
-            def leave_out(other: Subject = other, without: Without = without, run=run) -> None:  # type: ignore[no-untyped-def]
-                with without():
-                    run(other)
-
-            timed = paired(lambda run=run: run(made), leave_out, pairs=bench.pairs, device=bench.device)
+            timed = paired(
+                partial(run, made), partial(_leaving_out, without, run, other), pairs=bench.pairs, device=bench.device
+            )
             yield Row.of(work, f"without {part}", timed)
+
+
+def _leaving_out(without: Without, run: Work, side: Subject) -> None:
+    with without():
+        run(side)
 
 
 def _parts(*, bf16: bool, training: bool) -> dict[str, Without]:
@@ -59,23 +65,18 @@ def _parts(*, bf16: bool, training: bool) -> dict[str, Without]:
     both: dict[str, Without] = {
         "fast, all of it": _all,
         "packed hidden rows": _whole_grids,
-        "rows filled up to round numbers": lambda: _patches(
-            (positions, "round_up", lambda count: count), (attention, "round_up", lambda count: count)
-        ),
     }
     if training:
-        both["dropout by NumPy"] = lambda: _patches((dropout, "_AS_INTEGERS", {}))
         if bf16:
-            both["attention of our own"] = lambda: _patches((attention, "_takes_own_way", lambda _: False))
+            both["attention dropout by NumPy"] = lambda: _patches((attention, "drop", F.dropout))
+            both["attention by products"] = _fused_attention
         return both
     both |= {
-        "memory from step to step": lambda: _patches((prediction.ExactLogits, "__call__", _forgetful)),
-        "images leaving the batch": lambda: _patches((predictors.PackedPredictor, "_leave", _stay)),
-        "a first step for all": lambda: _patches((predictors.FastPredictors, "at_once", lambda _: None)),
+        "one first step for all decodes": lambda: _patches((predictors.FastPredictors, "at_once", lambda _: None)),
         "Winograd": ExitStack,
     }
     if bf16:
-        both["attention of our own"] = lambda: _patches((attention, "_takes_own_way", lambda _: False))
+        both["attention by products"] = _fused_attention
         both["fused products"] = lambda: _patches((projection, "_linear_pointwise", None))
     return both
 
@@ -112,22 +113,19 @@ def _all() -> AbstractContextManager[object]:
 def _whole_grids() -> AbstractContextManager[object]:
     """The last block and the head on every position, everything else as it is."""
 
-    def through(self, x: Tensor, where: positions.Positions, projected: Tensor | None = None) -> Tensor:  # type: ignore[no-untyped-def]
+    def logits(self: FastTransformer, tokens: Tensor, context: Tensor | None, where: Positions) -> Tensor:
+        x = self._embedding(tokens, context)
         for block in self.blocks:
-            x, projected = block.remembering(x, projected=projected)[0], None
-        return where.take(self.plain.head(x) @ self.plain.token_embedding.weight.T + self.plain.bias)
+            x = block.remembering(x)[0]
+        return where.take(F.linear(self.plain.head(x), self.plain.token_embedding.weight) + self.plain.bias)
 
-    from maskgit_lab.fast.transformer import FastTransformer
-
-    return _patches((FastTransformer, "_through", through))
+    return _patches((FastTransformer, "logits", logits))
 
 
-def _forgetful(self: prediction.ExactLogits, tokens: Tensor, hidden: positions.Positions) -> Tensor:
-    first, self.first_logits = self.first_logits, None
-    return self.transformer.logits(tokens, self.context, hidden) if first is None else first
+def _fused_attention() -> AbstractContextManager[object]:
+    """torch's fused attention in place of products."""
 
+    def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
 
-def _stay(self: predictors.PackedPredictor, device: torch.device) -> list[int]:
-    counts: list[int] = copy.copy(self.plan[self.step]).tolist()
-    self.step += 1
-    return counts
+    return _patches((transformer, "attend", attend))

@@ -43,17 +43,6 @@ def test_without_gradients_the_result_is_the_same():
     assert torch.equal(without, attend(*parts()).detach())
 
 
-@pytest.mark.parametrize("weights_at_once", [1, 12 * 12 * 2, 12 * 12 * 4, 2**21])
-def test_only_the_queries_that_matter_are_computed(monkeypatch: pytest.MonkeyPatch, weights_at_once: int):
-    monkeypatch.setattr(attention, "CHUNK_WEIGHTS", weights_at_once)
-    with torch.no_grad():
-        q, k, v = (part.repeat(2, 1, 1, 1) for part in parts())
-        whole, counts = attend(q, k, v), [3, 12, 0, 7]
-        some = attend(q, k, v, counts=counts)
-    for image, count in enumerate(counts):
-        torch.testing.assert_close(some[image, :, :count], whole[image, :, :count], rtol=0.01, atol=0.01)
-
-
 def test_dropped_weights_are_dropped_in_the_backward_pass_too():
     # v = identity shows the weights; their gradient reaches v through exactly the kept ones
     q, k = (torch.randn(1, 1, 16, 16).bfloat16().requires_grad_() for _ in range(2))
@@ -75,26 +64,11 @@ def test_attention_dropout_keeps_the_mean():
 
 
 @pytest.mark.parametrize("heads_at_once", [1, 4, 6])
-def test_gradients_do_not_depend_on_how_many_heads_are_in_work(heads_at_once: int, monkeypatch: pytest.MonkeyPatch):
-    results = []
-    for weights_at_once in (2**20, heads_at_once * 5 * 12):
-        monkeypatch.setattr(attention, "CHUNK_WEIGHTS", weights_at_once)
-        given = parts(queries=5)
-        torch.manual_seed(0)
-        result = attend(*given, dropout=0.3)
-        (result.float() ** 2).sum().backward()
-        results.append([result.detach(), *(part.grad for part in given)])
-    for whole, divided in zip(*results, strict=True):
-        assert whole is not None
-        assert divided is not None
-        assert torch.equal(whole, divided)
-
-
-@pytest.mark.parametrize("heads_at_once", [1, 4, 6])
 def test_without_gradients_it_does_not_depend_on_how_many_heads_are_in_work(
     heads_at_once: int, monkeypatch: pytest.MonkeyPatch
 ):
-    q, k, v = (part.detach() for part in parts(queries=5))
-    whole = attend(q, k, v)
-    monkeypatch.setattr(attention, "CHUNK_WEIGHTS", heads_at_once * 5 * 12)
-    assert torch.equal(attend(q, k, v), whole)
+    with torch.no_grad():
+        q, k, v = parts(queries=5)
+        whole = attend(q, k, v)
+        monkeypatch.setattr(attention, "CHUNK_WEIGHTS", heads_at_once * 5 * 12)
+        assert torch.equal(attend(q, k, v), whole)

@@ -1,40 +1,35 @@
-"""Dropout on a CPU: its share, its independence, its generator."""
+"""Dropout of attention weights in bfloat16 on a CPU: its share, its independence, its generator."""
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from maskgit_lab.fast import dropout
 from maskgit_lab.fast.dropout import drop, keep_bits
 
 pytestmark = pytest.mark.processor
 
-DTYPES = [torch.bfloat16, torch.float32]
 
-
-@pytest.mark.parametrize("dtype", [*DTYPES, torch.float64])  # the last by torch's own
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_it_drops_its_share_and_scales_the_rest_in_both_directions(p: float, dtype: torch.dtype):
+def test_it_drops_its_share_and_scales_the_rest_in_both_directions(p: float):
     torch.manual_seed(0)
-    x = torch.ones(400, 251, dtype=dtype, requires_grad=True)
+    x = torch.ones(400, 251, dtype=torch.bfloat16, requires_grad=True)
     y = drop(x, p)
     assert float((y == 0).float().mean()) == pytest.approx(p, abs=0.005)
-    assert set(y.detach().unique().tolist()) == {0.0, float(torch.tensor(1 / (1 - p), dtype=dtype))}
+    assert set(y.detach().unique().tolist()) == {0.0, float(torch.tensor(1 / (1 - p), dtype=torch.bfloat16))}
     y.sum().backward()
     assert x.grad is not None
     assert torch.equal(x.grad, y.detach())
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_what_is_kept_keeps_its_value_and_sign(dtype: torch.dtype):
-    x = torch.randn(1000).to(dtype)
+def test_what_is_kept_keeps_its_value_and_sign():
+    x = torch.randn(1000).bfloat16()
     y = drop(x, 0.5)
     assert torch.equal(y[y != 0], (2 * x)[y != 0])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_draws_come_from_torchs_generator_and_are_new_each_time(dtype: torch.dtype):
-    x = torch.ones(64, dtype=dtype)
+def test_draws_come_from_torchs_generator_and_are_new_each_time():
+    x = torch.ones(64, dtype=torch.bfloat16)
     torch.manual_seed(3)
     first, second = drop(x, 0.5), drop(x, 0.5)
     torch.manual_seed(3)
@@ -66,9 +61,3 @@ def test_blocks_are_dropped_independently(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
 def test_any_number_of_elements(count: int):
     assert keep_bits((count,), 0.0).tolist() == [-1] * count
-
-
-def test_nothing_is_dropped_outside_training():
-    x = torch.randn(8).bfloat16()
-    assert torch.equal(dropout.dropout(nn.Dropout(0.5).eval(), x), x)
-    assert torch.equal(dropout.dropout(nn.Dropout(0.0), x), x)

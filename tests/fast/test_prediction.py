@@ -1,6 +1,4 @@
-"""Hidden prediction: exact with what it remembers; with partial refresh an approximation that keeps every property of decoding."""
-
-import itertools
+"""Hidden prediction: exact; with partial refresh an approximation that keeps every property of decoding."""
 
 import pytest
 import torch
@@ -10,8 +8,7 @@ from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine, Linear
 from maskgit_lab.fast.model import FastModel
-from maskgit_lab.fast.positions import Positions
-from maskgit_lab.fast.prediction import ExactLogits, ring_around
+from maskgit_lab.fast.prediction import ring_around
 from maskgit_lab.fast.transformer import FastTransformer
 from maskgit_lab.models.filling import Masked, decode_masked, predict_at_once
 from tests.support.builders import transformer
@@ -55,20 +52,6 @@ def test_a_full_pass_in_every_step_is_exact():
 
 def test_the_first_step_after_a_full_pass_is_exact():
     assert torch.equal(filled(refresh_every=3).step_tokens[0], filled().step_tokens[0])
-
-
-def test_full_images_leave_the_batch(monkeypatch: pytest.MonkeyPatch):
-    seen, logits = [], ExactLogits.__call__
-
-    def watched(self: ExactLogits, tokens: Tensor, hidden: Positions) -> Tensor:
-        seen.append(hidden.counts)
-        return logits(self, tokens, hidden)
-
-    monkeypatch.setattr(ExactLogits, "__call__", watched)
-    trace = filled(schedule=Linear())
-    left = [MASK.sum(1).tolist(), *trace.step_masks.sum(2).tolist()]
-    assert seen == [tuple(count for count in counts if count) for counts in left[:-1]]
-    assert len(seen[-1]) < len(seen[0]) < 5
 
 
 @REFRESHES
@@ -115,7 +98,7 @@ def test_between_full_passes_only_the_hole_and_the_ring_are_computed(ring: int, 
 
     monkeypatch.setattr(FastTransformer, "refresh", counted)
     filled(refresh_every=6, refresh_ring=ring)
-    cells = MASK[1:] | ring_around(MASK[1:], ring)  # the first image has no hole and has left
+    cells = MASK | ring_around(MASK, ring)
     assert computed[0] == tuple(cells.sum(1).tolist())
     assert len(computed) == 5
 
@@ -126,22 +109,6 @@ def test_a_shared_first_step_changes_nothing():
     for _ in range(2):
         assert torch.equal(filled(of=shared).step_tokens, filled().step_tokens)
     assert torch.equal(predict_at_once(network(), shared), logits)
-
-
-def test_after_the_first_step_only_revealed_positions_are_embedded_again(monkeypatch: pytest.MonkeyPatch):
-    computed = []
-    again = FastTransformer.embed_again
-
-    def counted(self, embedded, tokens, context, changed):  # type: ignore[no-untyped-def]
-        computed.append(len(changed))
-        again(self, embedded, tokens, context, changed)
-        whole = self.embedded(tokens, context)
-        torch.testing.assert_close((embedded.x, embedded.projected), (whole.x, whole.projected))
-
-    monkeypatch.setattr(FastTransformer, "embed_again", counted)
-    trace = filled()
-    left = [int(step.sum()) for step in (MASK, *trace.step_masks)]
-    assert computed == [before - after for before, after in itertools.pairwise(left[:-1])]
 
 
 def test_the_ring_is_the_known_cells_next_to_the_hole():

@@ -3,7 +3,6 @@
 import functools
 import logging
 
-from maskgit_lab.fast.attention import own_here
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.fast.projection import fuses_here
 from maskgit_lab.fast.winograd import use_winograd, winograd_here
@@ -17,7 +16,8 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
     """Return a model that computes the same as `model` and shares its networks; replace the tokenizer's convolutions in place.
 
     State dicts have the same keys and values as before. Tokens are equal in float32 and logits to rounding
-    (tests/fast/test_equals_plain.py); dropout draws other numbers. One log line says what was replaced, another what this torch or
+    (tests/fast/test_equals_plain.py); dropout draws other numbers, as it sees
+    fewer rows. One log line says what was replaced, another what this torch or
     processor lacks; that is then computed as it is written.
 
     Private operations of torch that it rests on:
@@ -25,7 +25,6 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
     - `torch.ops.mkldnn._linear_pointwise`, `_reorder_linear_weight`, `_is_mkldnn_bf16_supported`: `fast.projection`
     - `torch.ops.mkldnn._convolution_pointwise`, `_reorder_convolution_weight`: `fast.winograd`
     - `torch.Tensor._version`: `fast.winograd`, to notice changed weights
-    - `torch._softmax_backward_data`: `fast.attention`
 
     Args:
         model: on any device, in either mode.
@@ -33,17 +32,14 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
     """
     use_winograd(tokenizer.model)
     parts = {
-        "attention in bf16": own_here(),
         "linear layers in bf16": fuses_here(),
         "3x3 convolutions of the tokenizer": winograd_here(),
     }
     here = [part for part, known in parts.items() if known]
-    say(
-        f"Speed: fast: only hidden tokens are predicted; on a CPU kernels of our own for {', '.join(['dropout', *here])}"
-    )
+    say(f"Speed: fast: only hidden tokens are predicted; own CPU kernels: {', '.join(['attention in bf16', *here])}")
     missing = [part for part, known in parts.items() if not known]
     if missing:
-        say(f"Speed: this torch or processor lacks what kernels for {', '.join(missing)} need: computed as written")
+        say(f"Speed: this torch or processor lacks what these need: {', '.join(missing)}; they are computed as written")
     return FastModel.of(model)
 
 

@@ -1,4 +1,4 @@
-"""Predictors of core's loop that compute hidden tokens only, and only for images that still have some.
+"""Predictors of core's loop that compute hidden tokens only.
 
 How many tokens each step predicts follows from the holes and the schedule. It is known before the loop, so that packing needs no
 wait for the device.
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from maskgit_lab.core.decoding import Choice, DecodeSettings, Predictor, hidden_counts, most_likely
 from maskgit_lab.fast.positions import Positions
-from maskgit_lab.fast.prediction import ExactLogits, FirstStep, HiddenLogits, RefreshedLogits
+from maskgit_lab.fast.prediction import ExactLogits, HiddenLogits, RefreshedLogits
 from maskgit_lab.fast.transformer import FastTransformer
 
 
 class FastPredictors:
-    """Predict the hidden tokens of some images, in as many decodes as are asked for.
+    """Predict the hidden tokens of some images, in any number of decodes.
 
     Args:
         transformer: in evaluation mode.
@@ -29,16 +29,15 @@ class FastPredictors:
         self.tokens = tokens
         self.mask = mask
         self.context = context
-        self._first: FirstStep | None = None
+        self._first: Tensor | None = None
 
     def at_once(self) -> Tensor:
         """Return logits (M, V + 1) of all hidden tokens predicted at once; exact decodes that follow begin with them."""
         if self._first is None:
             hidden = Positions.of(self.mask, self.mask.sum(1).tolist())
             tokens = self.tokens.masked_fill(self.mask, self.mask_token_id)
-            embedded = self.transformer.embedded(tokens, self.context)
-            self._first = FirstStep(self.transformer.from_embedded(embedded, hidden), embedded)
-        return self._first.logits
+            self._first = self.transformer.logits(tokens, self.context, hidden)
+        return self._first
 
     def start(self, settings: DecodeSettings, choose: Choice = most_likely) -> Predictor:
         """Return the predictor of one decode, exact or with partial refresh."""
@@ -66,33 +65,18 @@ class PackedPredictor:
 
     def __init__(self, logits: HiddenLogits, *, plan: Tensor, mask_token_id: int, choose: Choice) -> None:
         self.logits = logits
-        self.plan = plan
+        self.counts = iter(plan.tolist())  # of each step
         self.mask_token_id = mask_token_id
         self.choose = choose
-        self.step = 0
-        self.active = torch.arange(plan.shape[1])  # images with hidden tokens, on the host
 
     def __call__(self, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return tokens and log probabilities (B, N); known tokens stay, with probability 1."""
-        counts = self._leave(tokens.device)
         certain = torch.zeros(tokens.shape, device=tokens.device)
-        if not counts:
+        where = Positions.of(hidden, next(self.counts))
+        if not len(where):
             return tokens, certain
-        images = self.active.to(tokens.device, non_blocking=True)
-        some = tokens.index_select(0, images)
-        where = Positions.of(hidden.index_select(0, images), counts)
-        cells = torch.arange(tokens.numel(), device=tokens.device).view_as(tokens).index_select(0, images)
-        best, log_p = self.choose(self.logits(some, where), self.mask_token_id, where.take(cells))  # (M,), (M,)
-        choice = some.flatten().index_copy(0, where.rows, best).view_as(some)
-        scored = certain[: len(some)].flatten().index_copy(0, where.rows, log_p).view_as(some)
-        return tokens.index_copy(0, images, choice), certain.index_copy(0, images, scored)
-
-    def _leave(self, device: torch.device) -> list[int]:
-        """Take full images out of the batch; return how many tokens of each other one are hidden now."""
-        left = self.plan[self.step, self.active].nonzero().flatten()
-        if len(left) < len(self.active):
-            self.logits.keep(left.to(device, non_blocking=True))
-            self.active = self.active[left]
-        counts: list[int] = self.plan[self.step, self.active].tolist()
-        self.step += 1
-        return counts
+        best, log_p = self.choose(self.logits(tokens, where), self.mask_token_id, where.rows)  # (M,), (M,)
+        return (
+            tokens.flatten().index_copy(0, where.rows, best).view_as(tokens),
+            certain.flatten().index_copy(0, where.rows, log_p).view_as(tokens),
+        )

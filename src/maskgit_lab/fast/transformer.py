@@ -2,22 +2,17 @@
 
 `FastTransformer` wraps the network as it is written (models.transformer) and reads its parameters; nothing in it is replaced. Where
 only some positions are wanted, the last block and the head run on those; where only some tokens changed, `refresh` recomputes
-them against the keys and values of the others.
-
-Rows are packed (fast.positions): M of them are wanted, F >= M are computed.
+them against the keys and values of the others. Such rows are packed (fast.positions).
 """
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from maskgit_lab.fast.attention import attend
-from maskgit_lab.fast.dropout import dropout
+from maskgit_lab.fast.keys_values import KeysValues
 from maskgit_lab.fast.positions import Positions
 from maskgit_lab.fast.projection import project
-from maskgit_lab.fast.remembered import Embedded, KeysValues
 from maskgit_lab.models.transformer import BidirectionalTransformer, Block, SelfAttention
 
 
@@ -27,48 +22,36 @@ class FastAttention:
     def __init__(self, plain: SelfAttention) -> None:
         self.plain = plain
 
-    def remembering(
-        self, x: Tensor, positions: Positions | None = None, projected: Tensor | None = None
-    ) -> tuple[Tensor, KeysValues]:
-        """Return the output (B, N, dim), or (F, dim) at some positions, which see all, and the keys and values behind it.
-
-        `projected` is what `qkv` makes of x (B, N, 3 * dim), where that is known already.
-        """
-        qkv, out = self.plain.qkv, self.plain.out
+    def remembering(self, x: Tensor, positions: Positions | None = None) -> tuple[Tensor, KeysValues]:
+        """Return the output (B, N, dim), or (M, dim) at some positions, which see all, and the keys and values behind it."""
         if positions is None:
-            q, k, v = (
-                part.transpose(1, 2) for part in self._heads(project(qkv, x) if projected is None else projected, 3)
-            )
-            return project(out, self._mixed(q, k, v).transpose(1, 2).flatten(2)), KeysValues(k, v)
+            q, k, v = (part.transpose(1, 2) for part in self._heads(project(self.plain.qkv, x), 3))
+            return project(self.plain.out, self._mixed(q, k, v).transpose(1, 2).flatten(2)), KeysValues(k, v)
         dim = x.shape[-1]
-        if projected is None:
-            kv = project(qkv, x, outputs=slice(dim, None))
-            q = project(qkv, positions.take_filled(x), outputs=slice(dim))
-        else:
-            kv, q = projected[..., dim:], positions.take_filled(projected[..., :dim])
-        k, v = (part.transpose(1, 2) for part in self._heads(kv, 2))
+        k, v = (part.transpose(1, 2) for part in self._heads(project(self.plain.qkv, x, outputs=slice(dim, None)), 2))
+        q = project(self.plain.qkv, positions.take(x), outputs=slice(dim))
         return self._packed(self._heads(q, 1)[0], k, v, positions), KeysValues(k, v)
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
-        """Map the changed rows (F, dim) to (F, dim), or to those `wanted` among them, against remembered keys and values."""
+        """Map the changed rows (M, dim) to (M, dim), or to those `wanted` among them, against remembered keys and values."""
         q, k, v = self._heads(project(self.plain.qkv, x), 3)
-        memory.write(changed.rows, k[: len(changed)], v[: len(changed)])
+        memory.write(changed.rows, k, v)
         if wanted is not None:
-            q = q.index_select(0, torch.searchsorted(changed.rows, wanted.filled_rows))
+            q = q.index_select(0, torch.searchsorted(changed.rows, wanted.rows))
         return self._packed(q, memory.keys, memory.values, changed if wanted is None else wanted)
 
     def _heads(self, projected: Tensor, parts: int) -> tuple[Tensor, ...]:
         """Split (..., parts * dim) into parts of (..., heads, d)."""
         return projected.unflatten(-1, (parts, self.plain.num_heads, -1)).unbind(-3)
 
-    def _mixed(self, q: Tensor, k: Tensor, v: Tensor, counts: Sequence[int] | None = None) -> Tensor:
-        """Attend from (B, heads, Q, d), or from the first few of the Q, to (B, heads, N, d)."""
-        return attend(q, k, v, dropout=self.plain.dropout if self.plain.training else 0.0, counts=counts)
+    def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend from (B, heads, Q, d) to (B, heads, N, d)."""
+        return attend(q, k, v, dropout=self.plain.dropout if self.plain.training else 0.0)
 
     def _packed(self, q: Tensor, k: Tensor, v: Tensor, positions: Positions) -> Tensor:
-        """Attend from packed queries (F, heads, d), each to its own image's (B, heads, N, d)."""
-        mixed = self._mixed(positions.spread(q).transpose(1, 2), k, v, positions.counts)
-        return project(self.plain.out, positions.pack_filled(mixed.transpose(1, 2)).flatten(1))
+        """Attend from packed queries (M, heads, d), each to its own image's (B, heads, N, d)."""
+        mixed = self._mixed(positions.spread(q).transpose(1, 2), k, v)
+        return project(self.plain.out, positions.pack(mixed.transpose(1, 2)).flatten(1))
 
 
 class FastBlock:
@@ -78,26 +61,16 @@ class FastBlock:
         self.plain = plain
         self.attention = FastAttention(plain.attention)
 
-    def project(self, x: Tensor) -> Tensor:
-        """Return queries, keys and values (..., 3 * dim) of (..., dim)."""
-        return project(self.plain.attention.qkv, self._attention_input(x))
-
-    def remembering(
-        self, x: Tensor, positions: Positions | None = None, projected: Tensor | None = None
-    ) -> tuple[Tensor, KeysValues]:
-        """Return the output (B, N, dim), or (F, dim) at some positions, and the keys and values behind it.
-
-        `projected` is what `project` makes of x, where that is known already.
-        """
-        before = self._attention_input(x) if projected is None else x
-        mixed, memory = self.attention.remembering(before, positions, projected)
-        return self._after_attention(x if positions is None else positions.take_filled(x), mixed), memory
+    def remembering(self, x: Tensor, positions: Positions | None = None) -> tuple[Tensor, KeysValues]:
+        """Return the output (B, N, dim), or (M, dim) at some positions, and the keys and values behind it."""
+        mixed, memory = self.attention.remembering(self._attention_input(x), positions)
+        return self._after_attention(x if positions is None else positions.take(x), mixed), memory
 
     def refresh(self, x: Tensor, memory: KeysValues, changed: Positions, wanted: Positions | None = None) -> Tensor:
-        """Map the changed rows (F, dim) to their output, or that of the `wanted` among them."""
+        """Map the changed rows (M, dim) to their output, or that of the `wanted` among them."""
         mixed = self.attention.refresh(self._attention_input(x), memory, changed, wanted)
         if wanted is not None:
-            x = x.index_select(0, torch.searchsorted(changed.rows, wanted.filled_rows))
+            x = x.index_select(0, torch.searchsorted(changed.rows, wanted.rows))
         return self._after_attention(x, mixed)
 
     def _attention_input(self, x: Tensor) -> Tensor:
@@ -106,10 +79,10 @@ class FastBlock:
     def _after_attention(self, x: Tensor, mixed: Tensor) -> Tensor:
         plain = self.plain
         if plain.norm_first:
-            x = _plus(x, dropout(plain.dropout, mixed))
-            return _plus(x, dropout(plain.dropout, self._mlp(plain.norm2(x))))
-        x = plain.norm1(_plus(x, dropout(plain.dropout, mixed)))
-        return plain.norm2(_plus(x, dropout(plain.dropout, self._mlp(x))))
+            x = x + plain.dropout(mixed)
+            return x + plain.dropout(self._mlp(plain.norm2(x)))
+        x = plain.norm1(x + plain.dropout(mixed))
+        return plain.norm2(x + plain.dropout(self._mlp(x)))
 
     def _mlp(self, x: Tensor) -> Tensor:
         return project(self.plain.mlp[2], project(self.plain.mlp[0], x, gelu=True))
@@ -129,21 +102,10 @@ class FastTransformer:
 
     def logits(self, tokens: Tensor, context: Tensor | None, positions: Positions) -> Tensor:
         """Return logits (M, V + 1) at some positions of tokens (B, N) with context (B, N, dim) or None."""
-        return self._through(self._embedding(tokens, context), positions)
-
-    def embedded(self, tokens: Tensor, context: Tensor | None) -> Embedded:
-        """Return what tokens (B, N) and context (B, N, dim) determine position by position."""
         x = self._embedding(tokens, context)
-        return Embedded(x, self.blocks[0].project(x))
-
-    def embed_again(self, embedded: Embedded, tokens: Tensor, context: Tensor | None, changed: Positions) -> None:
-        """Write into `embedded` what became of the positions whose tokens changed."""
-        x = self._embedding_at(tokens, context, changed)
-        embedded.write(changed.rows, *(part[: len(changed)] for part in (x, self.blocks[0].project(x))))
-
-    def from_embedded(self, embedded: Embedded, positions: Positions) -> Tensor:
-        """Return logits (M, V + 1) at some positions: what `logits` returns for the same tokens and context."""
-        return self._through(embedded.x, positions, embedded.projected)
+        for block in self.blocks[:-1]:
+            x = block.plain(x) if self.plain.compiled else block.remembering(x)[0]
+        return self._logits(self.blocks[-1].remembering(x, positions)[0], positions)
 
     def remembering(
         self, tokens: Tensor, context: Tensor | None, positions: Positions
@@ -169,40 +131,20 @@ class FastTransformer:
             changed: positions to compute, all of `wanted` among them.
             wanted: positions to predict.
         """
-        x = self._embedding_at(tokens, context, changed)
+        places = changed.rows % self.plain.num_image_tokens
+        x = self.plain.token_embedding(changed.take(tokens)) + self.plain.position_embedding.index_select(0, places)
+        x = self.plain.embedding_norm(x if context is None else x + changed.take(context))
         for block, remembered in zip(self.blocks, memory, strict=True):
             x = block.refresh(x, remembered, changed, wanted if block is self.blocks[-1] else None)
         return self._logits(x, wanted)
 
-    def _through(self, x: Tensor, positions: Positions, projected: Tensor | None = None) -> Tensor:
-        """Return logits (M, V + 1) of embeddings (B, N, dim); `projected` is what the first block projects them to."""
-        for block in self.blocks[:-1]:
-            compiled = self.plain.compiled and projected is None
-            x = block.plain(x) if compiled else block.remembering(x, projected=projected)[0]
-            projected = None
-        return self._logits(self.blocks[-1].remembering(x, positions, projected)[0], positions)
-
     def _embedding(self, tokens: Tensor, context: Tensor | None) -> Tensor:
         x = self.plain.token_embedding(tokens) + self.plain.position_embedding
-        if context is not None:
-            x = x + context
-        return dropout(self.plain.dropout, self.plain.embedding_norm(x))
-
-    def _embedding_at(self, tokens: Tensor, context: Tensor | None, positions: Positions) -> Tensor:
-        """Return the embeddings (F, dim) of some positions, without dropout."""
-        places = positions.filled_rows % self.plain.num_image_tokens
-        x = self.plain.token_embedding(positions.take_filled(tokens))
-        x = x + self.plain.position_embedding.index_select(0, places)
-        return self.plain.embedding_norm(x if context is None else x + positions.take_filled(context))
+        return self.plain.dropout(self.plain.embedding_norm(x if context is None else x + context))
 
     def _logits(self, x: Tensor, positions: Positions) -> Tensor:
-        """Return logits (M, V + 1) of rows (F, dim)."""
+        """Return logits (M, V + 1) of rows (M, dim)."""
         plain = self.plain
         features = plain.head[2](project(plain.head[0], x, gelu=True))
         similarities = F.linear(features, plain.token_embedding.weight)
-        return similarities[: len(positions)] + plain.bias.index_select(0, positions.rows % plain.num_image_tokens)
-
-
-def _plus(x: Tensor, branch: Tensor) -> Tensor:
-    """Return the sum in the precision of x; without gradients in the memory of the branch, which nobody needs any more."""
-    return x + branch if torch.is_grad_enabled() else branch.to(x.dtype).add_(x)
+        return similarities + plain.bias.index_select(0, positions.rows % plain.num_image_tokens)
