@@ -1,6 +1,6 @@
 """Image inpainting with masked visual tokens (MaskGIT) on Lightning, Hydra and wandb.
 
-from maskgit_lab import Inpainter     # the Python door, imported when it is first asked for
+from maskgit_lab import Inpainter     # the Python API, imported on first use
 python -m maskgit_lab                 # the commands
 """
 
@@ -14,7 +14,7 @@ __all__ = ["Inpainter", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch and all the rest only for those who ask for the inpainter."""
+    """Import torch and the rest only when the inpainter is used."""
     if name != "Inpainter":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from maskgit_lab.inpainter import Inpainter

@@ -1,4 +1,4 @@
-"""Find pictures that stand in more than one place of a data set.
+"""Find images that are in more than one place of a data set.
 
 python -m maskgit_lab.audit data=cat_faces data.root=DIR
 """

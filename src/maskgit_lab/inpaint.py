@@ -1,4 +1,4 @@
-"""Fill the holes of pictures from files with a trained run.
+"""Fill the holes of images from files with a trained run.
 
 python -m maskgit_lab.inpaint run=runs/cosine/RUN images=photos masks=masks out=filled
 """

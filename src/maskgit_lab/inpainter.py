@@ -1,4 +1,4 @@
-"""The Python API: fill holes in pictures with a trained run.
+"""The Python API: fill holes in images with a trained run.
 
 inpainter = Inpainter.from_run("runs/cosine/2026-01-31_12-00-00")
 fill = inpainter(images, masks)        # uint8 (n, H, W, 3), bool (n, H, W), True = hole
@@ -24,16 +24,16 @@ from maskgit_lab.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Filled:
-    """Filled pictures as arrays."""
+    """Filled images as arrays."""
 
     decoded: np.ndarray  # (n, H, W, 3) uint8: the tokenizer's whole output
     composited: np.ndarray  # (n, H, W, 3) uint8: known pixels put back exactly
-    step_images: np.ndarray  # (S, n, H, W, 3) uint8: the prediction after each step; S = 0 unless asked for
+    step_images: np.ndarray  # (S, n, H, W, 3) uint8: the prediction after each step; S = 0 without `steps`
     step_masks: np.ndarray  # (S, n, grid, grid) bool: tokens still hidden after each step
 
 
 class Inpainter:
-    """Fill holes, any number of pictures at a time; a picture's fill does not depend on its batch.
+    """Fill holes, any number of images at a time; an image's fill does not depend on its batch.
 
     Args:
         filler: networks, tokenizer, decoding settings and seed.
@@ -61,7 +61,10 @@ class Inpainter:
             device: auto, cpu, cuda, ...
             seed: of the decoding noise.
             speed: fast or plain, None = as the run was trained.
-            decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
+            **decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
+
+        Returns:
+            An inpainter with the run's networks and settings.
 
         Raises:
             FileNotFoundError: when the folder is not a run, or its checkpoint or tokenizer is missing.
@@ -82,7 +85,7 @@ class Inpainter:
 
     @property
     def resolution(self) -> int:
-        """Pixels per side of the pictures."""
+        """Pixels per side of the images."""
         return self.filler.tokenizer.resolution
 
     def __call__(self, images: np.ndarray, masks: np.ndarray, *, steps: bool = False, first: int = 0) -> Filled:
@@ -92,7 +95,10 @@ class Inpainter:
             images: (n, H, W, 3) uint8 of the run's resolution; pixels under the holes have no influence.
             masks: (n, H, W) bool, True = hole.
             steps: also return every step's prediction and mask.
-            first: number of the first picture, which chooses its noise.
+            first: number of the first image, which chooses its noise.
+
+        Returns:
+            The filled images.
         """
         expected = (self.resolution, self.resolution)
         if images.shape[1:] != (*expected, 3) or masks.shape != images.shape[:3]:
@@ -103,10 +109,10 @@ class Inpainter:
         fill = self.filler.fill(images, masks, range(first, first + len(images)))
         grid = self.filler.tokenizer.grid
         shown = fill.trace.step_tokens if steps else fill.trace.step_tokens[:0]
-        pictures = [to_uint8(self.filler.tokenizer.decode(tokens)).cpu().numpy() for tokens in shown]
+        step_images = [to_uint8(self.filler.tokenizer.decode(tokens)).cpu().numpy() for tokens in shown]
         return Filled(
             decoded=fill.decoded.cpu().numpy(),
             composited=fill.composited.cpu().numpy(),
-            step_images=np.stack(pictures) if pictures else np.empty((0, *images.shape), np.uint8),
+            step_images=np.stack(step_images) if step_images else np.empty((0, *images.shape), np.uint8),
             step_masks=fill.trace.step_masks[: len(shown)].unflatten(-1, (grid, grid)).cpu().numpy(),
         )

@@ -1,4 +1,4 @@
-"""Train an inpainting model on visual tokens, fill the test pictures, score and draw them.
+"""Train an inpainting model on visual tokens, fill the test images, score and draw them.
 
 python -m maskgit_lab.train experiment=cosine
 python -m maskgit_lab.train -m mask_schedule=linear,cosine,square seed=0,1

@@ -47,8 +47,8 @@ def test_evaluate_gives_the_score_of_the_run_in_its_last_cell(made: Made, evalua
 def test_evaluate_says_everything_in_the_protocol(evaluation: Path):
     protocol = json.loads((evaluation / "evaluation.json").read_text())["protocol"]
     assert (protocol["extractor"], protocol["num_true"], protocol["num_outputs"]) == ("tokenizer", 16, 16)
-    assert "16 pictures are fewer than" in protocol["note"]
-    assert "16 pictures are fewer than" in (evaluation / "terminal.txt").read_text()
+    assert "16 images are fewer than" in protocol["note"]
+    assert "16 images are fewer than" in (evaluation / "terminal.txt").read_text()
     assert protocol["split"].startswith("synthetic cats")
 
 

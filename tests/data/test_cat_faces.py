@@ -60,7 +60,7 @@ def test_cat_faces_names_a_missing_folder_with_the_layout(root: Path, name: str)
 
 def test_cat_faces_names_images_without_a_mask(root: Path):
     (root / "mask64" / "mask_002.png").unlink()
-    with pytest.raises(ValueError, match=r"1 pictures have no mask in .*image_002.png"):
+    with pytest.raises(ValueError, match=r"1 images have no mask in .*image_002.png"):
         load(root)
 
 

@@ -82,7 +82,7 @@ def test_load_images_names_all_bad_files_at_once(tmp_path: Path):
     for path in paths[1:8]:
         path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(
-        ValueError, match=r"7 of 9 files cannot be used: .*image_001.png \(not a readable picture\).* and 2 more"
+        ValueError, match=r"7 of 9 files cannot be used: .*image_001.png \(not a readable image\).* and 2 more"
     ):
         load_images(paths, resolution=32)
 
@@ -126,5 +126,5 @@ def test_pair_masks_goes_by_name_or_number():
     images = [Path("a/cat.png"), Path("a/image_007.png")]
     masks = [Path("m/mask_7.png"), Path("m/cat.jpg")]
     assert pair_masks(images, masks) == [masks[1], masks[0]]
-    with pytest.raises(ValueError, match=r"1 pictures have no mask in m: dog.png. Masks pair by"):
+    with pytest.raises(ValueError, match=r"1 images have no mask in m: dog.png. Masks pair by"):
         pair_masks([*images, Path("a/dog.png")], masks)

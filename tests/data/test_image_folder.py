@@ -72,5 +72,5 @@ def test_image_folder_refuses_shares_that_do_not_leave_both_parts(root: Path, sh
 
 def test_image_folder_says_when_images_are_too_few(tmp_path: Path):
     write_pictures(tmp_path / "photos", pictures(2, resolution=40))
-    with pytest.raises(ValueError, match=r"data.root: 2 pictures in .*photos leave none for \w+; add pictures"):
+    with pytest.raises(ValueError, match=r"data.root: 2 images in .*photos leave none for \w+; add images"):
         load(tmp_path / "photos")

@@ -106,7 +106,7 @@ def test_loader_warns_of_another_whole_batch_in_the_middle_of_an_epoch(caplog: p
     next(iter(first))
     second = loader(world_size=2)
     second.load_state_dict(first.state_dict())
-    assert "8 pictures per step on all devices instead of 4" in caplog.text
+    assert "8 images per step on all devices instead of 4" in caplog.text
     assert "keep data.batch_size x devices at 4" in caplog.text
 
 

@@ -58,7 +58,7 @@ def test_evaluate_grid_equals_a_separate_decode_in_every_cell(truth: Truth):
             fill = Filler(network(), tokenizer(), settings, seed).fill(test.images, test.holes, range(5))
             expected = score_outputs(getattr(fill, cell.output).numpy(), truth, batch_size=5)
             assert {name: cell.scores[name][i] for name in expected} == pytest.approx(expected, rel=1e-4)
-            shown = result.pictures[cell.schedule, cell.sweet_spot]
+            shown = result.images[cell.schedule, cell.sweet_spot]
             if i == 0:
                 np.testing.assert_array_equal(shown, fill.composited.numpy()[:3])
             true_tokens = tokenizer().encode(torch.from_numpy(truth.images))

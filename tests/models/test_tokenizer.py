@@ -82,5 +82,5 @@ def test_frozen_tokenizer_refuses_other_files(tmp_path: Path):
 
 
 def test_frozen_tokenizer_refuses_images_of_another_size():
-    with pytest.raises(ValueError, match=r"takes \(3, 32, 32\) pictures, got \(3, 64, 64\)"):
+    with pytest.raises(ValueError, match=r"takes \(3, 32, 32\) images, got \(3, 64, 64\)"):
         tokenizer().encode(torch.from_numpy(np.zeros((1, 64, 64, 3), np.uint8)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit_lab.reporting.page import Block, Code, Heading, Picture, Table, Text, render_html, render_report_markdown
+from maskgit_lab.reporting.page import Block, Code, Figure, Heading, Table, Text, render_html, render_report_markdown
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def blocks(tmp_path: Path) -> list[Block]:
     Image.fromarray(np.full((4, 6, 3), 90, np.uint8)).save(tmp_path / "a.png")
     return [
         Heading("Scores & more"), Text(["1 < 2"]), Table(["fill", "fid"], [["<grey>", 0.61234], ["model", None]]),
-        Picture(tmp_path / "a.png", "One picture"), Code("Configuration", "lr: 1 > 0"),
+        Figure(tmp_path / "a.png", "One picture"), Code("Configuration", "lr: 1 > 0"),
     ]  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def fit(folder: Path, module: MaskedTokenModule, *, world: int, callbacks: list[
     log, data = Log(), splits(val=7)
     last = ModelCheckpoint(folder, filename="last", save_on_exception=True, enable_version_counter=False)
     scores = InpaintingScores(
-        pictures=inpaint_set(7), settings=DecodeSettings(schedule=Cosine(), num_steps=3), batch_size=2,
+        images=inpaint_set(7), settings=DecodeSettings(schedule=Cosine(), num_steps=3), batch_size=2,
         extractor=TokenizerFeatures(tokenizer=tokenizer()),
     )  # fmt: skip
     trainer = L.Trainer(

@@ -29,7 +29,7 @@ SETTINGS = DecodeSettings(schedule=Cosine(), num_steps=4)
 
 def scores(**changes: Any) -> InpaintingScores:
     arguments = {
-        "pictures": inpaint_set(6), "settings": SETTINGS, "extractor": TokenizerFeatures(tokenizer=tokenizer()),
+        "images": inpaint_set(6), "settings": SETTINGS, "extractor": TokenizerFeatures(tokenizer=tokenizer()),
         "batch_size": 4, **changes,
     }  # fmt: skip
     return InpaintingScores(**arguments)
@@ -113,7 +113,7 @@ def test_inpainting_scores_name_the_key_of_a_bad_interval():
 
 def test_sample_strips_are_written_per_epoch_and_show_input_and_truth(tmp_path: Path):
     pictures = inpaint_set(6)
-    strips = SampleStrips(pictures=pictures, settings=SETTINGS, folder=tmp_path / "samples", num_images=3)
+    strips = SampleStrips(images=pictures, settings=SETTINGS, folder=tmp_path / "samples", num_images=3)
     fit(tmp_path, strips)
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == ["epoch_0000.png", "epoch_0001.png"]
     sheet = np.asarray(Image.open(tmp_path / "samples" / "epoch_0001.png"))

@@ -74,7 +74,7 @@ def test_log_evaluation_goes_into_the_run_of_its_folder(tmp_path: Path):
 
     def log_into(folder: Path) -> bool:
         return log_evaluation(
-            folder, project="p", name="n", offline=True, columns=columns, rows=rows, pictures=[figure]
+            folder, project="p", name="n", offline=True, columns=columns, rows=rows, images=[figure]
         )  # fmt: skip
 
     assert not log_into(tmp_path)  # no run there

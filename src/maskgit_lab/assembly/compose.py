@@ -67,7 +67,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     L.seed_everything(config.seed, verbose=False)
     splits = load_data(config.data, config.paths)
     settings = decode_settings(config)
-    extractor = build(config.metrics.extractor)  # its weights are missed now, not after stage 1
+    extractor = build(config.metrics.extractor)  # missing weights are reported now, not after stage 1
     loggers += build_loggers(config, folder, sweep)
     if process_rank() == 0:
         tokenizer = find_or_train_tokenizer(config, splits, folder=folder.root)
@@ -80,7 +80,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
         tokenizer=tokenizer,
         cache=config.paths.cache_folder,
         serving=Serving.of(config.data),
-        with_images=training.mask_region == "hole",  # images travel with the tokens only where something reads them
+        with_images=training.mask_region == "hole",  # images come with the tokens only where something reads them
         seed=config.seed,
     )
     torch.manual_seed(config.seed)  # the same start whether stage 1 was trained just now or found
@@ -107,6 +107,9 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
 def check_configuration(config: TrainConfig) -> None:
     """Build what needs neither data nor a tokenizer, so that a mistake is reported before stage 1 is trained.
 
+    Args:
+        config: of the run.
+
     Raises:
         ValueError: naming the key.
     """
@@ -121,7 +124,7 @@ def check_configuration(config: TrainConfig) -> None:
     compile_options(config.training.compile)
     serving = Serving.of(config.data)
     draw_holes(style=serving.hole_style, seed=0, indices=[0], resolution=CHECK_RESOLUTION, share=serving.hole_share)
-    with torch.device("meta"):  # shapes alone
+    with torch.device("meta"):  # shapes only
         transformer = build(config.model.transformer, num_image_tokens=1, num_codebook_vectors=1)
         if config.model.context is not None:
             build(config.model.context, dim=transformer.dim, grid=1, resolution=1)
@@ -148,13 +151,13 @@ def build_model(config: ModelConfig, tokenizer: FrozenTokenizer) -> MaskedTokenM
 
 
 def decode_settings(config: TrainConfig) -> DecodeSettings:
-    """Return how a run decodes; keys that a run of an earlier version does not have are off."""
+    """Return how a run decodes; keys that an older run does not have are off."""
     values = {key: value for key, value in config.decode.items() if key != FIGURE_STEPS}
     return DecodeSettings(schedule=build(config.mask_schedule), **values)
 
 
 def decode_changes(decode: Group, mask_schedule: Group | None = None) -> dict[str, Any]:
-    """Return what a command asks of decoding otherwise than the run, as fields of DecodeSettings; null = as the run."""
+    """Return what a command changes in how a run decodes, as fields of DecodeSettings; null = as the run."""
     changes = {key: value for key, value in decode.items() if value is not None and key != FIGURE_STEPS}
     return changes if mask_schedule is None else {**changes, "schedule": build(mask_schedule)}
 
@@ -165,9 +168,9 @@ def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:
 
 
 def build_loggers(config: TrainConfig, folder: RunFolder, sweep: Path | None) -> list[Logger]:
-    """Build CSV and whatever else is configured, and give them the configuration.
+    """Build CSV and the other configured loggers, and give them the configuration.
 
-    The first process alone has dashboards; a sweep is a group in wandb.
+    Only the first process has dashboards; a sweep is a group in wandb.
     """
     loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=last_step(folder) if config.resume else 0)]
     kinds = [name for name in ("wandb", "tensorboard") if config.logger.get(name) is not None and process_rank() == 0]
@@ -187,15 +190,15 @@ def build_callbacks(
     settings: DecodeSettings,
     extractor: Extractor,
 ) -> list[Callback]:
-    """Build the configured callbacks, scores and pictures before averaged weights, which swap the weights back."""
+    """Build the configured callbacks, scores and images before averaged weights, which swap the weights back."""
     nodes = {name: node for name, node in config.callbacks.items() if node is not None}
-    pictures = datamodule.val_fills()
+    images = datamodule.val_fills()
     objects: dict[str, dict[str, Any]] = {
         "best": {"dirpath": folder.checkpoints},
         "last": {"dirpath": folder.checkpoints},
-        "scores": {"pictures": pictures, "settings": settings, "extractor": extractor, "seed": config.seed},
+        "scores": {"images": images, "settings": settings, "extractor": extractor, "seed": config.seed},
         "samples": {
-            "pictures": pictures,
+            "images": images,
             "settings": settings,
             "folder": folder.figures / "samples",
             "seed": config.seed,

@@ -5,16 +5,23 @@ from typing import Any
 
 
 def config_dir() -> str:
-    """Return the absolute path of the YAML files: beside the package in a wheel, at the repository's top in a checkout."""
+    """Return the absolute path of the YAML files: inside the package in a wheel, at the repository's top in a checkout."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "conf", package.parents[1] / "conf"):
         if (folder / "train.yaml").is_file():
             return str(folder)
-    raise FileNotFoundError(f"no conf/train.yaml beside {package} or in {package.parents[1]}: reinstall maskgit_lab")
+    raise FileNotFoundError(f"no conf/train.yaml in {package} or in {package.parents[1]}: reinstall maskgit_lab")
 
 
 def build(node: Any, **objects: Any) -> Any:
     """Build the object that a node's `_target_` names; plain Python values go in.
+
+    Args:
+        node: a mapping with `_target_`.
+        **objects: arguments that are objects already.
+
+    Returns:
+        The object.
 
     Raises:
         ValueError: when the node has no `_target_` or a key that the target does not take; the message names both.
@@ -25,7 +32,7 @@ def build(node: Any, **objects: Any) -> Any:
     try:
         if not objects:
             return instantiate(node, _convert_="all")
-        # objects are given past Hydra, which would take dataclasses apart
+        # objects do not go through Hydra, which would take dataclasses apart
         return instantiate(node, _convert_="all", _partial_=True)(**objects)
     except TypeError as error:
         raise ValueError(f"cannot build {node.get('_target_')}: {error}") from error

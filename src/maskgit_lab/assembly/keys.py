@@ -1,4 +1,4 @@
-"""What a tokenizer and a training run depend on, as hashes: under these keys they are found again."""
+"""What a tokenizer and a training run depend on, as hashes: the keys under which they are found again."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
-# raise one when the code of that training changes what comes out for the same configuration
+# raise one when the code of that stage changes what comes out for the same configuration
 STAGE1_VERSION = 1
 STAGE2_VERSION = 1
 
@@ -27,7 +27,7 @@ INDEPENDENT: tuple[str, ...] = (
     "mask_schedule",
 )
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
-# these come in by what they produce: the pictures' fingerprints, the tokenizer's hash
+# these count by what they produce: the images' fingerprints, the tokenizer's hash
 BY_CONTENT = (
     "tokenizer",
     "data.source",
@@ -60,7 +60,7 @@ def tokenizer_key(config: TrainConfig, splits: DataSplits) -> str:
 def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenTokenizer) -> str:
     """Return 16 hex digits over all that the weights of stage 2 depend on."""
     content = asdict(config)
-    if content["speed"] == "fast":  # as all runs of before the key; with dropout, plain draws other numbers
+    if content["speed"] == "fast":  # as all runs from before the key; with dropout, plain draws other numbers
         del content["speed"]
     content["optimizer"] = _without_new_defaults(content["optimizer"])
     watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
@@ -68,7 +68,7 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
         for name in ONLY_LOOKING:
             content["callbacks"].pop(name, None)
         independent = INDEPENDENT
-    else:  # scores of decoded pictures choose the epoch
+    else:  # scores of decoded images choose the epoch
         independent = tuple(name for name in INDEPENDENT if name not in ("decode", "mask_schedule", "metrics"))
     for name in (*independent, *BY_CONTENT):
         group, _, key = name.partition(".")
@@ -86,5 +86,5 @@ def _hash(content: dict[str, Any]) -> str:
 
 
 def _without_new_defaults(node: dict[str, Any]) -> dict[str, Any]:
-    """Leave out keys that earlier versions did not have where they change nothing, so that what those trained is found."""
+    """Leave out keys that earlier versions did not have where they change nothing, so that their results are found."""
     return {key: value for key, value in node.items() if (key, value) != ("matrix_lr", None)}

@@ -27,6 +27,6 @@ def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:
 
 
 def load_splits(root: str | Path) -> DataSplits:
-    """Return the pictures that a run was trained and scored on, from the cache where they are."""
+    """Return the images that a run was trained and scored on, from the cache where they are."""
     config = load_config(root)
     return load_data(config.data, config.paths)

@@ -18,12 +18,15 @@ Schema = TypeVar("Schema")
 
 
 def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
-    """Return what a command is told, as the object of its schema.
+    """Turn what a command is told into the object of its schema.
 
     Args:
         command: its name, a key of `SCHEMAS`.
         cfg: as Hydra composed it.
         overrides: what was typed, KEY=VALUE.
+
+    Returns:
+        An instance of the schema.
 
     Raises:
         OmegaConfBaseException: naming a key that has no value, or a value of another type.
@@ -41,7 +44,13 @@ def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
 
 
 def load_config(root: str | Path) -> TrainConfig:
-    """Return the configuration that a run folder records.
+    """Read the configuration that a run folder records.
+
+    Args:
+        root: run folder.
+
+    Returns:
+        The configuration, typed.
 
     Raises:
         FileNotFoundError: when the folder is not a run's.
@@ -66,7 +75,14 @@ def num_devices(cfg: DictConfig) -> Any:
 
 
 def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """Return the configuration to run: as composed, or that of the run in `resume` with what was typed on top.
+    """Choose what to run: the configuration as composed, or that of the run in `resume` with what was typed on top.
+
+    Args:
+        cfg: as Hydra composed it.
+        overrides: what was typed, KEY=VALUE.
+
+    Returns:
+        The configuration to run.
 
     Raises:
         FileNotFoundError: when `resume` is not a run folder.

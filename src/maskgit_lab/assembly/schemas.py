@@ -1,4 +1,4 @@
-"""What a command may be told: named, typed values. A key that is not listed here is refused by name.
+"""The keys of every command: named, typed values. A key that is not listed here is refused by name.
 
 Hydra checks the command line against these; `assembly.read` makes objects of them, and no DictConfig goes further. `dict[str, Any]`
 is a group whose keys its options decide (conf/GROUP/OPTION.yaml).
@@ -77,7 +77,7 @@ class TrainConfig:
     notes: str = ""
     resume: str | None = None
     reuse: str = "sweep"
-    speed: str = "fast"  # runs of before the key were
+    speed: str = "fast"  # runs from before the key were fast
     paths: Paths = field(default_factory=Paths)
     data: Group = MISSING
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -93,7 +93,7 @@ class TrainConfig:
 
     @property
     def stage1_seed(self) -> int:
-        """Seed of the tokenizer's training."""
+        """Seed of stage 1."""
         return self.seed if self.tokenizer.seed is None else self.tokenizer.seed
 
 

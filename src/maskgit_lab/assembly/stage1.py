@@ -1,4 +1,4 @@
-"""Stage 1: find the tokenizer that a configuration asks for by its key (`keys`), or train it."""
+"""Stage 1: find a configuration's tokenizer by its key (`keys`), or train it."""
 
 import json
 import logging
@@ -18,16 +18,19 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 log = logging.getLogger("maskgit_lab")
 
-NETWORKS = ("perceptual", "discriminator")  # of tokenizer.training: networks beside the tokenizer, or null
+NETWORKS = ("perceptual", "discriminator")  # of tokenizer.training: networks next to the tokenizer, or null
 
 
 def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: Path) -> FrozenTokenizer:
-    """Return the tokenizer: from `tokenizer.checkpoint`, from the cache, or trained now, by one process while others wait for it.
+    """Find the tokenizer, or train it in one process while others wait for it.
 
     Args:
         config: of the run; a trained tokenizer goes to tokenizers/KEY/ in its cache.
-        splits: the pictures to train on.
-        folder: run folder for logs and pictures of a training.
+        splits: the images to train on.
+        folder: run folder for logs and reconstructions.
+
+    Returns:
+        The tokenizer: from `tokenizer.checkpoint`, from the cache, or trained now.
     """
     if config.tokenizer.checkpoint:
         return _given(Path(config.tokenizer.checkpoint), config.tokenizer)
@@ -48,7 +51,7 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
     scores = {"seconds": round(time.perf_counter() - start, 1), **scores}
     (path.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     (path.parent / "config.json").write_text(json.dumps(asdict(config.tokenizer), indent=2) + "\n")
-    tokenizer.save(path)  # last: whoever finds it finds the rest
+    tokenizer.save(path)  # last: when it is there, the rest is
     log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
     return tokenizer
 
@@ -76,7 +79,7 @@ def stage1_precision(config: TrainConfig) -> str:
 
 
 def precision_memory(config: TrainConfig) -> Path:
-    """Return the folder where it is remembered how fast this machine multiplies."""
+    """Return the folder that keeps how fast this machine multiplies."""
     return config.paths.cache_folder / "precision"
 
 

@@ -1,1 +1,1 @@
-"""What each command does, a file each; `shell` is how all of them meet the shell and Hydra."""
+"""What each command does, a file each; `shell` is how all of them run from the shell."""

@@ -23,16 +23,16 @@ log = logging.getLogger("maskgit_lab")
 def audit(config: AuditConfig) -> None:
     """Look at the data as distributed and write what was found."""
     splits = load_data(config.data, config.paths)
-    pictures = {"train": splits.train.images, "val": splits.val.images}
+    images = {"train": splits.train.images, "val": splits.val.images}
     names = {"train": splits.train.names, "val": splits.val.names}
     if splits.test.truth is not None:
-        pictures["test"], names["test"] = splits.test.truth, splits.test.names
+        images["test"], names["test"] = splits.test.truth, splits.test.names
     else:
-        log.info("The test pictures have no truth: only their known pixels are compared with train and val")
-    exact = exact_duplicates(pictures)
+        log.info("The test images have no truth: only their known pixels are compared with train and val")
+    exact = exact_duplicates(images)
     pairs, counts = near_pairs(
-        {name: thumbnails(images) for name, images in pictures.items()},
-        {name: pixel_keys(images) for name, images in pictures.items()},
+        {name: thumbnails(pixels) for name, pixels in images.items()},
+        {name: pixel_keys(pixels) for name, pixels in images.items()},
         num_pairs=config.num_pairs,
         below=config.near,
     )
@@ -46,12 +46,12 @@ def audit(config: AuditConfig) -> None:
         ],
         "clean": {**clean, "test": len(splits.test)},
     }  # fmt: skip
-    _write(Path(config.out), found, exact, counts, pairs, pictures, near=config.near)
+    _write(Path(config.out), found, exact, counts, pairs, images, near=config.near)
 
 
 def _write(
     out: Path, found: dict[str, Any], exact: dict[str, Exact], counts: dict[tuple[str, str], int], pairs: list[Pair],
-    pictures: dict[str, np.ndarray], *, near: float,
+    images: dict[str, np.ndarray], *, near: float,
 ) -> None:  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     headers, rows = _table(exact)
@@ -62,7 +62,7 @@ def _write(
     written = [out / "audit.json", out / "audit.md"]
     if pairs:
         sides = [
-            (pictures[p.split_a][p.index_a], pictures[p.split_b][p.index_b], f"{p.split_a} - {p.split_b}  {p.distance:.1f}")
+            (images[p.split_a][p.index_a], images[p.split_b][p.index_b], f"{p.split_a} - {p.split_b}  {p.distance:.1f}")
             for p in pairs
         ]  # fmt: skip
         written.append(save_pairs(out / "pairs.png", sides))
@@ -85,15 +85,15 @@ def _sentences(
     if "test" in exact:
         test = exact["test"]
         lines.append(
-            f"{test.found_in['train']:,} of {test.num_pictures:,} test pictures stand in train, pixel for pixel; "
+            f"{test.found_in['train']:,} of {test.num_pictures:,} test images are in train, pixel for pixel; "
             f"{test.found_elsewhere:,} in train or val"
         )
     lines += [
-        f"{count:,} pictures of {a} have a near copy{'' if a == b else f' in {b}'} (below {near:g} grey levels, not equal)"
+        f"{count:,} images of {a} have a near copy{'' if a == b else f' in {b}'} (below {near:g} grey levels, not equal)"
         for (a, b), count in counts.items()
     ]
     clean = found["clean"]
     lines.append(
-        f"data.split=clean leaves {clean['train']:,} train / {clean['val']:,} val pictures for {clean['test']:,} test pictures"
+        f"data.split=clean leaves {clean['train']:,} train / {clean['val']:,} val images for {clean['test']:,} test images"
     )
     return lines

@@ -17,7 +17,7 @@ from maskgit_lab.runs.sweep import RunRecord, read_sweep, unfinished
 
 @dataclass(frozen=True)
 class Collected:
-    """What a sweep came to."""
+    """The result of a sweep."""
 
     runs: list[RunRecord]
     text: str  # for the terminal
@@ -61,6 +61,9 @@ def collect_sweep(root: Path, out: Path | None = None) -> Collected:
         root: folder of the sweep.
         out: where the files go; None = root.
 
+    Returns:
+        The jobs, and the text for the terminal.
+
     Raises:
         FileNotFoundError: when the folder holds no jobs.
     """
@@ -86,7 +89,7 @@ def _notes(runs: list[RunRecord], expected: int | None) -> list[str]:
     failures = [f"job {run.folder.name} {run.status}{_reason(run)}" for run in unfinished(runs)]
     shared = sum("trained_by" in run.result for run in runs)
     sharing = (
-        [f"{shared} jobs took over the training of another, from which they differ in decoding alone"] if shared else []
+        [f"{shared} jobs took over the training of another, from which they differ only in decoding"] if shared else []
     )
     return ["; ".join([first, *not_started]), *sharing, *failures]
 

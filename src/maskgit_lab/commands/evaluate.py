@@ -1,4 +1,4 @@
-"""Measure a run's grid, or somebody's folder of filled images, under one ruler."""
+"""Measure a run's grid, or any folder of filled images, in the same way."""
 
 import csv
 import dataclasses
@@ -48,8 +48,11 @@ CHOSEN_BY_CELLS = ("schedule", "sweet_spot")
 def evaluate(config: EvaluateConfig) -> None:
     """Measure a run or a folder of outputs and write what was found.
 
+    Args:
+        config: of the command.
+
     Raises:
-        ValueError: when neither or both are given, or the test pictures have no truth.
+        ValueError: when neither or both are given, or the test images have no truth.
     """
     if (config.run is None) == (config.outputs is None):
         raise ValueError("evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER")
@@ -74,7 +77,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     splits = load_data(run_config.data, config.paths)
     test = _first(splits.test, config.max_images)
     if test.truth is None:
-        raise ValueError("the test pictures of this run have no truth: fill them with `inpaint` instead")
+        raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
     device = str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
     references = _references(test, truth, filler.tokenizer, splits.val.images, config.batch_size, lpips, device)
@@ -96,7 +99,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     out = Path(config.out) if config.out else folder / "evaluation"
     figure = _draw(out, test, scores)
     _write(out, scores.cells, references, protocol, score=distance_name(extractor.name), single=single)
-    log.info(f"Pictures: {shown_path(figure)}")
+    log.info(f"Figure: {shown_path(figure)}")
     log.info(peak_memory_line())
     _show_on_dashboard(run_config.logger, folder, csv_rows(scores.cells, references), figure)
 
@@ -107,18 +110,18 @@ def _show_on_dashboard(logger: Group, folder: Path, rows: Sequence[Sequence[Any]
         return
     if log_evaluation(
         folder, project=wandb["project"], name=wandb["name"], offline=wandb["offline"], columns=CSV_HEADER, rows=rows,
-        pictures=[figure],
+        images=[figure],
     ):  # fmt: skip
         log.info("The table is in the run's dashboard, as evaluation/table")
 
 
 def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     if config.truth is None:
-        raise ValueError("outputs=FOLDER needs truth=FOLDER, the real pictures of the same names")
+        raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
     paths = list_images(folder, key="outputs")
     truth_paths = pair_masks(paths, list_images(Path(config.truth), key="truth"))
     resolution = _side(truth_paths[0])
-    pictures = load_images(paths, resolution=resolution, exact=True)
+    images = load_images(paths, resolution=resolution, exact=True)
     true = load_images(truth_paths, resolution=resolution, exact=True)
     holes = None
     if config.masks is not None:
@@ -130,7 +133,7 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     lpips = build_lpips(config.lpips) if config.lpips else None
     cache = config.paths.cache_folder
     truth = read_truth(true, holes, extractor, cache=cache, batch_size=config.batch_size, device="cpu")
-    scores = score_outputs(pictures, truth, batch_size=config.batch_size, lpips=lpips)
+    scores = score_outputs(images, truth, batch_size=config.batch_size, lpips=lpips)
     references: References = {}
     if holes is not None:
         test = InpaintSet(true, holes, tuple(p.name for p in truth_paths), true, "outputs")
@@ -169,10 +172,8 @@ def _references(
 ) -> References:  # fmt: skip
     outputs = reference_outputs(test, tokenizer=tokenizer, others=val, batch_size=batch_size)
     return {
-        name: score_outputs(
-            pictures, truth, batch_size=batch_size, paired=name != OTHER_REAL, lpips=lpips, device=device
-        )
-        for name, pictures in tqdm(outputs.items(), desc="Floors and ceilings", unit="set")
+        name: score_outputs(images, truth, batch_size=batch_size, paired=name != OTHER_REAL, lpips=lpips, device=device)
+        for name, images in tqdm(outputs.items(), desc="Floors and ceilings", unit="set")
     }
 
 
@@ -182,14 +183,14 @@ def _protocol(truth: Truth, *, others: int) -> dict[str, Any]:
         protocol["num_other_real"] = min(others, len(truth))
     if len(truth) < truth.extractor.num_features:
         protocol["note"] = (
-            f"{len(truth)} pictures are fewer than {truth.extractor.num_features} features: the covariances are singular and "
-            "the distance depends on the number; compare it only with the same number of pictures"
+            f"{len(truth)} images are fewer than {truth.extractor.num_features} features: the covariances are singular and "
+            "the distance depends on the number; compare it only with the same number of images"
         )
     return {**protocol, "provenance": provenance()}
 
 
 def _advance(bar: tqdm, num_images: int, batch_size: int, decodes: int) -> Iterator[None]:
-    """Advance a bar by the pictures of every finished trajectory."""
+    """Advance a bar by the images of every finished trajectory."""
     for start in range(0, num_images, batch_size):
         for _ in range(decodes):
             bar.update(min(batch_size, num_images - start))
@@ -200,7 +201,7 @@ def _draw(out: Path, test: InpaintSet, scores: GridScores) -> Path:
     assert test.truth is not None
     shown = slice(0, NUM_SHOWN)
     columns = {"truth": np.asarray(test.truth[shown]), "input": test.images[shown]}
-    columns |= {f"{name} {spot}": pictures for (name, spot), pictures in scores.pictures.items()}
+    columns |= {f"{name} {spot}": images for (name, spot), images in scores.images.items()}
     return save_rows(out / "figures" / "grid.png", columns)
 
 

@@ -21,7 +21,7 @@ NUM_OVERVIEW = 8
 
 
 def inpaint(config: InpaintConfig) -> None:
-    """Fill every picture of `images` and write what came out below `out`."""
+    """Fill every image of `images` and write what came out below `out`."""
     inpainter = Inpainter.from_run(
         config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
         **decode_changes(config.decode, config.mask_schedule),
@@ -49,14 +49,14 @@ def inpaint(config: InpaintConfig) -> None:
                 _overview(out / "overview.png", images[part], holes[part], filled)
             bar.update(len(filled.decoded))
     log.info(
-        f"{len(paths)} pictures filled: {out}/overview.png, decoded/, composited/{', steps/' if config.save_steps else ''}"
+        f"{len(paths)} images filled: {out}/overview.png, decoded/, composited/{', steps/' if config.save_steps else ''}"
     )
 
 
 def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
     for i, path in enumerate(paths):
-        for folder, picture in (("decoded", filled.decoded[i]), ("composited", filled.composited[i])):
-            _save(out / folder / f"{path.stem}.png", picture)
+        for folder, image in (("decoded", filled.decoded[i]), ("composited", filled.composited[i])):
+            _save(out / folder / f"{path.stem}.png", image)
         if len(filled.step_images):
             strip = strip_image(
                 image=_greyed(images, holes)[i],
@@ -71,18 +71,18 @@ def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, 
 
 def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
     columns = {
-        "picture": images,
+        "image": images,
         "input": _greyed(images, holes),
         "decoded": filled.decoded,
         "composited": filled.composited,
     }
-    save_rows(path, {name: pictures[:NUM_OVERVIEW] for name, pictures in columns.items()})
+    save_rows(path, {name: column[:NUM_OVERVIEW] for name, column in columns.items()})
 
 
 def _greyed(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
 
 
-def _save(path: Path, picture: np.ndarray) -> None:
+def _save(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
+    Image.fromarray(image).save(path)

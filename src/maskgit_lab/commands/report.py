@@ -1,4 +1,4 @@
-"""Gather what a run or a sweep left and put it on a page."""
+"""Put the results of a run or a sweep on a page."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from maskgit_lab.assembly.schemas import ReportConfig
 from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.reporting.diagnosis import sentences
 from maskgit_lab.reporting.grid_tables import LEGEND, all_scores, table_1
-from maskgit_lab.reporting.page import Block, Code, Heading, Picture, Table, Text, render_html, render_report_markdown
+from maskgit_lab.reporting.page import Block, Code, Figure, Heading, Table, Text, render_html, render_report_markdown
 from maskgit_lab.reporting.sweep_table import sweep_table
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.metrics_file import read_epochs
@@ -19,8 +19,8 @@ from maskgit_lab.runs.sweep import RunRecord, differing_keys, read_result, read_
 
 log = logging.getLogger("maskgit_lab")
 
-PICTURES = {
-    "fills.png": "The first test pictures: truth, input, a fill without a model, the model decoded and composited",
+FIGURES = {
+    "fills.png": "The first test images: truth, input, a fill without a model, the model decoded and composited",
     "fills_best.png": "Nearest to the truth, by the mean absolute error inside the hole",
     "fills_worst.png": "Farthest from the truth",
 }
@@ -32,6 +32,9 @@ FLOOR_AND_CEILING = (
 
 def report(config: ReportConfig) -> None:
     """Write report.html and report.md about the run or the sweep in `run`.
+
+    Args:
+        config: of the command.
 
     Raises:
         FileNotFoundError: when the folder is neither.
@@ -55,12 +58,12 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
         blocks.append(Text(sentences(result["diagnosis"], len(read_epochs(folder.metrics)))))
     blocks += _scores(result)
     blocks += _evaluation(folder.root / "evaluation" / "evaluation.json")
-    blocks += [Heading("Fills"), *_pictures(folder.figures, PICTURES)]
-    blocks += [Heading("Training"), *_pictures(folder.figures, {"training.png": "Curves over optimiser steps"})]
-    blocks += [Heading("Schedules"), *_pictures(folder.figures, {"schedules.png": "Share of tokens still hidden"})]
+    blocks += [Heading("Fills"), *_figures(folder.figures, FIGURES)]
+    blocks += [Heading("Training"), *_figures(folder.figures, {"training.png": "Curves over optimiser steps"})]
+    blocks += [Heading("Schedules"), *_figures(folder.figures, {"schedules.png": "Share of tokens still hidden"})]
     for path in sorted(folder.figures.glob("schedule_*.png")):
         name = path.stem.removeprefix("schedule_")
-        blocks.append(Picture(path, f"{name}: tokens still hidden and the prediction after each step"))
+        blocks.append(Figure(path, f"{name}: tokens still hidden and the prediction after each step"))
     blocks += [
         Heading("How it was made"),
         Code("Configuration", as_yaml(config)),
@@ -88,12 +91,12 @@ def _sweep_report(root: Path) -> tuple[str, list[Block]]:
     blocks.append(Heading("Fills"))
     for run in runs:
         label = ", ".join(f"{key}={run.config.get(key)}" for key in [*differing_keys(runs), "seed"])
-        blocks += _pictures(run.folder / "figures", {"fills.png": f"{run.folder.name}: {label}"})
+        blocks += _figures(run.folder / "figures", {"fills.png": f"{run.folder.name}: {label}"})
     return f"Sweep {root.resolve().parent.name} ({root.resolve().name})", blocks
 
 
 def _batch_sizes(runs: Sequence[RunRecord]) -> list[Block]:
-    """Return the scores by batch size, all other differences averaged over."""
+    """Return the scores by batch size, averaged over all other differences."""
     others = {key for key in differing_keys(runs) if key != BATCH_SIZE}
     pooled = [
         RunRecord(run.folder, {k: v for k, v in run.config.items() if k not in others}, run.result) for run in runs
@@ -123,7 +126,7 @@ def _scores(result: Mapping[str, Any]) -> list[Block]:
     if not rows:
         return []
     return [
-        Heading("Scores on the test pictures"),
+        Heading("Scores on the test images"),
         Table(list(rows[0]), [list(row.values()) for row in rows]),
         Text([FLOOR_AND_CEILING], soft=True),
     ]
@@ -149,9 +152,9 @@ def _evaluation(path: Path) -> list[Block]:
     return [
         *blocks,
         Text(notes, soft=True),
-        *_pictures(path.parent / "figures", {"grid.png": "Composited fills of every cell"}),
+        *_figures(path.parent / "figures", {"grid.png": "Composited fills of every cell"}),
     ]
 
 
-def _pictures(folder: Path, captions: Mapping[str, str]) -> list[Block]:
-    return [Picture(folder / name, caption) for name, caption in captions.items() if (folder / name).is_file()]
+def _figures(folder: Path, captions: Mapping[str, str]) -> list[Block]:
+    return [Figure(folder / name, caption) for name, caption in captions.items() if (folder / name).is_file()]

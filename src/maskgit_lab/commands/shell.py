@@ -1,4 +1,4 @@
-"""How every command meets the shell: Hydra runs it, `--help` answers at once, errors are one message, a sweep ends with its table.
+"""What all commands share in the shell: Hydra, a fast `--help`, errors as one message, a table at the end of a sweep.
 
 Nothing here imports torch; what a command does is imported when it runs.
 """
@@ -28,7 +28,7 @@ from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.machine.ranks import process_rank, processes_to_start
 
 log = logging.getLogger("maskgit_lab")
-logging.getLogger("matplotlib").setLevel(logging.WARNING)  # tells of its font cache on first use
+logging.getLogger("matplotlib").setLevel(logging.WARNING)  # logs its font cache on first use
 
 EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
@@ -38,11 +38,14 @@ class SweepRefusedError(Exception):
 
 
 def hydra_command(name: str, head: str | None) -> Callable[[], None]:
-    """Return the command that runs the function `name` of `commands/NAME.py` with the configuration of conf/NAME.yaml.
+    """Make the command that runs the function `name` of `commands/NAME.py` with the configuration of conf/NAME.yaml.
 
     Args:
         name: of the command.
         head: what `--help` begins with, the docstring of the command's module.
+
+    Returns:
+        The command, a function without arguments.
     """
 
     def main() -> None:
@@ -60,7 +63,7 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
 
 
 def _task(name: str) -> Callable[[DictConfig], Any]:
-    """Return what Hydra runs, in the process of the job: threads are settled first, then the command's own imports begin."""
+    """Return what Hydra runs, in the process of the job: it sets threads first, then imports the command."""
 
     def task(cfg: DictConfig) -> Any:
         sentence = share_cores(processes_to_start(num_devices(cfg)))

@@ -1,4 +1,4 @@
-"""Train, fill the test images with the best weights, score and draw them, say what came out."""
+"""Train, fill the test images with the best weights, score and draw them, report."""
 
 import logging
 import math
@@ -53,6 +53,9 @@ def require_one_device_in_sweeps(config: TrainConfig) -> None:
 
     The processes that Lightning would start for the other devices would each begin a sweep of their own.
 
+    Args:
+        config: of the job.
+
     Raises:
         SweepRefusedError: naming the devices.
     """
@@ -65,7 +68,7 @@ def require_one_device_in_sweeps(config: TrainConfig) -> None:
 
 
 def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None) -> float:
-    """Train, score and picture one configuration in a run folder; return the monitored metric.
+    """Train, score and draw one configuration in a run folder.
 
     `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
     does all this; the others train with it and leave.
@@ -74,6 +77,9 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
         config: of the run.
         root: the run folder.
         sweep: folder of the sweep that the run is a job of.
+
+    Returns:
+        The best value of the monitored metric; NaN on other processes and after a dry run.
     """
     folder = RunFolder(root)
     if process_rank() > 0:
@@ -110,7 +116,7 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
 
 
 def help_to_train(config: TrainConfig, folder: RunFolder) -> float:
-    """Train beside the first process, without a word and without files; a failure is recorded for it."""
+    """Train next to the first process, without messages and files; a failure is recorded for it."""
     quiet()
     try:
         run = compose(config, folder, [])
@@ -137,7 +143,14 @@ def how_to_go_on(folder: RunFolder) -> str:
 
 
 def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | None:
-    """Return where trainings are shared: within the sweep, in the cache, or nowhere.
+    """Open the store of shared training runs: within the sweep, in the cache, or nowhere.
+
+    Args:
+        config: of the run.
+        sweep: folder of the sweep that the run is a job of.
+
+    Returns:
+        The store; None = share nothing.
 
     Raises:
         ValueError: when `reuse` is none of its options.
@@ -159,7 +172,7 @@ def is_dry(run: Run) -> bool:
 
 
 def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], store: TrainedStore | None) -> None:
-    """Train, unless a run that differs in decoding alone was trained already; of several at once, one trains."""
+    """Train, unless a run that differs only in decoding was trained already; of several at once, one trains."""
     # other processes would wait for the first to train, and a dry run leaves nothing to share
     if store is None or run.config.resume or run.trainer.world_size > 1 or is_dry(run):
         fit(run, result)
@@ -178,11 +191,11 @@ def train_or_adopt(run: Run, result: dict[str, Any], loggers: list[Logger], stor
 
 
 def fit(run: Run, result: dict[str, Any]) -> None:
-    """Train and record the best value and the time; a stopped training keeps its last checkpoint."""
+    """Train and record the best value and the time; a stopped run keeps its last checkpoint."""
     start = time.perf_counter()
     parameters = sum(p.numel() for p in run.module.model.parameters())
     log.info(
-        f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} pictures, "
+        f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} images, "
         f"batch {run.datamodule.serving.batch_size}, {run.trainer.max_epochs} epochs"
     )
     ckpt_path = str(run.folder.checkpoint("last")) if run.config.resume else None
@@ -203,9 +216,9 @@ def fit(run: Run, result: dict[str, Any]) -> None:
 
 
 def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, sweep: bool = False) -> None:
-    """Fill the test pictures with the best weights, write the table and the pictures, and show where they are."""
+    """Fill the test images with the best weights, write the table and the figures, and show where they are."""
     start = time.perf_counter()
-    # built anew: a strategy may have cut the trained one up
+    # built again: a strategy may have cut the trained one up
     network = build_model(run.config.model, run.tokenizer).to(run.tokenizer.device)
     load_weights(network, run.folder.checkpoint("best"), run.tokenizer)
     model = at_speed(run.config.speed, network, run.tokenizer, run.settings)
@@ -232,13 +245,13 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
         (run.folder.root / "table.md").write_text(markdown_scores(scores))
         log.info(f"\n{terminal_scores(scores)}\n")
     else:
-        log.info("The test pictures have no truth: filled and drawn, not scored")
+        log.info("The test images have no truth: filled and drawn, not scored")
     result["peak_memory_gib"] = {where: round(size, 2) for where, size in peak_memory().items()}
     log.info(peak_memory_line())
     if sweep:
-        log.info(f"Pictures: {len(figures)} in {shown_path(run.folder.figures)}")
+        log.info(f"Figures: {len(figures)} in {shown_path(run.folder.figures)}")
     else:
-        log.info("Pictures:\n" + "\n".join(f"  {shown_path(path)}" for path in figures))
+        log.info("Figures:\n" + "\n".join(f"  {shown_path(path)}" for path in figures))
 
 
 def close_loggers(loggers: list[Logger], status: str) -> None:

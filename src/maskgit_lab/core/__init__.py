@@ -1,1 +1,1 @@
-"""Masking, schedules, decoding and losses: torch alone, no global random state."""
+"""Masking, schedules, decoding and losses: only torch, no global random state."""

@@ -1,8 +1,8 @@
 """Which part of a batch is this process's own when several processes train together.
 
 Every process draws the random numbers of a batch for all its items and keeps those of its own. So a batch of B items on each of W
-processes has the holes, the masks and the denominator of the loss that one process with a batch of W B items has, without a word
-between the processes.
+processes has the holes, the masks and the denominator of the loss that one process with a batch of W B items has. The processes
+exchange nothing for it.
 """
 
 from dataclasses import dataclass

@@ -128,6 +128,9 @@ def decode(
         generator: of the order noise: one for the batch, or one per image, so that a result does not depend on its batch; None
             needs temperature 0.
 
+    Returns:
+        The tokens, and what every step predicted and left hidden.
+
     Raises:
         ValueError: when shapes disagree, or generators and images.
     """

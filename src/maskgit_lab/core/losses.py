@@ -22,7 +22,7 @@ def masked_cross_entropy(
     """Return the cross entropy on the hidden positions only, in float32 whatever the network's precision.
 
     Args:
-        logits: (B, N, V) float, or (M, V) at the hidden positions alone; V may include the mask token.
+        logits: (B, N, V) float, or (M, V) at the hidden positions only; V may include the mask token.
         tokens: (B, N) int64, the true tokens.
         mask: (B, N) bool, True = hidden; on the host or with the tokens. On the host, nothing waits for its size.
         label_smoothing: in [0, 1).

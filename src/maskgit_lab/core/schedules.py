@@ -131,6 +131,9 @@ class Sigmoid(_Schedule):
 class Vector(_Schedule):
     """A free list of shares hidden after steps 1..T, linear in between (Ni et al. 2024 search for such lists).
 
+    Args:
+        shares: after steps 1 to T.
+
     Raises:
         ValueError: when the list is empty, leaves [0, 1], rises, or does not end at 0.
     """

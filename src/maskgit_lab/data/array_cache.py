@@ -14,11 +14,12 @@ def cached_array(
 ) -> np.ndarray:
     """Return the array of a file, computing it first when the file is missing or not what it should be.
 
-    Of several processes that ask for it, one computes and the others wait.
+    Of several processes that need it, one computes and the others wait.
 
     Args:
         path: an .npy file; its name must hold a hash of everything the values depend on.
-        shape, dtype: what the array must be; another one in the file is computed anew.
+        shape: what the array must have; a file with another one is computed again.
+        dtype: likewise.
         fill: writes the values into the array it is given.
 
     Returns:

@@ -17,7 +17,7 @@ class CatFaces:
 
     Args:
         root: folder that holds train, val, masked_image, mask64 and, where the truth is known, test_gt.
-        split: "lab" = as distributed, where most test images stand in train or val too; "clean" = train and val without every
+        split: "lab" = as distributed, where most test images are in train or val too; "clean" = train and val without every
             image whose pixels equal a test image (its truth, or its known pixels where the truth is not there).
         resolution: pixels per side; files of another size are refused.
     """
@@ -32,6 +32,12 @@ class CatFaces:
     def load(self, *, cache: Path) -> DataSplits:
         """Read everything; problems are reported before training starts.
 
+        Args:
+            cache: folder for decoded images.
+
+        Returns:
+            Train, val and test.
+
         Raises:
             FileNotFoundError: when a folder is missing; the message shows the layout.
             ValueError: when files are unreadable, of another size, or do not pair up.
@@ -40,7 +46,7 @@ class CatFaces:
             if not (self.root / name).is_dir():
                 raise FileNotFoundError(f"data.root: {self.root} has no folder {name}/; expected {LAYOUT}")
         test = self._test(cache)
-        train, val = (self._pictures(name, cache) for name in ("train", "val"))
+        train, val = (self._images(name, cache) for name in ("train", "val"))
         dropped = 0
         if self.split == "clean":
             (train, a), (val, b) = (without_test_images(images, test) for images in (train, val))
@@ -49,7 +55,7 @@ class CatFaces:
         sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
         return DataSplits(train, val, test, f"cat_faces, split {self.split}: {sizes} (train / val / test){note}")
 
-    def _pictures(self, name: str, cache: Path) -> ImageSet:
+    def _images(self, name: str, cache: Path) -> ImageSet:
         paths = list_images(self.root / name, key="data.root")
         images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
         return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
@@ -71,7 +77,7 @@ class CatFaces:
 
 
 def without_test_images(images: ImageSet, test: InpaintSet) -> tuple[ImageSet, int]:
-    """Return the pictures that equal no test picture, and how many were dropped."""
+    """Return the images that equal no test image, and how many were dropped."""
     if test.truth is not None:
         leaked = found_in(images.images, test.truth)
     else:

@@ -1,6 +1,6 @@
-"""Paint cat faces from distances to simple shapes: every function works on a batch of pictures at once.
+"""Paint cat faces from distances to simple shapes: every function works on a batch of images at once.
 
-A field is a (n, R, R) float32 array over the pixels of n pictures, a parameter an (n, 1, 1) array. `edge` turns a signed distance
+A field is a (n, R, R) float32 array over the pixels of n images, a parameter an (n, 1, 1) array. `edge` turns a signed distance
 (negative inside) into coverage, so that all outlines are anti-aliased.
 """
 
@@ -13,7 +13,7 @@ MAX_EXPONENT = 60.0
 
 Field = np.ndarray  # (n, R, R) float32
 Param = np.ndarray  # (n, 1, 1) float32
-Picture = np.ndarray  # (n, 3, R, R) float32 in [0, 1]; channels first: numpy is slow over a last axis of 3
+Image = np.ndarray  # (n, 3, R, R) float32 in [0, 1]; channels first: numpy is slow over a last axis of 3
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,24 @@ class Face:
         return np.sqrt(x * x + y * y)
 
 
-def blend(picture: Picture, colour: np.ndarray, coverage: Field) -> None:
-    """Paint a colour, (n, 3) or (n, 3, R, R), over the picture in place."""
-    change = (colour[:, :, None, None] if colour.ndim == 2 else colour) - picture
+def blend(image: Image, colour: np.ndarray, coverage: Field) -> None:
+    """Paint a colour, (n, 3) or (n, 3, R, R), over the image in place."""
+    change = (colour[:, :, None, None] if colour.ndim == 2 else colour) - image
     change *= coverage[:, None]
-    picture += change
+    image += change
 
 
 def smooth_noise(u: Field, v: Field, waves: np.ndarray, frequency: float) -> Field:
-    """Return a smooth random field in about [-1, 1]: a sum of plane waves.
+    """Draw a smooth random field: a sum of plane waves.
 
     Args:
-        u, v: coordinates.
+        u: horizontal coordinate.
+        v: vertical coordinate.
         waves: (n, k, 3) uniform draws: direction, phase and frequency of each wave.
         frequency: cycles per unit.
+
+    Returns:
+        (n, R, R) float32, in about [-1, 1].
     """
     total = np.zeros_like(u)
     for i in range(waves.shape[1]):

@@ -1,4 +1,4 @@
-"""Tokens and pictures for stage 2: the frozen tokenizer sees each picture once, training reads tokens."""
+"""Tokens and images for stage 2: the frozen tokenizer sees each image once, training reads tokens."""
 
 import functools
 import hashlib
@@ -14,12 +14,12 @@ from torch import Tensor
 
 from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.data.holes import draw_holes
-from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, mirrored_pictures, paint_holes
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, mirrored_images, paint_holes
 from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.data.token_cache import TokenCache
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
-# streams of hole seeds: the bank for training and the holes of validation pictures never coincide
+# streams of hole seeds: the bank for training and the holes of validation never coincide
 TRAIN_HOLES, VAL_HOLES, NUM_STREAMS = 1, 2, 10
 # raise it when the drawing of holes changes
 HOLES_VERSION = 2
@@ -27,7 +27,7 @@ HOLES_VERSION = 2
 
 @dataclass(frozen=True)
 class Serving:
-    """How images reach the training: batches, and the holes drawn for it.
+    """How images reach training: batches, and the holes drawn for it.
 
     Args:
         batch_size: images per training step on each device.
@@ -37,8 +37,8 @@ class Serving:
         hole_share: least and largest share of pixels in a drawn hole.
         num_train_holes: size of the bank.
         num_val_fills: validation images that get holes and are filled for the scores.
-        cache: of tokens: on, or off: encode every batch anew. The batches are the same; it is there to show that, and for disks
-            that are full.
+        cache: of tokens: on, or off: encode every batch again. The batches are the same; off is there to show that, and for
+            full disks.
     """
 
     batch_size: int
@@ -101,7 +101,7 @@ class InpaintingDataModule(L.LightningDataModule):
         return torch.from_numpy(np.array(self._holes(TRAIN_HOLES, self.serving.num_train_holes)))
 
     def val_fills(self) -> InpaintSet:
-        """Return the validation pictures that are filled for the scores, always the same with the same holes."""
+        """Return the validation images that are filled for the scores, always the same with the same holes."""
         truth = np.ascontiguousarray(self.splits.val.images[: self.num_val_fills])
         holes = np.array(self._holes(VAL_HOLES, self.num_val_fills))
         return InpaintSet(
@@ -129,7 +129,7 @@ class InpaintingDataModule(L.LightningDataModule):
         )
 
     def setup(self, stage: str) -> None:
-        """Encode the pictures, or find their tokens in the cache."""
+        """Encode the images, or find their tokens in the cache."""
         if self.serving.cache == "off":
             return
         cache = TokenCache(
@@ -152,16 +152,16 @@ class InpaintingDataModule(L.LightningDataModule):
         return self._loader("val", self.splits.val, items, batch_size=size, shuffle=False, drop_last=False)
 
     def train_batch(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """Return training pictures by index; n + i is the mirrored copy of picture i of n."""
+        """Return training images by index; n + i is the mirrored copy of image i of n."""
         return self._batch("train", self.splits.train, indices)
 
     def _batch(self, split: str, images: ImageSet, indices: np.ndarray) -> dict[str, Tensor]:
         if self.serving.cache == "on":
             batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
         else:
-            batch = {"tokens": self.tokenizer.encode(torch.from_numpy(mirrored_pictures(images.images, indices))).cpu()}
+            batch = {"tokens": self.tokenizer.encode(torch.from_numpy(mirrored_images(images.images, indices))).cpu()}
         if self.with_images:
-            batch["images"] = torch.from_numpy(mirrored_pictures(images.images, indices))
+            batch["images"] = torch.from_numpy(mirrored_images(images.images, indices))
         return batch
 
     def _loader(

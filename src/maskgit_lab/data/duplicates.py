@@ -1,4 +1,4 @@
-"""Exact duplicates by pixels: the same picture in two splits makes a test a memory test."""
+"""Exact duplicates by pixels: the same image in two splits makes a test a memory test."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,52 +8,55 @@ import numpy as np
 
 
 def pixel_keys(images: np.ndarray) -> list[bytes]:
-    """Return a hash of each picture's decoded pixels, uint8 (n, H, W, 3)."""
+    """Return a hash of each image's decoded pixels, uint8 (n, H, W, 3)."""
     return [hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest() for image in images]
 
 
 def found_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return (n,) bool: which of `images` have the same pixels as some picture of `others`."""
+    """Return (n,) bool: which of `images` have the same pixels as some image of `others`."""
     known = set(pixel_keys(others))
     return np.array([key in known for key in pixel_keys(images)], dtype=bool)
 
 
 def found_outside_holes(images: np.ndarray, masked: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Return (n,) bool: which of `images` equal some masked picture in all its known pixels.
+    """Find which of `images` equal some masked image in all its known pixels.
 
-    For test sets without truth. Pictures of a hole that leaves nothing known match nothing.
+    For test sets without truth. A masked image with nothing known matches nothing.
 
     Args:
         images: (n, H, W, 3) uint8.
         masked: (m, H, W, 3) uint8.
         holes: (m, H, W) bool.
+
+    Returns:
+        (n,) bool.
     """
     found = np.zeros(len(images), dtype=bool)
-    for picture, hole in zip(masked, holes, strict=True):
+    for image, hole in zip(masked, holes, strict=True):
         rows, columns = np.nonzero(~hole)
         if len(rows):
-            # a few pixels rule out nearly all pictures before all pixels are compared
+            # a few pixels rule out nearly all images before all pixels are compared
             probe = np.linspace(0, len(rows) - 1, 16).astype(int)
             candidates = np.nonzero(
-                (images[:, rows[probe], columns[probe]] == picture[rows[probe], columns[probe]]).all((1, 2))
+                (images[:, rows[probe], columns[probe]] == image[rows[probe], columns[probe]]).all((1, 2))
             )[0]
             for i in candidates:
-                found[i] |= bool((images[i, rows, columns] == picture[rows, columns]).all())
+                found[i] |= bool((images[i, rows, columns] == image[rows, columns]).all())
     return found
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Pictures of one split and where else they stand, pixel for pixel."""
+    """Images of one split and where else they are, pixel for pixel."""
 
     num_pictures: int
     num_distinct: int
-    found_in: dict[str, int]  # other split -> how many pictures of this one stand there too
-    found_elsewhere: int  # how many stand in any other split
+    found_in: dict[str, int]  # other split -> how many images of this one are there too
+    found_elsewhere: int  # how many are in any other split
 
 
 def exact_duplicates(splits: Mapping[str, np.ndarray]) -> dict[str, Exact]:
-    """Return, per split, how many pictures uint8 (n, H, W, 3) are distinct and how many stand in each other split."""
+    """Return, per split, how many images uint8 (n, H, W, 3) are distinct and how many are in each other split."""
     keys = {name: pixel_keys(images) for name, images in splits.items()}
     sets = {name: set(found) for name, found in keys.items()}
     return {

@@ -26,7 +26,7 @@ def draw_holes(
     """Draw holes.
 
     Args:
-        style: brush, box, centre or half; half covers one half of the picture whatever `share` says.
+        style: brush, box, centre or half; half covers one half of the image whatever `share` says.
         seed: of the whole set, at least 0.
         indices: which holes, each at least 0.
         resolution: pixels per side.
@@ -70,8 +70,7 @@ def _brush(rng: np.random.Generator, resolution: int, low: float, high: float) -
 def _stroke(rng: np.random.Generator, resolution: int, radius: tuple[float, float]) -> np.ndarray:
     """Return the pixels under a brush that walks along turning segments and is pressed harder here, less there.
 
-    Args:
-        radius: least and largest radius of the brush, shares of the side.
+    `radius` holds its least and largest radius, as shares of the side.
     """
     num_segments = int(rng.integers(2, 6))
     turns = rng.uniform(-1.1, 1.1, num_segments) * rng.choice([-1, 1])
@@ -102,7 +101,7 @@ def _box(rng: np.random.Generator, resolution: int, low: float, high: float) -> 
     area = rng.uniform(low + 0.1 * (high - low), high - 0.1 * (high - low)) * num_pixels
     aspect = np.exp(rng.uniform(-0.5, 0.5))
     width = int(np.clip(round(np.sqrt(area * aspect)), np.ceil(area / resolution), resolution))
-    # whole pixels can leave a narrow range of shares: rather too small than too large
+    # whole pixels can leave a narrow range of shares: too small is better than too large
     height = np.clip(round(area / width), np.ceil(low * num_pixels / width), np.floor(high * num_pixels / width))
     height = int(np.clip(height, 1, resolution))
     left, top = rng.integers(0, resolution - width + 1), rng.integers(0, resolution - height + 1)
@@ -112,7 +111,7 @@ def _box(rng: np.random.Generator, resolution: int, low: float, high: float) -> 
 
 
 def _centre(rng: np.random.Generator, resolution: int, low: float, high: float) -> np.ndarray:
-    # margins alike on all sides, so the square is exactly centred and its share the nearest to the mean that allows it
+    # equal margins on all sides: the square is exactly centred, its share the nearest to the mean that allows it
     side = np.sqrt((low + high) / 2) * resolution
     margin = min(round((resolution - side) / 2), (resolution - 1) // 2)
     hole = np.zeros((resolution, resolution), dtype=bool)

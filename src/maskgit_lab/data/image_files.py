@@ -1,4 +1,4 @@
-"""Pictures and masks from files, to arrays; every problem is found before training starts and named with its file."""
+"""Images and masks from files, to arrays; every problem is found before training starts and named with its file."""
 
 import hashlib
 import os
@@ -21,14 +21,17 @@ SHOWN_PROBLEMS = 5
 
 
 def list_images(folder: Path, *, key: str) -> list[Path]:
-    """Return the picture files of a folder in natural order (image_2 before image_10), or one file as a list.
+    """List the image files of a folder; a single file is a list of one.
 
     Args:
         folder: a folder, not searched deeper, or a single file.
         key: configuration key that named it, for messages.
 
+    Returns:
+        Paths in natural order: image_2 before image_10.
+
     Raises:
-        FileNotFoundError: when there is no such folder or it holds no pictures.
+        FileNotFoundError: when there is no such folder or it holds no images.
     """
     if folder.is_file():
         return [folder]
@@ -36,19 +39,19 @@ def list_images(folder: Path, *, key: str) -> list[Path]:
         raise FileNotFoundError(f"{key}: no folder {folder}")
     files = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()]
     if not files:
-        raise FileNotFoundError(f"{key}: no pictures in {folder} (looked for {', '.join(sorted(SUFFIXES))})")
+        raise FileNotFoundError(f"{key}: no images in {folder} (looked for {', '.join(sorted(SUFFIXES))})")
     return sorted(files, key=lambda p: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", p.name)])
 
 
 def load_images(
     paths: Sequence[Path], *, resolution: int, exact: bool = False, cache: Path | None = None
 ) -> np.ndarray:
-    """Decode pictures, whatever their suffix says: shorter side to `resolution`, centre crop, RGB.
+    """Decode images, whatever their suffix says: shorter side to `resolution`, centre crop, RGB.
 
     Args:
         paths: files.
-        resolution: pixels per side; pictures of that size stay as they are.
-        exact: refuse pictures of another size instead of resizing them.
+        resolution: pixels per side; images of that size stay as they are.
+        exact: refuse images of another size instead of resizing them.
         cache: folder in which the decoded array is kept; None = in memory.
 
     Returns:
@@ -60,13 +63,13 @@ def load_images(
     shape = (len(paths), resolution, resolution, 3)
     if cache is None:
         out = np.empty(shape, dtype=np.uint8)
-        _read_into(out, paths, lambda path: _read_picture(path, resolution, exact))
+        _read_into(out, paths, lambda path: _read_image(path, resolution, exact))
         return out
     return cached_array(
         cache / "images" / f"{files_fingerprint(paths, resolution)}.npy",
         shape=shape,
         dtype=np.dtype(np.uint8),
-        fill=lambda out: _read_into(out, paths, lambda path: _read_picture(path, resolution, exact)),
+        fill=lambda out: _read_into(out, paths, lambda path: _read_image(path, resolution, exact)),
     )
 
 
@@ -75,7 +78,7 @@ def load_masks(paths: Sequence[Path], *, resolution: int, hole: str, exact: bool
 
     Args:
         paths: files, grey or coloured.
-        resolution: pixels per side; other sizes are resized by nearest neighbour and cropped like the pictures.
+        resolution: pixels per side; other sizes are resized by nearest neighbour and cropped like the images.
         hole: which colour marks the hole, black or white.
         exact: refuse masks of another size.
 
@@ -90,10 +93,17 @@ def load_masks(paths: Sequence[Path], *, resolution: int, hole: str, exact: bool
 
 
 def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> list[Path]:
-    """Return a mask per picture: of the same stem, else of the same number at the end (image_007 with mask_007).
+    """Pair images with masks: by the same stem, else by the same number at the end (image_007 with mask_007).
+
+    Args:
+        images: image files.
+        masks: mask files.
+
+    Returns:
+        A mask per image.
 
     Raises:
-        ValueError: naming pictures without a mask.
+        ValueError: naming images without a mask.
     """
     by_stem = {p.stem: p for p in masks}
     by_number = {number: p for p in masks if (number := _number(p)) is not None}
@@ -102,7 +112,7 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> list[Path]:
     if missing:
         folder = masks[0].parent if masks else "an empty folder"
         raise ValueError(
-            f"{len(missing)} pictures have no mask in {folder}: {_some(missing)}. Masks pair by the same name or the same number"
+            f"{len(missing)} images have no mask in {folder}: {_some(missing)}. Masks pair by the same name or the same number"
         )
     return [mask for mask in found if mask is not None]
 
@@ -129,12 +139,12 @@ def _read_into(out: np.ndarray, paths: Sequence[Path], read: Callable[[Path], np
         try:
             out[i] = read(paths[i])
         except (UnidentifiedImageError, OSError, SyntaxError):
-            problems.append(f"{paths[i]} (not a readable picture)")
+            problems.append(f"{paths[i]} (not a readable image)")
         except ValueError as error:
             problems.append(f"{paths[i]} ({error})")
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        bar = tqdm(total=len(paths), desc="Reading pictures", unit="img", disable=len(paths) < MIN_FOR_BAR)
+        bar = tqdm(total=len(paths), desc="Reading images", unit="img", disable=len(paths) < MIN_FOR_BAR)
         for _ in pool.map(load, range(len(paths))):
             bar.update()
         bar.close()
@@ -149,10 +159,10 @@ def _some(items: Sequence[str]) -> str:
     return ", ".join(items[:SHOWN_PROBLEMS]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _read_picture(path: Path, resolution: int, exact: bool) -> np.ndarray:
-    with Image.open(path) as image:
-        picture = _rgb(ImageOps.exif_transpose(image))
-    return np.asarray(_fitted(picture, resolution, exact, Image.Resampling.LANCZOS))
+def _read_image(path: Path, resolution: int, exact: bool) -> np.ndarray:
+    with Image.open(path) as opened:
+        image = _rgb(ImageOps.exif_transpose(opened))
+    return np.asarray(_fitted(image, resolution, exact, Image.Resampling.LANCZOS))
 
 
 def _read_mask(path: Path, resolution: int, exact: bool) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Any folder of pictures of any size, resized and cropped, with holes from mask files or drawn."""
+"""Any folder of images of any size, resized and cropped, with holes from mask files or drawn."""
 
 import hashlib
 from pathlib import Path
@@ -10,23 +10,23 @@ from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
 
-TEST_SHARE_OF_VAL = 0.5  # without a test folder, this part of the held-out pictures is the test set
+TEST_SHARE_OF_VAL = 0.5  # without a test folder, this part of the held-out images is the test set
 
 
 class ImageFolder:
-    """Read a folder of pictures.
+    """Read a folder of images.
 
     Args:
-        root: pictures for training and validation, and for the test where test_root is None.
-        test_root: pictures for the test; they are taken as the truth.
-        masks: masks of the test pictures, paired by name; None = drawn.
+        root: images for training and validation, and for the test where test_root is None.
+        test_root: images for the test; they are taken as the truth.
+        masks: masks of the test images, paired by name; None = drawn.
         mask_hole: which colour marks the hole in mask files, white or black.
         hole_style: brush, box, centre or half, for drawn holes.
         hole_share: least and largest share of pixels in a drawn hole.
         resolution: pixels per side after resizing and cropping.
         val_share: share of root that is held out, chosen by a hash of the name, so that new files do not move old ones.
         seed: of the drawn holes.
-        split: "clean" = drop from train and val every picture whose pixels equal a test picture; "lab" = keep all.
+        split: "clean" = drop from train and val every image whose pixels equal a test image; "lab" = keep all.
     """
 
     def __init__(
@@ -61,9 +61,15 @@ class ImageFolder:
     def load(self, *, cache: Path) -> DataSplits:
         """Read everything; problems are reported before training starts.
 
+        Args:
+            cache: folder for decoded images.
+
+        Returns:
+            Train, val and test.
+
         Raises:
             FileNotFoundError: when a folder is missing or empty.
-            ValueError: when files are unreadable or do not pair up, or too few pictures are there for three splits.
+            ValueError: when files are unreadable or do not pair up, or there are too few images for three splits.
         """
         paths = list_images(self.root, key="data.root")
         places = np.array([_place(path.name) for path in paths])
@@ -79,17 +85,17 @@ class ImageFolder:
         for name, files in chosen.items():
             if not files:
                 raise ValueError(
-                    f"data.root: {len(paths)} pictures in {self.root} leave none for {name}; "
-                    "add pictures or raise data.source.val_share"
+                    f"data.root: {len(paths)} images in {self.root} leave none for {name}; "
+                    "add images or raise data.source.val_share"
                 )
         test = self._test(chosen["test"], cache)
-        train, val = (self._pictures(chosen[name], cache) for name in ("train", "val"))
+        train, val = (self._images(chosen[name], cache) for name in ("train", "val"))
         if self.split == "clean":
             (train, _), (val, _) = (without_test_images(images, test) for images in (train, val))
         sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
         return DataSplits(train, val, test, f"{self.root.name}, split {self.split}: {sizes} (train / val / test)")
 
-    def _pictures(self, paths: list[Path], cache: Path) -> ImageSet:
+    def _images(self, paths: list[Path], cache: Path) -> ImageSet:
         images = load_images(paths, resolution=self.resolution, cache=cache)
         return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
 
@@ -116,5 +122,5 @@ class ImageFolder:
 
 
 def _place(name: str) -> float:
-    """Return a number in [0, 1) that depends on the name alone."""
+    """Return a number in [0, 1) that depends only on the name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64

@@ -1,4 +1,4 @@
-"""Pictures at rest: plain arrays with names and a fingerprint, the same for every source of data."""
+"""Sets of images: plain arrays with names and a fingerprint, the same for every source of data."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ HOLE_GREY = 128  # what the pixels of a hole are set to (lab protocol)
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Pictures of one split."""
+    """Images of one split."""
 
     images: np.ndarray  # (n, H, W, 3) uint8, in memory or memory-mapped
     names: tuple[str, ...]  # unique
@@ -28,7 +28,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class InpaintSet:
-    """Pictures with holes to fill."""
+    """Images with holes to fill."""
 
     images: np.ndarray  # (n, H, W, 3) uint8, holes already grey
     holes: np.ndarray  # (n, H, W) bool, True = hole
@@ -68,21 +68,21 @@ def require_images(images: np.ndarray, what: str) -> None:
 
 
 def paint_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Return a copy of uint8 pictures (n, H, W, 3) with every hole pixel (n, H, W) set to grey."""
+    """Return a copy of uint8 images (n, H, W, 3) with every hole pixel (n, H, W) set to grey."""
     painted = np.array(images)
     painted[holes] = HOLE_GREY
     return painted
 
 
-def mirrored_pictures(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Return pictures by index, where index n + i is the mirrored copy of picture i of n."""
-    pictures = np.array(images[indices % len(images)])
+def mirrored_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return images by index, where index n + i is the mirrored copy of image i of n."""
+    chosen = np.array(images[indices % len(images)])
     mirrored = indices >= len(images)
-    pictures[mirrored] = pictures[mirrored, :, ::-1]
-    return pictures
+    chosen[mirrored] = chosen[mirrored, :, ::-1]
+    return chosen
 
 
 def unit_range(images: np.ndarray | Tensor) -> Tensor:
-    """Return pictures uint8 (B, H, W, 3) as float (B, 3, H, W) in [0, 1], as metrics take them."""
+    """Return images uint8 (B, H, W, 3) as float (B, 3, H, W) in [0, 1], as metrics take them."""
     tensor = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) else images
     return tensor.permute(0, 3, 1, 2).float() / 255

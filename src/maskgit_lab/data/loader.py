@@ -1,7 +1,7 @@
 """Batches in a random order that can be resumed: the order of an epoch is a function of (seed, epoch), the place a number.
 
 Data are arrays in this process, so there are no workers. Lightning saves `state_dict` in every checkpoint and gives it back when it
-resumes in the middle of an epoch; a torch DataLoader would start that epoch anew.
+resumes in the middle of an epoch; a torch DataLoader would start that epoch again.
 """
 
 import logging
@@ -63,7 +63,7 @@ class ResumableLoader:
                 f"data.batch_size ({batch_size} on {world_size} devices) exceeds the {num_items} items there are"
             )
 
-    batch_sampler = None  # Lightning looks for it beside `sampler`
+    batch_sampler = None  # Lightning looks for it next to `sampler`
 
     @property
     def sampler(self) -> "ResumableLoader":
@@ -84,7 +84,7 @@ class ResumableLoader:
         return whole if self.drop_last else min(whole, self.num_items - batch * whole)
 
     def __iter__(self) -> Iterator[Any]:
-        # a generator: epoch and place are read when the first batch is asked for, after Lightning has set both
+        # a generator: epoch and place are read when the first batch is fetched, after Lightning has set both
         start, self._resume_at = self._resume_at, 0
         order = self._rank_order(self._order())
         for batch in range(start, len(self)):
@@ -115,15 +115,15 @@ class ResumableLoader:
         """Go on after the last batch that was served.
 
         The place is exact when batch size x processes is what it was. Else the epoch goes on at the same batch number, which
-        repeats or leaves out some of its items; this is said on the log, and later epochs are whole.
+        repeats or leaves out some of its items; a warning says so, and later epochs are whole.
         """
         batches, whole = state.get("batches", len(self)), self.batch_size * self.world_size
         whole_epochs, self._resume_at = divmod(state["served"], batches)
         before = state.get("items_in_batch", whole)
         if self._resume_at and before != whole:
             log.warning(
-                f"Resumed in the middle of an epoch with {whole} pictures per step on all devices instead of {before}: the rest "
-                "of this epoch repeats or leaves out some pictures. "
+                f"Resumed in the middle of an epoch with {whole} images per step on all devices instead of {before}: the rest "
+                "of this epoch repeats or leaves out some images. "
                 f"For an exact continuation keep data.batch_size x devices at {before}"
             )
         self._served = self._resume_at

@@ -16,7 +16,7 @@ CHUNK = 1024  # rows of the distance matrix at once
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures that are near but not equal."""
+    """Two images that are near but not equal."""
 
     split_a: str
     index_a: int
@@ -26,7 +26,7 @@ class Pair:
 
 
 def thumbnails(images: np.ndarray, *, batch_size: int = 1024) -> Tensor:
-    """Return descriptors (n, d) of pictures uint8 (n, H, W, 3) whose distance is the RMS difference of thumbnails, 0..255."""
+    """Return descriptors (n, d) of images uint8 (n, H, W, 3) whose distance is the RMS difference of thumbnails, 0..255."""
     parts = []
     for start in range(0, len(images), batch_size):
         small = F.adaptive_avg_pool2d(unit_range(images[start : start + batch_size]), THUMBNAIL)
@@ -37,16 +37,16 @@ def thumbnails(images: np.ndarray, *, batch_size: int = 1024) -> Tensor:
 def near_pairs(
     descriptors: Mapping[str, Tensor], keys: Mapping[str, Sequence[bytes]], *, num_pairs: int, below: float
 ) -> tuple[list[Pair], dict[tuple[str, str], int]]:
-    """Return the nearest pairs that are not equal, and how many pictures have such a neighbour, per pair of splits.
+    """Return the nearest pairs that are not equal, and how many images have such a neighbour, per pair of splits.
 
     Args:
         descriptors: split -> (n, d); their Euclidean distance is what counts.
-        keys: split -> a key per picture, equal for equal pixels.
+        keys: split -> a key per image, equal for equal pixels.
         num_pairs: how many pairs to return over all splits, nearest first.
-        below: pictures with a neighbour nearer than this are counted.
+        below: images with a neighbour nearer than this are counted.
 
     Returns:
-        Pairs with each picture of the first split at most once, and counts of pictures of the first split by (first, second).
+        Pairs with each image of the first split at most once, and counts of images of the first split by (first, second).
     """
     names = list(descriptors)
     pairs: list[Pair] = []

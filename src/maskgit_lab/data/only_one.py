@@ -9,12 +9,12 @@ from filelock import FileLock, Timeout
 
 log = logging.getLogger("maskgit_lab")
 
-PATIENCE = 3.0  # seconds of waiting without a word
+PATIENCE = 3.0  # seconds before it says that it waits
 
 
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Hold the lock of a file; look for the file again inside, for another process may have made it meanwhile.
+    """Hold the lock of a file; look for the file again inside: another process may have made it meanwhile.
 
     The system gives the lock back when its process ends, however it ends. The empty `.lock` file stays: removing it would let two
     processes hold locks of the same name.

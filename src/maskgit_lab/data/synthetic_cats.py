@@ -1,6 +1,6 @@
 """Procedural cat faces: the embedded data set, a pure function of (seed, index), so that nothing has to be downloaded.
 
-Every parameter is continuous (pose, shape, coat, eyes, light, background), so there are no two alike to memorise.
+Every parameter is continuous (pose, shape, coat, eyes, light, background), so no two are alike.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ import numpy as np
 from tqdm import tqdm
 
 from maskgit_lab.data.array_cache import cached_array
-from maskgit_lab.data.cat_painter import Face, Field, Picture, blend, smooth_noise
+from maskgit_lab.data.cat_painter import Face, Field, Image, blend, smooth_noise
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
 
-# raise it when a change alters pixels: caches and tokenizers of older pictures are then not found again
+# raise it when a change alters pixels: caches and tokenizers of older images are then not found again
 PAINTER_VERSION = 2
 NUM_DRAWS = 96
-CHUNK = 16  # pictures painted at once: few enough that their fields stay in the processor's cache
+CHUNK = 16  # images painted at once: few enough that their fields stay in the processor's cache
 MIN_FOR_BAR = 1500  # about two seconds of painting on one core
 SPLITS = {"train": 0, "val": 1, "test": 2}  # streams: index i of one split is never index j of another
 TEST_HOLES_SEED = 7919
@@ -50,18 +50,18 @@ def render_cats(seed: int, indices: Sequence[int], resolution: int = 64) -> np.n
 
     Args:
         seed: of the whole set, at least 0.
-        indices: which cats, each at least 0; a cat depends on its own number alone, not on the batch.
+        indices: which cats, each at least 0; a cat depends only on its own number, not on the batch.
         resolution: pixels per side.
 
     Returns:
         (n, resolution, resolution, 3) uint8.
     """
-    pictures = np.empty((len(indices), resolution, resolution, 3), dtype=np.uint8)
+    images = np.empty((len(indices), resolution, resolution, 3), dtype=np.uint8)
     for start in range(0, len(indices), CHUNK):
         draws = np.stack([_draws(seed, index) for index in indices[start : start + CHUNK]])
         painted = np.round(np.clip(_paint(draws, resolution), 0, 1) * 255)
-        pictures[start : start + CHUNK] = painted.transpose(0, 2, 3, 1)
-    return pictures
+        images[start : start + CHUNK] = painted.transpose(0, 2, 3, 1)
+    return images
 
 
 def _draws(seed: int, index: int) -> np.ndarray:
@@ -87,36 +87,36 @@ class _Dice:
         return self.draws[:, self.used - size : self.used].reshape(-1, *shape)
 
 
-def _paint(draws: np.ndarray, resolution: int) -> Picture:
+def _paint(draws: np.ndarray, resolution: int) -> Image:
     dice = _Dice(draws)
     axis = (np.arange(resolution, dtype=np.float32) + 0.5) / resolution * 2 - 1
     x, y = (np.broadcast_to(a, (len(draws), resolution, resolution)) for a in np.meshgrid(axis, axis))
-    picture = _background(dice, x, y)
+    image = _background(dice, x, y)
     face = _pose(dice, x, y, resolution)
     coat = COATS[(dice.rows(1)[:, 0] * len(COATS)).astype(int)]
     coat = np.clip(coat * (0.88 + 0.24 * dice.rows(1, 1)) + 0.05 * (dice.rows(1, 3) - 0.5), 0, 1)
     fur = _fur(dice, face, coat)
     light = _light(dice, face)
-    blend(picture, fur * (light * 0.8)[:, None], face.edge(face.ellipse(0.0, 1.12, 0.66, 0.52), blur=2))
-    _ears(dice, face, picture, fur * light[:, None], coat)
+    blend(image, fur * (light * 0.8)[:, None], face.edge(face.ellipse(0.0, 1.12, 0.66, 0.52), blur=2))
+    _ears(dice, face, image, fur * light[:, None], coat)
     head = _head(dice, face)
-    blend(picture, fur * light[:, None], face.edge(head, blur=1.6))
-    _eyes(dice, face, picture)
-    _muzzle(dice, face, picture, coat, light)
-    return picture
+    blend(image, fur * light[:, None], face.edge(head, blur=1.6))
+    _eyes(dice, face, image)
+    _muzzle(dice, face, image, coat, light)
+    return image
 
 
-def _background(dice: _Dice, x: Field, y: Field) -> Picture:
+def _background(dice: _Dice, x: Field, y: Field) -> Image:
     colours = 0.15 + 0.75 * dice.rows(4, 3)
     colours = colours + 0.35 * (colours.mean(-1, keepdims=True) - colours)  # less saturated than chance
     angle = dice.uniform(0, 2 * np.pi)
     ramp = np.clip(0.5 + 0.5 * (np.cos(angle) * x + np.sin(angle) * y), 0, 1)
-    picture = np.ascontiguousarray(np.broadcast_to(colours[:, 0, :, None, None], (len(x), 3, *x.shape[1:])))
-    blend(picture, colours[:, 1], ramp)
+    image = np.ascontiguousarray(np.broadcast_to(colours[:, 0, :, None, None], (len(x), 3, *x.shape[1:])))
+    blend(image, colours[:, 1], ramp)
     for blob in (2, 3):
         cx, cy, radius = dice.uniform(-1, 1), dice.uniform(-1, 1), dice.uniform(0.2, 0.6)
-        blend(picture, colours[:, blob], np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / radius**2) * 0.8)
-    return picture
+        blend(image, colours[:, blob], np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / radius**2) * 0.8)
+    return image
 
 
 def _pose(dice: _Dice, x: Field, y: Field, resolution: int) -> Face:
@@ -127,7 +127,7 @@ def _pose(dice: _Dice, x: Field, y: Field, resolution: int) -> Face:
     return Face(u=u - yaw * (1 - u * u), v=v, softness=1 / (resolution * scale))
 
 
-def _fur(dice: _Dice, face: Face, coat: np.ndarray) -> Picture:
+def _fur(dice: _Dice, face: Face, coat: np.ndarray) -> Image:
     """Mix the coat: base, one of the patterns in a random strength, light parts, and a fine texture along the fur."""
     u, v = face.u, face.v
     kind, strength = dice.uniform(0, 1), dice.uniform(0.55, 1.0)
@@ -170,41 +170,41 @@ def _head(dice: _Dice, face: Face) -> Field:
     return np.minimum(skull, cheeks)
 
 
-def _ears(dice: _Dice, face: Face, picture: Picture, fur: Picture, coat: np.ndarray) -> None:
+def _ears(dice: _Dice, face: Face, image: Image, fur: Image, coat: np.ndarray) -> None:
     spread, tip, tilt = dice.uniform(0.50, 0.66), dice.uniform(-0.98, -0.78), dice.uniform(-0.05, 0.05)
     inner = PINK * 0.75 + coat[:, 0] * 0.25
     for side in (-1, 1):
         corner = (side * spread + tilt, tip)
         outer, inside = (side * 0.74, -0.02), (side * 0.12, -0.42)
-        blend(picture, fur * 0.92, face.edge(face.triangle([outer, corner, inside], 0.035)))
+        blend(image, fur * 0.92, face.edge(face.triangle([outer, corner, inside], 0.035)))
         small = [(0.62 * px + 0.38 * side * 0.50, 0.62 * py + 0.38 * -0.42) for px, py in (outer, corner, inside)]
-        blend(picture, inner, 0.9 * face.edge(face.triangle(small, 0.035), blur=2))
+        blend(image, inner, 0.9 * face.edge(face.triangle(small, 0.035), blur=2))
 
 
-def _eyes(dice: _Dice, face: Face, picture: Picture) -> None:
+def _eyes(dice: _Dice, face: Face, image: Image) -> None:
     pick = dice.rows(2, 1)
     iris = EYES[(pick[:, 0, 0] * len(EYES)).astype(int)] * (0.85 + 0.3 * pick[:, 1])
     gap, height = dice.uniform(0.30, 0.36), dice.uniform(-0.02, 0.06)
     width, opening, pupil = dice.uniform(0.165, 0.20), dice.uniform(0.115, 0.165), dice.uniform(0.035, 0.115)
     look = dice.uniform(-0.03, 0.03)
-    dark = np.full((len(picture), 3), 0.09, dtype=np.float32)
+    dark = np.full((len(image), 3), 0.09, dtype=np.float32)
     for side in (-1, 1):
         cx = side * gap
         slanted = Face(face.u, face.v + side * 0.22 * (face.u - cx), face.softness)
-        blend(picture, dark, slanted.edge(slanted.ellipse(cx, height, width + 0.035, opening + 0.035)))
+        blend(image, dark, slanted.edge(slanted.ellipse(cx, height, width + 0.035, opening + 0.035)))
         lid = slanted.edge(slanted.ellipse(cx, height, width, opening))
-        blend(picture, iris, lid)
-        blend(picture, iris * 0.55, lid * _ramp(height - slanted.v, 0.02, 0.16) * 0.7)
-        blend(picture, dark * 0.6, lid * slanted.edge(slanted.ellipse(cx + look, height, pupil, opening * 0.92)))
+        blend(image, iris, lid)
+        blend(image, iris * 0.55, lid * _ramp(height - slanted.v, 0.02, 0.16) * 0.7)
+        blend(image, dark * 0.6, lid * slanted.edge(slanted.ellipse(cx + look, height, pupil, opening * 0.92)))
         shine = face.ellipse(cx + look - 0.045, height - 0.05, 0.042, 0.042)
-        blend(picture, np.ones_like(iris), lid * face.edge(shine))
+        blend(image, np.ones_like(iris), lid * face.edge(shine))
 
 
-def _muzzle(dice: _Dice, face: Face, picture: Picture, coat: np.ndarray, light: Field) -> None:
+def _muzzle(dice: _Dice, face: Face, image: Image, coat: np.ndarray, light: Field) -> None:
     drop, size = dice.uniform(0.0, 0.05), dice.uniform(0.92, 1.12)
     pale = (0.45 * coat[:, 0] + 0.55 * coat[:, 2])[:, :, None, None] * light[:, None]
     for side in (-1, 1):
-        blend(picture, pale, 0.85 * face.edge(face.ellipse(side * 0.13, 0.47 + drop, 0.19 * size, 0.14 * size), blur=4))
+        blend(image, pale, 0.85 * face.edge(face.ellipse(side * 0.13, 0.47 + drop, 0.19 * size, 0.14 * size), blur=4))
     tone = dice.rows(1)
     nose = PINK * (0.95 * tone + 0.28 * (1 - tone))
     line = nose * 0.45
@@ -212,23 +212,25 @@ def _muzzle(dice: _Dice, face: Face, picture: Picture, coat: np.ndarray, light: 
         centre_u, centre_v = side * 0.085 * size, 0.42 + drop
         ring = np.abs(face.ellipse(centre_u, centre_v, 0.085 * size, 0.10 * size)) - 0.008
         below = _ramp(face.v - centre_v, 0.0, 0.04)
-        blend(picture, line, 0.8 * below * face.edge(ring, blur=1.2))
+        blend(image, line, 0.8 * below * face.edge(ring, blur=1.2))
         for whisker in range(3):
             rise = (whisker - 1) * 0.10
             distance = (
                 face.segment(side * 0.20, 0.44 + drop + rise * 0.4, side * 0.86, 0.36 + drop + rise * 2.2) - 0.004
             )
-            blend(picture, np.full_like(line, 0.96), 0.5 * face.edge(distance))
+            blend(image, np.full_like(line, 0.96), 0.5 * face.edge(distance))
     left, right, bottom = (-0.095 * size, 0.29 + drop), (0.095 * size, 0.29 + drop), (0.0 * size, 0.40 + drop)
-    blend(picture, nose, face.edge(face.triangle([left, right, bottom], 0.015)))
+    blend(image, nose, face.edge(face.triangle([left, right, bottom], 0.015)))
 
 
 class SyntheticCats:
     """The embedded data set.
 
     Args:
+        num_train: training images, at least 1.
+        num_val: validation images, at least 1.
+        num_test: test images, at least 1.
         seed: of the whole set, at least 0; another seed gives other cats.
-        num_train, num_val, num_test: pictures of each split, at least 1.
         resolution: pixels per side.
 
     Raises:
@@ -246,10 +248,13 @@ class SyntheticCats:
         self.resolution = resolution
 
     def load(self, *, cache: Path) -> DataSplits:
-        """Paint the pictures, or find them in the cache.
+        """Paint the images, or find them in the cache.
 
         Args:
-            cache: folder for derived files; pictures go to images/.
+            cache: folder for derived files; the arrays go to images/.
+
+        Returns:
+            Train, val and test, with holes drawn for the test.
         """
         sets = {split: self._split(split, cache) for split in SPLITS}
         truth = sets["test"].images

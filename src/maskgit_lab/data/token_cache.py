@@ -1,4 +1,4 @@
-"""The frozen tokenizer's tokens of a set of pictures, computed once: training reads tokens, never pixels through the encoder."""
+"""The frozen tokenizer's tokens of a set of images, computed once: training reads tokens, never pixels through the encoder."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskgit_lab.data.array_cache import cached_array
-from maskgit_lab.data.image_set import ImageSet, mirrored_pictures
+from maskgit_lab.data.image_set import ImageSet, mirrored_images
 
 CACHE_VERSION = 1
-MIN_FOR_BAR = 1000  # pictures; below it encoding is over before a bar can be read
+MIN_FOR_BAR = 1000  # images; below it encoding is over before a bar can be read
 
 
 class TokenCache:
-    """Memory-mapped tokens, one file per tokenizer, set of pictures and mirroring.
+    """Memory-mapped tokens, one file per tokenizer, set of images and mirroring.
 
     Args:
         folder: where the files are.
         tokenizer_id: changes with the tokenizer's weights (its sha256).
-        batch_size: pictures encoded at once.
+        batch_size: images encoded at once.
     """
 
     def __init__(self, *, folder: Path, tokenizer_id: str, batch_size: int) -> None:
@@ -36,10 +36,10 @@ class TokenCache:
         """Return the tokens, computing them first when no file fits; an interrupted computation leaves no file.
 
         Args:
-            image_set: the pictures.
+            image_set: the images.
             encode: uint8 (B, H, W, 3) -> int64 (B, N).
             num_tokens: N.
-            flip: append the tokens of the mirrored pictures.
+            flip: append the tokens of the mirrored images.
 
         Returns:
             (n or 2 n, N) uint16, originals first.
@@ -57,6 +57,6 @@ class TokenCache:
         with tqdm(total=len(out), desc="Encoding tokens", unit="img", disable=len(out) < MIN_FOR_BAR) as bar:
             for start in range(0, len(out), self.batch_size):
                 indices = np.arange(start, min(start + self.batch_size, len(out)))
-                pictures = mirrored_pictures(images, indices)
-                out[indices] = encode(torch.from_numpy(pictures)).cpu().numpy()
+                batch = torch.from_numpy(mirrored_images(images, indices))
+                out[indices] = encode(batch).cpu().numpy()
                 bar.update(len(indices))

@@ -1,4 +1,4 @@
-"""Outputs that need no trained model, the floor and the ceiling: they show what share of a score is the model's."""
+"""Outputs that need no trained model, floors and ceilings: they show what share of a score is the model's."""
 
 import math
 
@@ -14,13 +14,13 @@ from maskgit_lab.evaluation.truth import Truth
 from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
-# sweeps per level; after the coarser levels they reach one grey level in closed holes, one on average in a half hidden picture
+# sweeps per level; after the coarser levels they reach one grey level in closed holes, one on average in a half-hidden image
 SWEEPS = 48
 OTHER_REAL = "other real pictures"
 
 
 def grey_fill(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Return pictures uint8 (n, H, W, 3) with grey holes (n, H, W)."""
+    """Return images uint8 (n, H, W, 3) with grey holes (n, H, W)."""
     return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
 
 
@@ -34,7 +34,8 @@ def diffusion_fill(images: np.ndarray, holes: np.ndarray, *, batch_size: int = 3
 
     Args:
         images: (n, H, W, 3) uint8; pixels under the holes have no influence.
-        holes: (n, H, W) bool. A picture that is all hole becomes grey.
+        holes: (n, H, W) bool. An image that is all hole becomes grey.
+        batch_size: images at once.
 
     Returns:
         (n, H, W, 3) uint8, known pixels untouched.
@@ -83,13 +84,16 @@ def _relax(surface: Tensor, known: Tensor) -> Tensor:
 def reference_outputs(
     test: InpaintSet, *, tokenizer: FrozenTokenizer | None, others: np.ndarray | None, batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Return pictures by name, each (n, H, W, 3) uint8.
+    """Make the outputs that need no trained model.
 
     Args:
-        test: pictures with holes and, for the reconstruction, their truth.
+        test: images with holes and, for the reconstruction, their truth.
         tokenizer: None leaves the reconstruction out.
-        others: real pictures that are not in the test, for the distance that real pictures have; None leaves them out.
-        batch_size: pictures at once.
+        others: real images that are not in the test, for the distance that real images have; None leaves them out.
+        batch_size: images at once.
+
+    Returns:
+        Images by name, each (n, H, W, 3) uint8.
     """
     outputs = {
         "grey fill": grey_fill(test.images, test.holes),
@@ -105,7 +109,7 @@ def reference_outputs(
 
 
 def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: int) -> np.ndarray:
-    """Return pictures uint8 (n, H, W, 3) after encoding and decoding."""
+    """Return images uint8 (n, H, W, 3) after encoding and decoding."""
     out = np.empty_like(images)
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
@@ -115,12 +119,12 @@ def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: i
 
 
 def score_outputs(
-    pictures: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None,
+    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:  # fmt: skip
-    """Return the scores of a whole set of pictures uint8 (n, H, W, 3); see OutputScores."""
+    """Return the scores of a whole set of images uint8 (n, H, W, 3); see OutputScores."""
     scores = OutputScores(truth, paired=paired, lpips=lpips, device=device)
-    for start in range(0, len(pictures), batch_size):
-        part = slice(start, min(start + batch_size, len(pictures)))
-        scores.add(torch.from_numpy(np.array(pictures[part])), part)
+    for start in range(0, len(images), batch_size):
+        part = slice(start, min(start + batch_size, len(images)))
+        scores.add(torch.from_numpy(np.array(images[part])), part)
     return scores.compute()

@@ -1,4 +1,4 @@
-"""Feature extractors for distances between sets of pictures: each says what it is, so that a score can say so too."""
+"""Feature extractors for distances between sets of images: each says what it is, and so does a score made with it."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ INCEPTION_2015_REMEDY = (
 
 
 class Extractor(nn.Module, ABC):
-    """Pictures to one feature vector each.
+    """Images to one feature vector each.
 
     Attributes:
         name: used in metric names, `fd_<name>`.
@@ -37,13 +37,13 @@ class Extractor(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Return features (B, d) float32 of pictures (B, 3, H, W) in [0, 1]."""
+        """Return features (B, d) float32 of images (B, 3, H, W) in [0, 1]."""
 
 
 class TokenizerFeatures(Extractor):
-    """Mean and spread of the frozen tokenizer's latents over each quadrant of the picture: no download, for the embedded data.
+    """Mean and spread of the frozen tokenizer's latents over each quadrant of the image: no download, for the embedded data.
 
-    It judges with the eyes of the tokenizer that also paints the fills, so it says little about the tokenizer itself.
+    The tokenizer that paints the fills also judges them, so the distance says little about the tokenizer itself.
     """
 
     name = "tokenizer"
@@ -70,15 +70,15 @@ class TokenizerFeatures(Extractor):
 
 
 class InceptionImagenet(Extractor):
-    """ImageNet's Inception v3, a middle layer averaged over the picture: `fd_inception_imagenet`, never `fid`.
+    """ImageNet's Inception v3, a middle layer averaged over the image: `fd_inception_imagenet`, never `fid`.
 
-    On the lab's 747 test pairs grey-filled pictures score 0.607 against their truths at `mixed_6e` (antialias does not
-    matter when 64 pixels are enlarged to 299), other real pictures about 0.13.
+    On the lab's 747 test pairs grey-filled images score 0.607 against their truths at `mixed_6e` (antialias does not
+    matter when 64 pixels are enlarged to 299), other real images about 0.13.
 
     Args:
         weights: torchvision's inception_v3 state dict, at least up to Mixed_7a.
         cut: `mixed_6e` (768-d) or `mixed_7a` (1280-d).
-        antialias: of the bilinear resize to 299 pixels; matters for pictures larger than that.
+        antialias: of the bilinear resize to 299 pixels; matters for images larger than that.
     """
 
     name = "inception_imagenet"
@@ -98,14 +98,14 @@ class InceptionImagenet(Extractor):
         }
 
     def forward(self, images: Tensor) -> Tensor:
-        """Resize, scale to [-1, 1], average the layer over the picture."""
+        """Resize, scale to [-1, 1], average the layer over the image."""
         size = (INPUT_SIZE, INPUT_SIZE)
         images = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=self.antialias)
         return self.network(2 * images - 1).mean((2, 3))
 
 
 class SqueezeNetFeatures(Extractor):
-    """SqueezeNet 1.0 (ImageNet), the last activation averaged over the picture.
+    """SqueezeNet 1.0 (ImageNet), the last activation averaged over the image.
 
     Args:
         weights: torchvision's squeezenet1_0 state dict.
@@ -128,7 +128,7 @@ class Inception2015(Extractor):
     """The Inception of 2015 behind every published FID, 2048-d, as torchmetrics runs it: `fid`.
 
     Args:
-        network: uint8 pictures -> features.
+        network: uint8 images -> features.
         protocol: of its weights.
     """
 
@@ -141,17 +141,20 @@ class Inception2015(Extractor):
         self.protocol = {"extractor": self.name, "num_features": self.num_features, **protocol}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Round to 8 bits, as the pictures of published scores were files."""
+        """Round to 8 bits, because the images of published scores were files."""
         return self.network((images * 255).round().clamp(0, 255).to(torch.uint8)).float()
 
 
 def inception_2015(*, weights: str | Path | None = None, antialias: bool = True) -> Inception2015:
-    """Return torchmetrics' FID network.
+    """Load torchmetrics' FID network.
 
     Args:
         weights: a local copy of the weights; None = torch-fidelity's cache, else its download.
-        antialias: how to resize to 299 pixels. True, torchmetrics' default: pixel centres aligned, which for smaller pictures
+        antialias: how to resize to 299 pixels. True, torchmetrics' default: pixel centres aligned, which for smaller images
             is also what pytorch-fid does; False: TensorFlow 1's resize, whose corners differ, as torch-fidelity does.
+
+    Returns:
+        The extractor.
 
     Raises:
         FileNotFoundError: when the file is missing, or there is none in the cache and no network.

@@ -1,4 +1,4 @@
-"""Fill a whole set of pictures, batch by batch, each picture with its own noise, so that the batch size changes nothing."""
+"""Fill a whole set of images, batch by batch, each image with its own noise, so that the batch size changes nothing."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NOISE_STREAM = "decode"
 
 @dataclass(frozen=True)
 class Filler:
-    """Everything that filling needs besides the pictures: the networks, the settings, the seed, the precision."""
+    """Everything that filling needs besides the images: the networks, the settings, the seed, the precision."""
 
     model: MaskedTokenModel
     tokenizer: FrozenTokenizer
@@ -27,7 +27,7 @@ class Filler:
     autocast: torch.dtype | None = None  # precision of the transformer's matrix products; None = float32
 
     def fill(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int]) -> Fill:
-        """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the pictures' numbers, which choose their noise."""
+        """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the images' numbers, which choose their noise."""
         training = self.model.training
         self.model.eval()
         try:
@@ -44,7 +44,7 @@ class Filler:
             self.model.train(training)
 
     def batches(self, images: np.ndarray, holes: np.ndarray, *, batch_size: int | None) -> Iterator[tuple[slice, Fill]]:
-        """Yield (which pictures, their fill) over a whole set; without a batch size, as many at once as fit."""
+        """Yield (which images, their fill) over a whole set; without a batch size, as many at once as fit."""
 
         def fill(part: slice) -> Fill:
             return self.fill(images[part], holes[part], range(part.start, part.stop))

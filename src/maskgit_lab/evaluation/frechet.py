@@ -1,14 +1,8 @@
 """The Frechet distance between two sets of features, exact and without matrix square roots.
 
 With centred features Xc (n1 x d) and Yc (n2 x d), tr sqrt(S1 S2) is the nuclear norm of Xc Yc^T / sqrt((n1 - 1)(n2 - 1)), the
-sum of its singular values. That is real, never NaN for singular covariances (fewer pictures than features), and fast: the sides of
-the product are numbers of pictures or features, whichever are smaller.
-
-Roots of eigenvalues of the product's Gram matrix take half the time of singular values, and lose up to half the digits of small
-ones. They are taken where the digits that may be lost cannot reach the distance's seventh, and singular values elsewhere.
-
-On a CPU, all of it is NumPy's: its BLAS is faster than torch's on processors that are not Intel's, and torch's threads, which go on
-spinning after every operation of theirs, would take a core from it.
+sum of its singular values. That is real, never NaN for singular covariances (fewer images than features), and fast: the sides of
+the product are numbers of images or features, whichever are smaller.
 """
 
 from typing import Any
@@ -25,11 +19,14 @@ Array = Any  # np.ndarray for what is on a CPU, Tensor on other devices: the sam
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """Return |mean1 - mean2|^2 + tr(S1 + S2 - 2 sqrt(S1 S2)) in float64.
+    """Compute |mean1 - mean2|^2 + tr(S1 + S2 - 2 sqrt(S1 S2)) in float64.
 
     Args:
         a: (n1, d) features.
         b: (n2, d) features.
+
+    Returns:
+        The distance, at least 0.
 
     Raises:
         ValueError: when there are fewer than two rows or the widths differ.
@@ -37,11 +34,13 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"features must be (n1, d) and (n2, d), got {tuple(a.shape)} and {tuple(b.shape)}")
     if min(len(a), len(b)) < 2:
-        raise ValueError(f"a Frechet distance needs at least two pictures a side, got {len(a)} and {len(b)}")
+        raise ValueError(f"a Frechet distance needs at least two images a side, got {len(a)} and {len(b)}")
     (mean_a, from_a), (mean_b, from_b) = _centred(a), _centred(b)
     scale = ((len(a) - 1) * (len(b) - 1)) ** 0.5
     without_cross = _squared(mean_a - mean_b) + _squared(from_a) / (len(a) - 1) + _squared(from_b) / (len(b) - 1)
     product = _on_host(_square_root_factor(from_a) @ _square_root_factor(from_b).T)
+    # roots of the Gram matrix's eigenvalues take half the time of singular values, and lose up to half the digits of small ones:
+    # they are used where the lost digits cannot reach the distance's seventh
     cross, uncertainty = _sum_of_roots(product, rank=min(len(a) - 1, len(b) - 1, a.shape[1]))
     if 2 * uncertainty / scale > TOLERANCE * (without_cross - 2 * cross / scale):
         cross = float(np.linalg.svd(product, compute_uv=False).sum())
@@ -51,6 +50,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 def _centred(features: Tensor) -> tuple[Array, Array]:
     """Return the mean (d,) and the deviations from it (n, d) in float64."""
     x: Array = features.detach()
+    # on a CPU by NumPy: its BLAS is faster than torch's on processors that are not Intel's, and torch's threads, which spin after
+    # every operation, would take a core from it
     if x.device.type in ("cpu", "mps"):  # Apple's GPUs have no float64
         x = (x if x.dtype == torch.float64 else x.float()).cpu().numpy().astype(np.float64)
     else:
@@ -70,13 +71,9 @@ def _on_host(x: Array) -> np.ndarray:
 
 
 def _sum_of_roots(product: np.ndarray, *, rank: int) -> tuple[float, float]:
-    """Return the sum of the singular values, as roots of the Gram matrix's eigenvalues, and by how much it may be wrong.
-
-    Args:
-        product: its smaller side decides the size of the Gram matrix.
-        rank: at most so many singular values are not 0: deviations from a mean have one degree of freedom less than pictures.
-    """
+    """Return the sum of the singular values, as roots of the Gram matrix's eigenvalues, and by how much it may be wrong."""
     small = product if product.shape[0] <= product.shape[1] else product.T
+    # at most `rank` singular values are not 0: deviations from a mean have one degree of freedom less than images
     squares = np.linalg.eigvalsh(small @ small.T)[-rank:].clip(min=0)
     roots = np.sqrt(squares)
     error = len(small) * np.finfo(np.float64).eps * squares[-1]  # of every eigenvalue: forming the matrix and solving
@@ -86,7 +83,7 @@ def _sum_of_roots(product: np.ndarray, *, rank: int) -> tuple[float, float]:
 
 
 def _square_root_factor(deviations: Array) -> Array:
-    """Return a factor with at most d rows and the same F^T F: the triangular one where there are more pictures than features."""
+    """Return a factor with at most d rows and the same F^T F: the triangular one where there are more images than features."""
     if len(deviations) <= deviations.shape[1]:
         return deviations
     # exact for singular covariances too, unlike Cholesky
@@ -98,12 +95,12 @@ def _square_root_factor(deviations: Array) -> Array:
 
 
 class FrechetDistance(Metric):
-    """The distance as a torchmetrics metric over pictures.
+    """The distance as a torchmetrics metric over images.
 
     Features are computed in float32 outside autocast and kept until `compute`, so that ranks can be gathered.
 
     Args:
-        extractor: pictures in [0, 1] -> features.
+        extractor: images in [0, 1] -> features.
     """
 
     full_state_update = False
@@ -119,7 +116,7 @@ class FrechetDistance(Metric):
         self.fake_features: list[Tensor] | Tensor
 
     def update(self, images: Tensor, real: bool) -> None:
-        """Add pictures (B, 3, H, W) in [0, 1] to one side."""
+        """Add images (B, 3, H, W) in [0, 1] to one side."""
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             features = self.extractor(images.float()).float()
         side = self.real_features if real else self.fake_features
@@ -127,14 +124,17 @@ class FrechetDistance(Metric):
         side.append(features)
 
     def compute(self) -> Tensor:
-        """Return the distance, scalar float64.
+        """Compute the distance.
+
+        Returns:
+            Scalar float64.
 
         Raises:
-            ValueError: when a side has fewer than two pictures.
+            ValueError: when a side has fewer than two images.
         """
         if not (len(self.real_features) and len(self.fake_features)):
             raise ValueError(
-                "a Frechet distance needs real and generated pictures: call update(images, real=...) with both"
+                "a Frechet distance needs real and generated images: call update(images, real=...) with both"
             )
         real, fake = (
             side if isinstance(side, Tensor) else torch.cat(side) for side in (self.real_features, self.fake_features)

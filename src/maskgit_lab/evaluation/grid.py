@@ -1,7 +1,7 @@
 """The table of schedules and sweet spots from one checkpoint: every cell over several decoding seeds.
 
 The sweet spots of one schedule lie on one decoding trajectory, so each schedule and seed is decoded once and read at every sweet
-spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all of it.
+spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all cells.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ class Grid:
         return dataclasses.replace(self.settings, schedule=schedule, sweet_spot=sweet_spot)
 
     def decodes(self) -> int:
-        """Return how many trajectories a picture goes through."""
+        """Return how many trajectories an image goes through."""
         return len(self.schedules) * len(self.seeds)
 
 
@@ -65,7 +65,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """How a table calls it; outputs from elsewhere have no sweet spot (0)."""
+        """Its name in a table; outputs from elsewhere have no sweet spot (0)."""
         return f"{self.schedule}, sweet spot {self.sweet_spot}" if self.sweet_spot else self.schedule
 
 
@@ -77,7 +77,7 @@ class GridScores:
     seeds: list[int]
     token_cross_entropy: float  # nats per hidden token, all hidden at once
     token_accuracy: float  # of that single prediction
-    pictures: dict[tuple[str, int], np.ndarray] = field(
+    images: dict[tuple[str, int], np.ndarray] = field(
         default_factory=dict
     )  # composited at the first seed, the first few
 
@@ -97,13 +97,16 @@ def evaluate_grid(
 
     Args:
         filler: networks and precision; its settings and seed are not used.
-        test: pictures with holes.
-        truth: of the same pictures.
+        test: images with holes.
+        truth: of the same images.
         grid: the cells.
-        batch_size: pictures at once; changes no fill.
+        batch_size: images at once; changes no fill.
         lpips: torchmetrics' LPIPS, or None.
-        num_shown: pictures kept of every cell.
+        num_shown: images kept of every cell.
         progress: advanced after every trajectory of a batch.
+
+    Returns:
+        The scores of every cell, and of one prediction of all hidden tokens at once.
     """
     device = str(filler.tokenizer.device)
     keys = [
@@ -128,8 +131,8 @@ def evaluate_grid(
                 for spot, tokens in stops.items():
                     decoded = to_uint8(filler.tokenizer.decode(tokens))
                     filled = composite(decoded, masked.images, masked.holes)
-                    for output, pictures in zip(OUTPUTS, (decoded, filled), strict=True):
-                        scores[name, spot, output, seed].add(pictures, part)
+                    for output, images in zip(OUTPUTS, (decoded, filled), strict=True):
+                        scores[name, spot, output, seed].add(images, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
                     if seed == grid.seeds[0] and start < num_shown:
                         shown[name, spot].append(filled.cpu().numpy()[: num_shown - start])

@@ -1,6 +1,6 @@
-"""Scores of the hole alone: per picture over its hole pixels, then the mean over pictures.
+"""Scores of the hole only: per image over its hole pixels, then the mean over images.
 
-Whole-picture scores of an inpainting are mostly the known part, which was copied. Pictures without a hole are left out and counted.
+Most of a whole-image score is the known part, which was copied. Images without a hole are left out and counted.
 """
 
 from abc import abstractmethod
@@ -15,8 +15,8 @@ from maskgit_lab.evaluation.features import Extractor
 MIN_SQUARED_ERROR = 1e-10  # a perfect fill scores 100 dB instead of infinity
 
 
-class MeanOverPictures(Metric):
-    """Mean of a score per picture; float32 sums, for Apple's GPUs have no float64."""
+class MeanOverImages(Metric):
+    """Mean of a score per image; float32 sums, because Apple's GPUs have no float64."""
 
     full_state_update = False
     is_differentiable = False
@@ -38,8 +38,8 @@ class MeanOverPictures(Metric):
         return torch.where(self.count > 0, self.total / self.count, torch.nan)
 
 
-class HoleMetric(MeanOverPictures):
-    """Mean over pictures with a hole; `num_skipped` counts those without."""
+class HoleMetric(MeanOverImages):
+    """Mean over images with a hole; `num_skipped` counts those without."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,15 +47,15 @@ class HoleMetric(MeanOverPictures):
         self.num_skipped: Tensor
 
     @abstractmethod
-    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
-        """Return a score (B,) for pictures that all have a hole."""
+    def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+        """Return a score (B,) for images that all have a hole."""
 
-    def update(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> None:
-        """Add pictures (B, 3, H, W) in [0, 1], their truth and their holes (B, H, W) bool."""
+    def update(self, images: Tensor, truth: Tensor, holes: Tensor) -> None:
+        """Add images (B, 3, H, W) in [0, 1], their truth and their holes (B, H, W) bool."""
         some = holes.flatten(1).any(1)
         self.num_skipped += (~some).sum()
         if bool(some.any()):
-            self.add(self.per_image(pictures[some].float(), truth[some].float(), holes[some]))
+            self.add(self.per_image(images[some].float(), truth[some].float(), holes[some]))
 
 
 class HolePSNR(HoleMetric):
@@ -63,9 +63,9 @@ class HolePSNR(HoleMetric):
 
     higher_is_better = True
 
-    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+    def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
         """Return 10 log10(1 / MSE)."""
-        return -10 * hole_mean((pictures - truth).square(), holes).clamp(min=MIN_SQUARED_ERROR).log10()
+        return -10 * hole_mean((images - truth).square(), holes).clamp(min=MIN_SQUARED_ERROR).log10()
 
 
 class HoleMAE(HoleMetric):
@@ -73,9 +73,9 @@ class HoleMAE(HoleMetric):
 
     higher_is_better = False
 
-    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+    def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
         """Return the mean absolute difference times 255."""
-        return 255 * hole_mean((pictures - truth).abs(), holes)
+        return 255 * hole_mean((images - truth).abs(), holes)
 
 
 class HoleSSIM(HoleMetric):
@@ -83,18 +83,18 @@ class HoleSSIM(HoleMetric):
 
     higher_is_better = True
 
-    def per_image(self, pictures: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+    def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
         """Return the mean of the SSIM map inside the hole."""
-        result = structural_similarity_index_measure(pictures, truth, data_range=1.0, return_full_image=True)
+        result = structural_similarity_index_measure(images, truth, data_range=1.0, return_full_image=True)
         assert isinstance(result, tuple)
         return hole_mean(result[1], holes)
 
 
-class FeatureDistance(MeanOverPictures):
-    """Mean Euclidean distance between the features of a picture and of its truth: does it look like the original?
+class FeatureDistance(MeanOverImages):
+    """Mean Euclidean distance between the features of an image and of its truth: does it look like the original?
 
     Args:
-        extractor: pictures in [0, 1] -> features.
+        extractor: images in [0, 1] -> features.
 
     Attributes:
         name: `feature_distance_<extractor>`.
@@ -107,10 +107,10 @@ class FeatureDistance(MeanOverPictures):
         self.extractor = extractor
         self.name = f"feature_distance_{extractor.name}"
 
-    def update(self, pictures: Tensor, truth: Tensor) -> None:
-        """Add pictures (B, 3, H, W) in [0, 1] and their truth."""
-        with torch.no_grad(), torch.autocast(pictures.device.type, enabled=False):
-            difference = self.extractor(pictures.float()).float() - self.extractor(truth.float()).float()
+    def update(self, images: Tensor, truth: Tensor) -> None:
+        """Add images (B, 3, H, W) in [0, 1] and their truth."""
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            difference = self.extractor(images.float()).float() - self.extractor(truth.float()).float()
         self.add(difference.norm(dim=1))
 
 

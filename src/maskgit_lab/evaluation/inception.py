@@ -1,4 +1,4 @@
-"""ImageNet's Inception v3 (Szegedy et al. 2016) up to a middle layer, for distances where the 2015 FID weights are out of reach.
+"""ImageNet's Inception v3 (Szegedy et al. 2016) up to a middle layer, for distances when the 2015 FID weights are not available.
 
 The blocks are torch-fidelity's: torchvision's architecture and parameter names, with average pools that leave padding out.
 """
@@ -18,7 +18,7 @@ CUTS = {"mixed_6e": 768, "mixed_7a": 1280}
 
 
 class TruncatedInception(nn.Sequential):
-    """Inception v3 from the picture to `cut`, frozen and always in evaluation mode.
+    """Inception v3 from the image to `cut`, frozen and always in evaluation mode.
 
     Args:
         cut: last layer, `mixed_6e` (768 channels of 17x17) or `mixed_7a` (1280 of 8x8).
@@ -36,11 +36,11 @@ class TruncatedInception(nn.Sequential):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode: batch statistics have no place in a measurement."""
+        """Stay in evaluation mode: a measurement must not depend on the batch."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map pictures (B, 3, 299, 299) in [-1, 1] to activations (B, C, h, w)."""
+        """Map images (B, 3, 299, 299) in [-1, 1] to activations (B, C, h, w)."""
         return super().forward(images.contiguous(memory_format=torch.channels_last))
 
     def fold_batch_norms(self) -> Self:
@@ -54,6 +54,13 @@ class TruncatedInception(nn.Sequential):
     @classmethod
     def from_file(cls, path: str | Path, *, cut: str) -> Self:
         """Read torchvision's `inception_v3` state dict, whole or up to the cut; convolutions may be in half precision.
+
+        Args:
+            path: the file.
+            cut: last layer, see the class.
+
+        Returns:
+            The network.
 
         Raises:
             FileNotFoundError: when there is no such file.

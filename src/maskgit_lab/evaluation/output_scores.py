@@ -1,4 +1,4 @@
-"""Scores of one set of output pictures, added batch by batch: the distance of distributions beside measures of the hole alone."""
+"""Scores of one set of output images, added batch by batch: the distance of distributions, and measures of the hole only."""
 
 import torch
 from torch import Tensor
@@ -15,11 +15,11 @@ HIGHER_IS_BETTER = ("psnr", "ssim", "token_accuracy")
 
 
 class OutputScores:
-    """Collect scores of pictures against their truth, which may come in any order of batches.
+    """Collect scores of images against their truth; batches may come in any order.
 
     Args:
-        truth: pictures, holes, features and the extractor.
-        paired: False for pictures of other scenes: they are measured as a distribution alone.
+        truth: images, holes, features and the extractor.
+        paired: False for images of other scenes: they are measured only as a distribution.
         lpips: torchmetrics' LPIPS, or None.
         device: where features are computed.
     """
@@ -34,13 +34,13 @@ class OutputScores:
         self.hole_metrics = {"psnr_hole": HolePSNR(), "ssim_hole": HoleSSIM(), "mae_hole": HoleMAE()}
         self.correct, self.hidden = 0, 0
 
-    def add(self, pictures: Tensor, part: slice) -> None:
-        """Add pictures uint8 (B, H, W, 3), the outputs for the truth's pictures `part`."""
-        features = extract(self.truth.extractor, pictures, device=self.device)
+    def add(self, images: Tensor, part: slice) -> None:
+        """Add images uint8 (B, H, W, 3), the outputs for the truth's images `part`."""
+        features = extract(self.truth.extractor, images, device=self.device)
         self.features.append(features)
         if not self.paired:
             return
-        filled, true = unit_range(pictures.cpu()), unit_range(self.truth.images[part])
+        filled, true = unit_range(images.cpu()), unit_range(self.truth.images[part])
         if self.truth.holes is not None:
             holes = torch.from_numpy(self.truth.holes[part].copy())
             for metric in self.hole_metrics.values():
@@ -75,18 +75,22 @@ class OutputScores:
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> float:
-    """Return the unbiased squared maximum mean discrepancy with the cubic kernel (Binkowski et al. 2018), all pictures in one set.
+    """Compute the unbiased squared maximum mean discrepancy, cubic kernel (Binkowski et al. 2018), all images in one set.
 
     Published KID averages it over random subsets; the whole set needs no draw and has less variance.
 
     Args:
-        a, b: (n, d) features, equally many.
+        a: (n, d) features.
+        b: (n, d) features, equally many.
+
+    Returns:
+        The discrepancy; it can be negative.
     """
     return float(poly_mmd(a.double(), b.double()))
 
 
 def distance_name(extractor: str, kind: str = "fd") -> str:
-    """Return fid or kid for the 2015 Inception alone, else fd_<extractor> or kd_<extractor>."""
+    """Return fid or kid for the 2015 Inception only, else fd_<extractor> or kd_<extractor>."""
     published = {"fd": "fid", "kd": "kid"}
     return published[kind] if extractor == "inception" else f"{kind}_{extractor}"
 

@@ -1,4 +1,4 @@
-"""LPIPS by torchmetrics, where the weights of its network are at hand."""
+"""LPIPS by torchmetrics, when the weights of its network are available."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,17 @@ FILES = {"squeeze": "squeezenet1_1-b8a52dc0.pth", "alex": "alexnet-owt-7be5be79.
 
 
 def build_lpips(net: str) -> Metric:
-    """Return torchmetrics' LPIPS for pictures in [0, 1].
+    """Load torchmetrics' LPIPS for images in [0, 1].
 
     Args:
         net: squeeze, alex or vgg.
 
+    Returns:
+        The metric.
+
     Raises:
         ValueError: another name.
-        FileNotFoundError: when the weights are neither in torch's hub folder nor to be downloaded; the message says which file
+        FileNotFoundError: when the weights are not in torch's hub folder and cannot be downloaded; the message says which file
             to put where.
     """
     if net not in FILES:

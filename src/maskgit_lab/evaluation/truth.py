@@ -1,4 +1,4 @@
-"""The truth that outputs are measured against: its pictures, holes, tokens and features, each computed once."""
+"""The truth that outputs are measured against: its images, holes, tokens and features, each computed once."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation.features import Extractor
 
-MIN_FOR_BAR = 200  # pictures
+MIN_FOR_BAR = 200  # images
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Test pictures as they really are."""
+    """Test images as they really are."""
 
     images: np.ndarray  # (n, H, W, 3) uint8
     holes: np.ndarray | None  # (n, H, W) bool; None = unknown, then nothing is measured inside holes
@@ -33,7 +33,7 @@ class Truth:
 def read_truth(
     images: np.ndarray, holes: np.ndarray | None, extractor: Extractor, *, cache: Path, batch_size: int, device: str
 ) -> Truth:
-    """Return the truth with its features, which are cached by the content of the pictures and the extractor's protocol."""
+    """Return the truth with its features, which are cached by the content of the images and the extractor's protocol."""
     key = json.dumps(extractor.protocol, sort_keys=True, default=str).encode()
     digest = hashlib.sha256(key + np.ascontiguousarray(images).tobytes())
     features = cached_array(
@@ -46,7 +46,7 @@ def read_truth(
 
 
 def extract(extractor: Extractor, images: np.ndarray | Tensor, *, device: str) -> Tensor:
-    """Return features (n, d) float32 on the CPU of pictures uint8 (n, H, W, 3), outside autocast."""
+    """Return features (n, d) float32 on the CPU of images uint8 (n, H, W, 3), outside autocast."""
     with torch.no_grad(), torch.autocast(torch.device(device).type, enabled=False):
         return extractor(unit_range(images).to(device)).float().cpu()
 

@@ -29,6 +29,9 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
     Args:
         model: on any device, in either mode.
         tokenizer: of the same run.
+
+    Returns:
+        The faster model.
     """
     use_winograd(tokenizer.model)
     parts = {

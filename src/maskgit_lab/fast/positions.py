@@ -23,6 +23,9 @@ class Positions:
         Args:
             mask: (B, N) bool.
             counts: how many are marked in each row, known on the host.
+
+        Returns:
+            The positions, image by image.
         """
         total = sum(counts)
         # a stable sort puts the marked ones first, in order; `nonzero` would have to tell the host how many it found

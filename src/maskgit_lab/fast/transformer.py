@@ -130,6 +130,9 @@ class FastTransformer:
             memory: of `remembering`; the changed rows are written into it.
             changed: positions to compute, all of `wanted` among them.
             wanted: positions to predict.
+
+        Returns:
+            (M, V + 1) logits.
         """
         places = changed.rows % self.plain.num_image_tokens
         x = self.plain.token_embedding(changed.take(tokens)) + self.plain.position_embedding.index_select(0, places)

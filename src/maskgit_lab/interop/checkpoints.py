@@ -1,4 +1,4 @@
-"""Find the state dict in a checkpoint that someone else wrote: plain, wrapped in other dicts, or with a prefix on every key.
+"""Find the state dict in a checkpoint of other code: plain, wrapped in other dicts, or with a prefix on every key.
 
 Files are read with `weights_only=True`: a checkpoint must not run code.
 """
@@ -15,13 +15,16 @@ MAX_DEPTH = 3  # of nested dicts: {"model": {"state_dict": {...}}} and one more
 
 
 def read_state_dict(path: Path, *, marker: str, kind: str) -> dict[str, Tensor]:
-    """Return the tensors of one network by their own names.
+    """Find the tensors of one network in a checkpoint.
 
     Args:
         path: a file that `torch.save` wrote.
-        marker: a key that the network's state dict must have; what stands before it in the file is the prefix to strip, and
+        marker: a key that the network's state dict must have; what comes before it in the file is the prefix to strip, and
             tensors without that prefix belong to other networks and are left out.
         kind: the network in words, for the messages.
+
+    Returns:
+        The tensors by the network's own names.
 
     Raises:
         FileNotFoundError: when there is no such file.

@@ -1,7 +1,7 @@
 """The processor's cores: how many this process may use, and threads that sleep while they wait for each other.
 
 After every operation torch's threads wait for the last of them. OpenMP lets them spin, which starves every other program on the
-same cores: two trainings side by side took four times as long as one. OpenMP reads these settings once, when torch is imported.
+same cores: two training runs side by side took four times as long as one. OpenMP reads these settings once, when torch is imported.
 Nothing here imports torch.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
-# what OpenMP's runtimes know; one that the user has set decides
+# what OpenMP's runtimes read; one that the user has set wins
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 SPINS = 1000  # looks of libgomp before a thread sleeps: some microseconds, in which most of the short waits end
 SLEEP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": str(SPINS)}
@@ -31,11 +31,14 @@ def let_waiting_threads_sleep(environment: MutableMapping[str, str] = os.environ
 
 
 def share_cores(processes: int | None = 1, environment: MutableMapping[str, str] = os.environ) -> str:
-    """Set the number of threads where this process may use fewer cores than OpenMP would take; return a sentence for the log.
+    """Set the number of threads where this process may use fewer cores than OpenMP would take.
 
     Args:
         processes: how many are about to share the cores, this one included; None = not known, their launcher decides.
-        environment: OMP_NUM_THREADS in it, the user's or a launcher's, decides; else it is set, also for processes started here.
+        environment: OMP_NUM_THREADS in it, the user's or a launcher's, wins; else it is set, also for processes started here.
+
+    Returns:
+        A sentence for the log.
     """
     given = environment.get("OMP_NUM_THREADS")
     if given is None and processes is not None:

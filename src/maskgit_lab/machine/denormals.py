@@ -5,7 +5,7 @@ def flush_denormals() -> bool:
     """Let this process, and threads that it starts from now on, take numbers below 1.2e-38 for zero; return whether it can.
 
     Call it before the first operation of torch, which starts its threads. Gradients that have passed through GELU's tail are full
-    of such numbers: late in the demo's training they made a step three times as long.
+    of such numbers: late in the demo they made a training step three times as long.
     """
     import torch
 

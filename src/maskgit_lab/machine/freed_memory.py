@@ -10,12 +10,12 @@ import platform
 
 # parameters of mallopt(3)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_KEEP_BELOW = 2**30  # bytes of a block; above it, pages are few beside what is done with them
-_KEEP_AT_TOP = 2**31 - 1  # bytes that may lie free at the end of the heap
+_KEEP_BELOW = 2**30  # bytes of a block; above it, the work outweighs the pages
+_KEEP_AT_TOP = 2**31 - 1  # free bytes that may stay at the end of the heap
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's allocator to keep freed blocks for the next tensors; return whether there is a glibc that obeys."""
+    """Tell glibc's allocator to keep freed blocks for the next tensors; return whether it does."""
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt

@@ -16,18 +16,21 @@ POLL = 0.5  # seconds between two looks for a file
 
 
 def process_rank() -> int:
-    """Return the rank of this process, 0 for one that is alone."""
+    """Return the rank of this process, 0 when it is the only one."""
     return next((int(os.environ[name]) for name in RANK_VARIABLES if name in os.environ), 0)
 
 
 def processes_to_start(devices: Any) -> int | None:
-    """Return how many processes will share this one's cores once Lightning has started them, None where that is not known yet.
+    """Count the processes that will share this one's cores once Lightning has started them.
 
     Args:
         devices: `trainer.devices` as Lightning reads it: 2, "2", [0, 1]; only Lightning knows what "auto" and -1 are.
+
+    Returns:
+        At least 1; None = not known yet.
     """
     if any(name in os.environ for name in RANK_VARIABLES):
-        return 1  # all were started already, and whoever did it gave each its cores
+        return 1  # all were started already, and their launcher gave each its cores
     if isinstance(devices, Sequence) and not isinstance(devices, str):
         return len(devices)
     return int(devices) if str(devices).isdigit() and int(devices) > 0 else None
@@ -59,12 +62,12 @@ def _told_by_first(value: str) -> str:
 
 
 def quiet() -> None:
-    """Let this process log warnings alone: the first one speaks for all."""
+    """Let this process log only warnings: the first one logs for all."""
     logging.getLogger().setLevel(logging.WARNING)
 
 
 def wait_for(path: Path) -> Path:
-    """Wait until another process has made a file; whoever started the processes ends this one if the other fails."""
+    """Wait until another process has made a file; their launcher ends this process if the other fails."""
     while not path.is_file():
         time.sleep(POLL)
     return path

@@ -1,6 +1,6 @@
 """What the known pixels say, per cell of the token grid: the context that is added to the token embeddings.
 
-Most hidden tokens lie in cells that the hole only touches, so the tokens alone throw away pixels that are known. Reading those
+Most hidden tokens lie in cells that the hole only touches, so the tokens throw away pixels that are known. Reading those
 pixels through a few convolutions gives them back, and lets fur and outlines continue across the hole's edge.
 """
 

@@ -36,12 +36,12 @@ class PatchDiscriminator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits (B, 1, h, w) of normalised pictures (B, 3, H, W)."""
+        """Return logits (B, 1, h, w) of normalised images (B, 3, H, W)."""
         return self.model(images)
 
 
 def discriminator_hinge_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Return the hinge loss of a discriminator from its logits on real and on reconstructed pictures."""
+    """Return the hinge loss of a discriminator from its logits on real and on reconstructed images."""
     return 0.5 * (F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean())
 
 
@@ -58,6 +58,9 @@ def adaptive_weight(reconstruction_loss: Tensor, gan_loss: Tensor, last_layer: T
         gan_loss: scalar; its graph is kept.
         last_layer: weight of the decoder's last convolution.
         scale: share of the reconstruction's pull (lab protocol: 0.8).
+
+    Returns:
+        Scalar, without gradient.
     """
     (rec,) = torch.autograd.grad(reconstruction_loss, last_layer, retain_graph=True)
     (gan,) = torch.autograd.grad(gan_loss, last_layer, retain_graph=True)

@@ -29,7 +29,7 @@ class Masked:
 
 @dataclass(frozen=True)
 class Fill:
-    """Filled pictures."""
+    """Filled images."""
 
     decoded: Tensor  # (B, H, W, 3) uint8: the tokenizer's whole output
     composited: Tensor  # (B, H, W, 3) uint8: the same with the known pixels put back exactly
@@ -38,9 +38,9 @@ class Fill:
     trace: DecodeTrace
 
 
-def to_uint8(pictures: Tensor) -> Tensor:
-    """Turn float pictures in [0, 1] (B, 3, H, W) into uint8 (B, H, W, 3)."""
-    return (pictures * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+def to_uint8(images: Tensor) -> Tensor:
+    """Turn float images in [0, 1] (B, 3, H, W) into uint8 (B, H, W, 3)."""
+    return (images * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def composite(filled: Tensor, images: Tensor, holes: Tensor) -> Tensor:
@@ -57,14 +57,18 @@ def read_masked(
     mask_dilation: int = 0,
     autocast: torch.dtype | None = None,
 ) -> Masked:
-    """Encode pictures with holes; what lies under the holes has no influence.
+    """Encode images with holes; what lies under the holes has no influence.
 
     Args:
         model: in evaluation mode, on the tokenizer's device.
+        tokenizer: encodes the images.
         images: (B, H, W, 3) uint8; pixels under the holes are overwritten with grey before anything reads them.
         holes: (B, H, W) bool, True = to be filled.
         mask_dilation: cells by which the hidden region grows.
         autocast: precision of the network's matrix products, None = as the weights are.
+
+    Returns:
+        What `decode_masked` fills.
     """
     device = tokenizer.device
     images, holes = images.to(device), holes.to(device)
@@ -108,6 +112,9 @@ def decode_masked(
         settings: how.
         generators: of the order noise.
         autocast: precision of the network's matrix products, None = as the weights are.
+
+    Returns:
+        The tokens, step by step.
     """
     with _network(model, masked.tokens.device, autocast):
         return decode(
@@ -130,7 +137,7 @@ def fill_holes(
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
 ) -> Fill:
-    """Fill the holes of a batch of pictures: `read_masked`, `decode_masked`, pixels."""
+    """Fill the holes of a batch of images: `read_masked`, `decode_masked`, pixels."""
     masked = read_masked(model, tokenizer, images, holes, mask_dilation=settings.mask_dilation, autocast=autocast)
     trace = decode_masked(model, masked, settings=settings, generators=generators, autocast=autocast)
     decoded = to_uint8(tokenizer.decode(trace.tokens))

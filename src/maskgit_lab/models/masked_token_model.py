@@ -41,12 +41,15 @@ class MaskedTokenModel(nn.Module):
         return self(tokens, context)[hidden]
 
     def predictors(self, tokens: Tensor, mask: Tensor, context: Tensor | None) -> Predictors:
-        """Return what predicts the hidden tokens of some images.
+        """Prepare what predicts the hidden tokens of some images.
 
         Args:
             tokens: (B, N) int64; values under `mask` are ignored.
             mask: (B, N) bool, True = hidden.
             context: of `read_context`.
+
+        Returns:
+            Predictors for any number of decodes of these images.
         """
         network = functools.partial(self, context=context)
         return GridPredictors(network, tokens, mask, self.transformer.mask_token_id)

@@ -38,7 +38,7 @@ class PatchVQGAN(nn.Module):
         pixel_channels: width of the last layers, which run at full resolution and hide the cells' borders.
     """
 
-    CPU_BATCH = 32  # pictures whose activations stay in a CPU's cache
+    CPU_BATCH = 32  # images whose activations stay in a CPU's cache
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ class PerceptualLoss(nn.Module):
         self.net = SqueezeNet.from_file(weights)
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Return the distance, a float32 scalar of 0 and above, of RGB pictures (B, 3, H, W) in [0, 1].
+        """Return the distance, a float32 scalar of 0 and above, of RGB images (B, 3, H, W) in [0, 1].
 
         Gradients reach `images`; `targets` are taken as constants.
         """

@@ -15,7 +15,14 @@ class Predictors(Protocol):
         """Return logits (M, V + 1) of all hidden tokens predicted at once: the first step of every decode."""
 
     def start(self, settings: DecodeSettings, choose: Choice = most_likely) -> Predictor:
-        """Return the predictor of one decode of the same images.
+        """Begin one decode of the same images.
+
+        Args:
+            settings: how it decodes.
+            choose: takes a token from logits.
+
+        Returns:
+            What `decode` calls in every step.
 
         Raises:
             ValueError: when it cannot decode so; the message names the configuration key.
@@ -36,11 +43,7 @@ class GridPredictors:
         return self.network(self.tokens.masked_fill(self.mask, self.mask_token_id))[self.mask]
 
     def start(self, settings: DecodeSettings, choose: Choice = most_likely) -> Predictor:
-        """Return a predictor; it remembers nothing from step to step.
-
-        Raises:
-            ValueError: where partial refresh is asked for.
-        """
+        """Return a predictor that remembers nothing from step to step; raise ValueError for partial refresh."""
         if not settings.exact:
             raise ValueError(
                 f"decode.refresh_every={settings.refresh_every} needs speed=fast; speed=plain computes everything in every step"

@@ -20,7 +20,7 @@ class SqueezeNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import squeezenet1_0  # half a second of imports, for those who have the weights
+        from torchvision.models import squeezenet1_0  # half a second of imports, only for those who have the weights
 
         self.layers = squeezenet1_0().features
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
@@ -44,6 +44,12 @@ class SqueezeNet(nn.Module):
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
         """Read torchvision's `squeezenet1_0` state dict; its classifier is ignored.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The network, frozen.
 
         Raises:
             FileNotFoundError: when there is no such file.

@@ -1,4 +1,4 @@
-"""The frozen VQGAN as the rest of the code sees it: pictures to tokens, tokens to pictures.
+"""The frozen VQGAN as the rest of the code sees it: images to tokens, tokens to images.
 
 It is a plain object, not a module: a registered submodule would travel into checkpoints, EMA copies, the optimiser and DDP.
 """
@@ -51,24 +51,24 @@ class FrozenTokenizer:
         return self
 
     def encode(self, images: Tensor) -> Tensor:
-        """Return the tokens (B, N) int64 of pictures: uint8 (B, H, W, 3) or float in [0, 1] (B, 3, H, W)."""
+        """Return the tokens (B, N) int64 of images: uint8 (B, H, W, 3) or float in [0, 1] (B, 3, H, W)."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             return torch.cat([self.model.encode(self._normalised(part)) for part in self._parts(images)])
 
     def decode(self, tokens: Tensor) -> Tensor:
-        """Return pictures (B, 3, H, W) float32 in [0, 1] of tokens (B, N)."""
+        """Return images (B, 3, H, W) float32 in [0, 1] of tokens (B, N)."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            pictures = torch.cat([self.model.decode(part.to(self.device)).float() for part in self._parts(tokens)])
-        mean, std = self._statistics(pictures)
-        return (pictures * std + mean).clamp(0, 1)
+            images = torch.cat([self.model.decode(part.to(self.device)).float() for part in self._parts(tokens)])
+        mean, std = self._statistics(images)
+        return (images * std + mean).clamp(0, 1)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the encoder's output before quantisation, (B, C, h, w), of pictures as in `encode`."""
+        """Return the encoder's output before quantisation, (B, C, h, w), of images as in `encode`."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             return torch.cat([self.model.features(self._normalised(part)) for part in self._parts(images)])
 
     def _parts(self, batch: Tensor) -> Sequence[Tensor]:
-        """Divide a batch for a CPU, whose caches hold the activations of a few pictures; a GPU takes it whole."""
+        """Divide a batch for a CPU, whose caches hold the activations of a few images; a GPU takes it whole."""
         return batch.split(self.model.CPU_BATCH) if self.device.type == "cpu" else [batch]
 
     def _normalised(self, images: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class FrozenTokenizer:
         expected = (3, self.resolution, self.resolution)
         if tuple(images.shape[1:]) != expected:
             raise ValueError(
-                f"the tokenizer takes {expected} pictures, got {tuple(images.shape[1:])}: set data.resolution"
+                f"the tokenizer takes {expected} images, got {tuple(images.shape[1:])}: set data.resolution"
             )
         mean, std = self._statistics(images)
         return (images.float() - mean) / std
@@ -105,6 +105,12 @@ class FrozenTokenizer:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a file that `save` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The tokenizer, on the CPU.
 
         Raises:
             FileNotFoundError: when there is no such file.

@@ -139,7 +139,7 @@ class BidirectionalTransformer(nn.Module):
         Blocks are alike, so one graph serves all of them.
 
         Args:
-            options: of torch.compile, for example mode="reduce-overhead" for CUDA graphs.
+            **options: of torch.compile, for example mode="reduce-overhead" for CUDA graphs.
         """
         self.compiled = True
         for block in self.blocks:

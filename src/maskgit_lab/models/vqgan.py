@@ -1,6 +1,6 @@
 """The lab's VQGAN: convolutional encoder, codebook, convolutional decoder (Esser et al. 2021, sizes of the lab protocol).
 
-Modules stand in the lab's order under the lab's names; `lab/vqgan_state_dict.json` of the shared folder lists all 315 tensors.
+Modules have the lab's order and names; `lab/vqgan_state_dict.json` of the shared folder lists all 315 tensors.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ DECODER_BLOCKS_PER_STAGE = 3
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a tokenizer makes of pictures in one pass."""
+    """What a tokenizer makes of images in one pass."""
 
     images: Tensor  # (B, 3, H, W), normalised like the input, not clamped
     codebook_loss: Tensor  # scalar
@@ -26,7 +26,7 @@ class Reconstruction:
 
 
 class Encoder(nn.Module):
-    """Pictures (B, 3, H, W) to latents (B, latent_dim, h, w)."""
+    """Images (B, 3, H, W) to latents (B, latent_dim, h, w)."""
 
     def __init__(self, *, image_channels: int, channels: Sequence[int], latent_dim: int, num_halvings: int) -> None:
         super().__init__()
@@ -44,12 +44,12 @@ class Encoder(nn.Module):
         self.model = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Encode normalised pictures."""
+        """Encode normalised images."""
         return self.model(images)
 
 
 class Decoder(nn.Module):
-    """Latents (B, latent_dim, h, w) to pictures (B, 3, H, W)."""
+    """Latents (B, latent_dim, h, w) to images (B, 3, H, W)."""
 
     def __init__(self, *, image_channels: int, channels: Sequence[int], latent_dim: int, num_halvings: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Decoder(nn.Module):
         self.model = nn.Sequential(*layers)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Decode to normalised pictures, not clamped."""
+        """Decode to normalised images, not clamped."""
         return self.model(latents)
 
 
@@ -89,7 +89,7 @@ class VQGAN(nn.Module):
         ValueError: when the resolutions do not fit each other or the stages cannot hold the halvings.
     """
 
-    CPU_BATCH = 4  # pictures whose activations stay in a CPU's cache
+    CPU_BATCH = 4  # images whose activations stay in a CPU's cache
 
     def __init__(
         self,

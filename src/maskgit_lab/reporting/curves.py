@@ -1,4 +1,4 @@
-"""Curves: a training's losses and scores over its steps, and the schedules over progress."""
+"""Curves: the losses and scores of a training run over its steps, and the schedules over progress."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

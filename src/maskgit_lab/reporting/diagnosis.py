@@ -1,7 +1,7 @@
-"""What the curves say: when the network was best, by which measure, and whether it has begun to learn the training set by heart.
+"""What the curves say: when the network was best, by which measure, and whether it overfits.
 
-A low distance of distributions early in training can go with wrong fills, and the least validation loss with worse pictures; the
-summary says so when the measures disagree.
+Early in training a low distance of distributions can go with wrong fills, and the least validation loss with worse images. The
+summary says when the measures disagree.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.runs.metrics_file import VALIDATION_LOSS as LOSS
 
 FIXED_TRAIN_LOSS = "train/fixed_loss"
-MEASURES = ("fid", "fd_", "psnr_hole", "ssim_hole", "mae_hole")  # of the epochs, beside the loss
+MEASURES = ("fid", "fd_", "psnr_hole", "ssim_hole", "mae_hole")  # of the epochs, next to the loss
 
 
 def diagnose(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pictures of fills: rows to compare, strips of one picture's decoding, and what each schedule does step by step.
+"""Figures of fills: rows to compare, strips of one image's decoding, and what each schedule does step by step.
 
 Figures are drawn on matplotlib's Figure objects directly: no global state, no window.
 """
@@ -11,13 +11,13 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-GAP = 2  # pixels between the pictures of a strip
+GAP = 2  # pixels between the images of a strip
 HIDDEN_COLOUR = (0.16, 0.18, 0.26)
 VISIBLE_COLOUR = (0.93, 0.91, 0.86)
 FIGURE_DPI = 120
-MARGIN = 8  # pixels between and around the pictures of a figure
+MARGIN = 8  # pixels between and around the images of a figure
 HEADING = 28  # pixels of a line of text
-ROWS_CELL = 160  # least width of a picture in pixels, so that its heading fits
+ROWS_CELL = 160  # least width of an image in pixels, so that its heading fits
 STEP_CELL = 110
 PAIR_CELL = 96
 TITLE_WIDTH = 660
@@ -32,12 +32,14 @@ def strip_image(
     truth: np.ndarray | None,
     scale: int = 2,
 ) -> np.ndarray:
-    """Return one picture's decoding side by side: input, mask, steps, result, truth.
+    """Draw one image's decoding side by side: input, mask, steps, result, truth.
 
     Args:
-        image, result, truth: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         hole: (H, W) bool.
-        steps: pictures after some decoding steps.
+        steps: images after some decoding steps.
+        result: as `image`.
+        truth: as `image`.
         scale: enlargement without smoothing.
 
     Returns:
@@ -53,13 +55,16 @@ def strip_image(
 
 
 def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_truth: bool) -> Path:
-    """Write a strip of `strip_image` with a heading over each of its pictures.
+    """Write a strip of `strip_image` with a heading over each of its images.
 
     Args:
         path: a PNG file.
-        strip: (h, w, 3) uint8; strips of several pictures may be stacked.
+        strip: (h, w, 3) uint8; strips of several images may be stacked.
         steps: which decoding steps it shows, counted from 1.
-        with_truth: whether its last picture is the truth.
+        with_truth: whether its last image is the truth.
+
+    Returns:
+        `path`.
     """
     headings = ["input", "hole", *(f"step {step}" for step in steps), "result", *(["truth"] * with_truth)]
     figure = _pixel_figure(strip.shape[1], strip.shape[0] + HEADING)
@@ -71,12 +76,15 @@ def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_trut
 
 
 def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "") -> Path:
-    """Write one row per picture and one column per kind of fill, each pixel enlarged to a whole number of pixels.
+    """Write one row per image and one column per kind of fill, each pixel enlarged to a whole number of pixels.
 
     Args:
         path: a PNG file.
         columns: heading -> (n, H, W, 3) uint8, equally many in each.
         title: above the headings.
+
+    Returns:
+        `path`.
     """
     height, width = next(iter(columns.values())).shape[1:3]
     scale = -(-ROWS_CELL // width)
@@ -87,16 +95,16 @@ def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "")
     figure = _pixel_figure(total_width, first + num_rows * (height + MARGIN) - MARGIN)
     if title:
         _write(figure, title, centre=total_width / 2, top=HEADING / 2, weight="bold")
-    for j, (heading, pictures) in enumerate(columns.items()):
+    for j, (heading, images) in enumerate(columns.items()):
         left = j * (width + MARGIN)
         _write(figure, heading, centre=left + width / 2, top=first - HEADING / 2)
-        for i, picture in enumerate(pictures):
-            _place(figure, _enlarged(picture, scale), left=left, top=first + i * (height + MARGIN))
+        for i, image in enumerate(images):
+            _place(figure, _enlarged(image, scale), left=left, top=first + i * (height + MARGIN))
     return save_figure(figure, path)
 
 
 def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], *, columns: int = 4) -> Path:
-    """Write a contact sheet of pairs of pictures (H, W, 3) uint8, side by side under a line of text."""
+    """Write a contact sheet of pairs of images (H, W, 3) uint8, side by side under a line of text."""
     height, width = pairs[0][0].shape[:2]
     scale = -(-PAIR_CELL // width)
     height, width = height * scale, width * scale
@@ -106,8 +114,8 @@ def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], 
     for i, (first, second, text) in enumerate(pairs):
         left, top = i % columns * pitch_x, i // columns * pitch_y
         _write(figure, text, centre=left + width + MARGIN / 4, top=top + HEADING / 2, size=8)
-        for side, picture in enumerate((first, second)):
-            _place(figure, _enlarged(picture, scale), left=left + side * (width + MARGIN // 2), top=top + HEADING)
+        for side, image in enumerate((first, second)):
+            _place(figure, _enlarged(image, scale), left=left + side * (width + MARGIN // 2), top=top + HEADING)
     return save_figure(figure, path)
 
 
@@ -122,6 +130,9 @@ def save_schedule_figure(
         step_masks: (S, grid, grid) bool, True = hidden.
         step_images: (S, H, W, 3) uint8.
         max_columns: steps per band; more steps wrap into bands of equal length.
+
+    Returns:
+        `path`.
     """
     scale = -(-STEP_CELL // step_images.shape[2])
     num_steps, side = len(step_masks), step_images.shape[2] * scale
@@ -144,13 +155,13 @@ def save_schedule_figure(
 
 
 def _coloured(mask: np.ndarray) -> np.ndarray:
-    """Return a mask (H, W) as a picture (H, W, 3) uint8."""
+    """Return a mask (H, W) as an image (H, W, 3) uint8."""
     colours = (np.array(colour) * 255 for colour in (HIDDEN_COLOUR, VISIBLE_COLOUR))
     return np.where(mask[..., None], *colours).astype(np.uint8)
 
 
-def _enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
-    return np.asarray(picture).repeat(scale, 0).repeat(scale, 1)
+def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
+    return np.asarray(image).repeat(scale, 0).repeat(scale, 1)
 
 
 def _pixel_figure(width: int, height: int) -> Figure:
@@ -158,10 +169,10 @@ def _pixel_figure(width: int, height: int) -> Figure:
     return Figure(figsize=((width + 2 * MARGIN) / FIGURE_DPI, (height + 2 * MARGIN) / FIGURE_DPI), dpi=FIGURE_DPI)
 
 
-def _place(figure: Figure, picture: np.ndarray, *, left: int, top: int) -> None:
-    """Put a picture pixel for pixel."""
-    bottom = round(figure.bbox.height) - MARGIN - top - len(picture)
-    figure.figimage(picture, xo=MARGIN + left, yo=bottom, origin="upper")
+def _place(figure: Figure, image: np.ndarray, *, left: int, top: int) -> None:
+    """Put an image pixel for pixel."""
+    bottom = round(figure.bbox.height) - MARGIN - top - len(image)
+    figure.figimage(image, xo=MARGIN + left, yo=bottom, origin="upper")
 
 
 def _write(

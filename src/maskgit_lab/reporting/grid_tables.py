@@ -55,7 +55,7 @@ def all_scores(
 def terminal_tables(
     cells: Sequence[Cell], references: Mapping[str, Mapping[str, float]], *, score: str, outputs: Sequence[str]
 ) -> str:
-    """Return Table 1 for each kind of output, then every score of the last kind beside the references."""
+    """Return Table 1 for each kind of output, then every score of the last kind next to the references."""
     parts = [render_table(*table_1(cells, score=score, output=output)) for output in outputs if len(cells) > 1]
     return "\n\n".join([*parts, render_table(*all_scores(cells, references, output=outputs[-1])), LEGEND])
 

@@ -37,7 +37,7 @@ figure .scroll { background: #fff } img { display: block; max-width: 100%; heigh
 details { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .8rem; background: var(--card); margin: .8rem 0 }
 summary { cursor: pointer; color: var(--accent) } pre { overflow-x: auto; font-size: .82rem; line-height: 1.4 }
 """
-SHRINKS_BELOW = 1100  # pixels of width; on small screens wider pictures scroll, or nothing could be seen in them
+SHRINKS_BELOW = 1100  # pixels of width; on small screens wider figures scroll, because they would be too small
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A PNG file."""
 
     path: Path
@@ -79,11 +79,11 @@ class Code:
     text: str
 
 
-Block = Heading | Text | Table | Picture | Code
+Block = Heading | Text | Table | Figure | Code
 
 
 def render_html(title: str, blocks: Sequence[Block]) -> str:
-    """Return one page with style and pictures inside: it opens anywhere, without a network."""
+    """Return one page with style and figures inside: it opens anywhere, without a network."""
     body = "\n".join(_HTML[type(block)](block) for block in blocks)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
@@ -93,10 +93,10 @@ def render_html(title: str, blocks: Sequence[Block]) -> str:
 
 
 def render_report_markdown(title: str, blocks: Sequence[Block], *, folder: Path) -> str:
-    """Return the same as Markdown in `folder`, with links to the pictures."""
+    """Return the same as Markdown in `folder`, with links to the figures."""
     parts = [f"# {title}"]
     for block in blocks:
-        if isinstance(block, Picture):
+        if isinstance(block, Figure):
             parts.append(f"{block.caption}\n\n![{block.caption}]({os.path.relpath(block.path, folder)})")
         else:
             parts.append(_MARKDOWN[type(block)](block))
@@ -110,7 +110,7 @@ def _table_html(block: Table) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 
 
-def _picture_html(block: Picture) -> str:
+def _figure_html(block: Figure) -> str:
     content = block.path.read_bytes()
     width = int.from_bytes(content[16:20], "big")  # of a PNG's header
     data = base64.b64encode(content).decode()
@@ -131,7 +131,7 @@ _HTML: dict[type[Any], Callable[[Any], str]] = {
     Heading: lambda block: f"<h2>{html.escape(block.text)}</h2>",
     Text: _text_html,
     Table: _table_html,
-    Picture: _picture_html,
+    Figure: _figure_html,
     Code: lambda block: (
         f"<details><summary>{html.escape(block.summary)}</summary><pre>{html.escape(block.text)}</pre></details>"
     ),

@@ -26,11 +26,17 @@ ROWS_SHOWN = 8
 
 
 def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path, *, num_steps: int) -> list[Path]:
-    """Write the run's pictures and return their paths: fills, every schedule step by step, schedules, training curves.
+    """Write the run's figures: fills, every schedule step by step, schedules, training curves.
 
     Args:
-        folder: the run folder; pictures go to figures/, the curves are read from metrics.csv.
+        filler: of the run.
+        scores: of the test images, with their fills.
+        test: the test images.
+        folder: the run folder; they go to figures/, the curves are read from metrics.csv.
         num_steps: steps of the schedule figures (lab: 20).
+
+    Returns:
+        The paths of the figures.
     """
     figures = folder / "figures"
     columns = {"truth": test.truth} if test.truth is not None else {}
@@ -43,9 +49,9 @@ def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path,
         fill = dataclasses.replace(filler, settings=settings).fill(test.images[:1], test.holes[:1], [0])
         grid = filler.tokenizer.grid
         masks = fill.trace.step_masks[:, 0].view(-1, grid, grid).cpu().numpy()
-        pictures = to_uint8(filler.tokenizer.decode(fill.trace.step_tokens[:, 0])).cpu().numpy()
+        images = to_uint8(filler.tokenizer.decode(fill.trace.step_tokens[:, 0])).cpu().numpy()
         path = figures / f"schedule_{name}.png"
-        paths.append(save_schedule_figure(path, name, step_masks=masks, step_images=pictures))
+        paths.append(save_schedule_figure(path, name, step_masks=masks, step_images=images))
     paths.append(save_schedule_curves(figures / "schedules.png", SCHEDULES))
     curves = save_training_curves(figures / "training.png", folder / "metrics.csv")
     return [*paths, *([curves] if curves else [])]
@@ -57,8 +63,8 @@ def _save_extremes(
     """Write the fills that are nearest to their truth and farthest from it, by the mean absolute error inside the hole."""
     assert test.truth is not None
     error = np.abs(filled.astype(np.int16) - test.truth).mean(-1)  # (n, H, W)
-    per_picture = np.where(test.holes, error, 0).sum((1, 2)) / test.holes.sum((1, 2)).clip(min=1)
-    order = per_picture.argsort(kind="stable")
+    per_image = np.where(test.holes, error, 0).sum((1, 2)) / test.holes.sum((1, 2)).clip(min=1)
+    order = per_image.argsort(kind="stable")
     return [
         _save_some(figures / "fills_best.png", columns, order[:ROWS_SHOWN]),
         _save_some(figures / "fills_worst.png", columns, order[::-1][:ROWS_SHOWN]),
@@ -66,4 +72,4 @@ def _save_extremes(
 
 
 def _save_some(path: Path, columns: Mapping[str, np.ndarray], which: np.ndarray) -> Path:
-    return save_rows(path, {name: pictures[which] for name, pictures in columns.items()})
+    return save_rows(path, {name: images[which] for name, images in columns.items()})

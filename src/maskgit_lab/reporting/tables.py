@@ -20,12 +20,15 @@ def best_rows(
     *,
     candidates: set[int] | None = None,
 ) -> list[set[int]]:
-    """Return, per column, the rows with the best value; ties all count.
+    """Find the rows with the best value of each column; ties all count.
 
     Args:
         rows: cells, row by row; missing values and NaN never win.
         better: per column, which direction is good; None for columns without one.
         candidates: rows that may win; None = all.
+
+    Returns:
+        Row numbers per column.
     """
     marks: list[set[int]] = []
     for column, direction in enumerate(better):

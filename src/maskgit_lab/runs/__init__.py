@@ -1,1 +1,1 @@
-"""The files that runs and sweeps leave."""
+"""The files of runs and sweeps."""

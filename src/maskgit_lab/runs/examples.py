@@ -20,11 +20,14 @@ SWEEP = ("-m", "mask_schedule=linear,cosine", "decode.sweet_spot=3,7", "callback
 
 
 def example_run(runs: str | Path = "runs", *, overrides: Sequence[str] = ()) -> Path:
-    """Return the newest completed run below a folder, or make a quick one there.
+    """Find the newest completed run below a folder, or make a quick one there.
 
     Args:
         runs: folder of runs, as `paths.runs`.
         overrides: on top of the quick run's.
+
+    Returns:
+        The run folder.
     """
     pattern = "*/*/config.yaml"
     return _newest(Path(runs), pattern) or _made(Path(runs), pattern, "name=example", overrides=overrides)
@@ -44,11 +47,7 @@ def _newest(runs: Path, pattern: str) -> Path | None:
 
 
 def _made(runs: Path, pattern: str, *arguments: str, overrides: Sequence[str]) -> Path:
-    """Run the command as a user would, quietly.
-
-    Raises:
-        RuntimeError: when it fails; the message holds what it printed last.
-    """
+    """Run the command as a user would, quietly; raise RuntimeError with what it printed last when it fails."""
     command = [sys.executable, "-m", "maskgit_lab.train", *arguments, *QUICK, *overrides, f"paths.runs={runs}"]
     log.info(f"Making an example: {' '.join(command[1:])}")
     answer = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The files of a run: one folder that says what was asked for and what came out."""
+"""The files of a run: one folder that says what was configured and what came out."""
 
 import json
 import os
@@ -45,11 +45,17 @@ class RunFolder:
 
     @property
     def figures(self) -> Path:
-        """Pictures."""
+        """PNG files."""
         return self.root / "figures"
 
     def checkpoint(self, which: str) -> Path:
-        """Return the path of a checkpoint.
+        """Find a checkpoint.
+
+        Args:
+            which: best or last.
+
+        Returns:
+            Its path.
 
         Raises:
             FileNotFoundError: when the run has none of that name; the message lists what is there.
@@ -81,7 +87,10 @@ class RunFolder:
         return content
 
     def record_failure(self, error: BaseException) -> bool:
-        """Write an error into result.json unless one is there: of several processes the first tells why, the others follow.
+        """Write an error into result.json unless one is there: of several processes the first one records why.
+
+        Args:
+            error: what ended the run.
 
         Returns:
             Whether this was the first.

@@ -1,4 +1,4 @@
-"""What a sweep left: its jobs as records, and what they differ in."""
+"""The jobs of a sweep as records, and what they differ in."""
 
 import json
 import os
@@ -40,7 +40,13 @@ class RunRecord:
 
 
 def read_sweep(root: Path) -> list[RunRecord]:
-    """Return the jobs of a sweep in their order.
+    """Read the jobs of a sweep.
+
+    Args:
+        root: folder of the sweep.
+
+    Returns:
+        A record per job, in their order.
 
     Raises:
         FileNotFoundError: when the folder holds no jobs.
@@ -52,7 +58,7 @@ def read_sweep(root: Path) -> list[RunRecord]:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """Return result.json of a run, {} when there is none; a run whose process is gone is said to have died."""
+    """Return result.json of a run, {} when there is none; a run whose process is gone has died."""
     path = RunFolder(folder).result
     content = dict(json.loads(path.read_text())) if path.is_file() else {}
     if content.get("status") == "running" and not _alive(content.get("process", {})):
@@ -92,7 +98,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differing_keys(runs: Sequence[RunRecord]) -> list[str]:
-    """Return the keys in which runs differ, the seed and places apart; of a schedule its name alone."""
+    """Return the keys in which runs differ, without the seed and places; of a schedule only its name."""
     keys = list(dict.fromkeys(key for run in runs for key in run.config))
     differ = [key for key in keys if len({repr(run.config.get(key)) for run in runs}) > 1]
     differ = [key for key in differ if not key.startswith(NOT_A_DIFFERENCE)]
@@ -100,12 +106,12 @@ def differing_keys(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _follows(runs: Sequence[RunRecord], key: str) -> bool:
-    """Return whether the training schedule is that of the decoding in every run, as it is unless told otherwise."""
+    """Return whether the training schedule is that of the decoding in every run, as by default."""
     return all(run.config.get(key) == run.config.get(key.removeprefix("training.")) for run in runs)
 
 
 def group_by_difference(runs: Sequence[RunRecord]) -> dict[tuple[str, ...], list[RunRecord]]:
-    """Return runs by their values of the differing keys; runs of one group differ in the seed alone."""
+    """Return runs by their values of the differing keys; runs of one group differ only in the seed."""
     keys = differing_keys(runs)
     groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in runs:

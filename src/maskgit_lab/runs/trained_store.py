@@ -1,7 +1,7 @@
-"""Training runs that others share: jobs that differ only in how they decode need one training between them.
+"""Training runs that others share: jobs that differ only in how they decode are trained once.
 
-A training run is found by its key (`assembly.keys`). What is kept is a reference to the run that was trained and the facts of its
-training; another run takes the checkpoints as hard links, so nothing is stored twice.
+A training run is found by its key (`assembly.keys`). What is kept is a reference to the run that was trained and its
+facts; another run takes the checkpoints as hard links, so nothing is stored twice.
 """
 
 import json
@@ -18,22 +18,22 @@ from maskgit_lab.runs.metrics_file import read_rows
 log = logging.getLogger("maskgit_lab")
 
 
-# columns of metrics.csv that were measured on decoded pictures, with the settings of the run that trained
+# columns of metrics.csv that were measured on decoded images, with the settings of the run that trained
 DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/mae_hole")
-# facts of a training that a run which takes it over reports as its own
+# facts of a training run that a run which takes it over reports as its own
 FACTS = ("num_parameters", "epochs", "stopped_early", "monitor")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A training that was found."""
+    """A training run that was found."""
 
     folder: RunFolder  # the run that was trained
     facts: dict[str, Any]  # see FACTS, and the seconds it took
 
 
 class TrainedStore:
-    """References to trainings in one folder, a small file for each.
+    """References to training runs in one folder, a small file for each.
 
     Args:
         folder: of a sweep or of the cache.
@@ -43,11 +43,11 @@ class TrainedStore:
         self.folder = folder
 
     def path(self, key: str) -> Path:
-        """Return the file of a key; lock it while a training is under way."""
+        """Return the file of a key; lock it while training."""
         return self.folder / f"{key}.json"
 
     def find(self, key: str) -> Trained | None:
-        """Return a training whose checkpoints are still there."""
+        """Return a training run whose checkpoints are still there."""
         path = self.path(key)
         if not path.is_file():
             return None
@@ -74,13 +74,13 @@ def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:
     result["seconds"]["stage_2"] = 0.0
     result["trained_by"] = {"run": str(trained.folder.root), "seconds": trained.facts["seconds"]}
     log.info(
-        f"Stage 2: trained by {shown_path(trained.folder.root)}, which differs in decoding alone; "
+        f"Stage 2: trained by {shown_path(trained.folder.root)}, which differs only in decoding; "
         f"best {result['monitor']['name']} {result['monitor']['best']:.4f}"
     )
 
 
 def curves_of(trained: Trained) -> list[tuple[int, dict[str, float]]]:
-    """Return (step, values) of a training's curves, those that no decoding goes into."""
+    """Return (step, values) of a training run's curves, those without decoding."""
     return [
         (
             int(row["step"]),

@@ -1,6 +1,6 @@
 """Keep a codebook in use: start it from data and move entries that nothing chose for a while onto current latents.
 
-Without it most entries of a young VQGAN are never the nearest one, get no gradient and stay useless (random restarts as in
+Without it most entries are never the nearest one early in training, get no gradient and stay useless (random restarts as in
 Jukebox, Dhariwal et al. 2020).
 """
 
@@ -19,7 +19,7 @@ class CodebookRevival(nn.Module):
 
     Args:
         num_codebook_vectors: entries.
-        after_steps: entries unused for so many steps are moved, looked at every so many steps; 0 = never, and the codebook starts
+        after_steps: entries unused for so many steps are moved, checked every so many steps; 0 = never, and the codebook starts
             from its own initialisation (lab protocol).
         seed: of the choice of latents.
     """

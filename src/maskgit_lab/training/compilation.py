@@ -1,14 +1,17 @@
-"""How the transformer's blocks are compiled: what `training.compile` may say."""
+"""How the transformer's blocks are compiled: the values of `training.compile`."""
 
 MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")  # of torch.compile
 
 
 def compile_options(value: bool | str) -> dict[str, str] | None:
-    """Return what to give torch.compile, or None where nothing is compiled.
+    """Turn `training.compile` into arguments of torch.compile.
 
     Args:
         value: false, true, or a mode of torch.compile; reduce-overhead records CUDA graphs, for batches so small that a GPU waits
             for its next kernel.
+
+    Returns:
+        The arguments; None = compile nothing.
 
     Raises:
         ValueError: when it is none of these.

@@ -1,4 +1,4 @@
-"""How many devices a configuration asks for, whether they are there, and that each holds the whole network."""
+"""How many devices a configuration names, whether they are there, and that each holds the whole network."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def asks_for_one_device(devices: Any, num_nodes: int = 1) -> bool:
 
 
 def check_accelerator(accelerator: str) -> None:
-    """Raise ValueError when a GPU is asked for and there is none, before anything is trained."""
+    """Raise ValueError when a GPU is configured and there is none, before anything is trained."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if (accelerator == "cuda" and not cuda) or (accelerator == "gpu" and not (cuda or mps)):
         raise ValueError(

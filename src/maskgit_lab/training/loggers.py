@@ -1,4 +1,4 @@
-"""Loggers besides CSV: how they are made, what the final table and pictures become in them, and how they end."""
+"""Loggers besides CSV: how they are made, how they get the final table and figures, and how they end."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,12 +19,15 @@ def csv_logger(path: Path, *, resumed_step: int = 0) -> CSVLogger:
     Args:
         path: metrics.csv in the run folder.
         resumed_step: optimiser steps behind the checkpoint; 0 starts a new file.
+
+    Returns:
+        The logger.
     """
     rows: list[dict[str, str]] = []
     if resumed_step and path.is_file():
         rows = [row for row in read_rows(path) if int(row["step"]) < resumed_step]
     logger = CSVLogger(save_dir=path.parent, name="", version="")
-    for row in rows:  # Lightning's logger starts its file anew
+    for row in rows:  # Lightning's logger starts a new file
         values: dict[str, torch.Tensor | float] = {
             name: float(value) for name, value in row.items() if value != "" and name != "step"
         }
@@ -54,6 +57,12 @@ def wandb_logger(
 def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
     """Write TensorBoard event files to tensorboard/ in the run folder.
 
+    Args:
+        folder: run folder.
+
+    Returns:
+        The logger.
+
     Raises:
         ValueError: when tensorboard is not installed; the message says how to get it.
     """
@@ -64,7 +73,7 @@ def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
 
 
 def log_final(loggers: Sequence[Logger], rows: Sequence[dict[str, Any]], figures: Sequence[Path]) -> None:
-    """Put the final table and the pictures into wandb and TensorBoard."""
+    """Put the final table and the figures into wandb and TensorBoard."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             if rows:

@@ -43,7 +43,7 @@ class MaskedTokenModule(L.LightningModule):
         optimizer: Adam and its schedule.
         holes: (M, H, W) bool, a bank of holes. With it, only tokens under a hole drawn from the bank are hidden, as at test time,
             and the context reads the known pixels. None hides tokens anywhere in the grid (the lab).
-        encode_masked: take the visible tokens outside the hole from the picture with the hole greyed out, as at test time; costs
+        encode_masked: take the visible tokens outside the hole from the image with the hole greyed out, as at test time; costs
             an encoder pass each step. Needs `holes`.
         label_smoothing: in [0, 1).
         seed: of masks, holes and dropout.
@@ -115,7 +115,7 @@ class MaskedTokenModule(L.LightningModule):
         return result.loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the loss with the same masks every epoch; exact for any number of processes, pictures that fill up left out."""
+        """Log the loss with the same masks every epoch; exact for any number of processes, without the images that fill up."""
         trainer, loader = self.trainer, self.trainer.val_dataloaders
         assert isinstance(loader, ResumableLoader)
         share = BatchShare(loader.items_in_batch(batch_idx), trainer.global_rank, trainer.world_size)
@@ -163,7 +163,7 @@ class MaskedTokenModule(L.LightningModule):
                 "optimizer.matrix_lr does not go with trainer.precision=16-mixed: use bf16-mixed, or optimizer.matrix_lr=null, "
                 "which updates everything by Adam"
             )
-        # asked for later: Lightning would set the loaders up now, before it gives them the place to resume at
+        # as a function: asking now would set the loaders up before Lightning gives them the place to resume at
         optimizer, scheduler = self.optimizer_settings.build(self.model, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -176,7 +176,7 @@ class MaskedTokenModule(L.LightningModule):
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip by norm; Lightning's own clipping refuses fused optimisers, which matters only where gradients are scaled."""
+        """Clip by norm; Lightning's own clipping refuses fused optimisers, which matters only when gradients are scaled."""
         if gradient_clip_val is None:
             return
         if self.trainer.precision == "16-mixed":
@@ -199,5 +199,5 @@ def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> 
     if recorded != tokenizer.sha256:
         raise ValueError(
             f"the checkpoint was trained on tokens of tokenizer {str(recorded)[:12]}, this run has {tokenizer.sha256[:12]}: "
-            "its token ids mean other things. Use the run's own tokenizer or train anew"
+            "its token ids mean other things. Use the run's own tokenizer or train again"
         )

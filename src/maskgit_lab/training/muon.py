@@ -1,7 +1,7 @@
 """Muon (Jordan et al. 2024): weight matrices move by their gradient with all singular values made equal, the rest by Adam.
 
-The gradient of a matrix has a few large directions, and Adam follows those. Muon moves along all of them alike, which teaches the
-small networks here as much in a third of the steps. torch.optim.Muon takes matrices only; here most weights are convolutions.
+The gradient of a matrix has a few large directions, and Adam follows those. Muon moves along all of them equally: the small
+networks here learn as much in a third of the steps. torch.optim.Muon takes matrices only; here most weights are convolutions.
 """
 
 from collections.abc import Callable

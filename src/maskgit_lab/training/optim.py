@@ -42,11 +42,14 @@ class AdamSettings:
         return self.final_lr_share + (1 - self.final_lr_share) * cosine
 
     def build(self, module: nn.Module, total_steps: Callable[[], int]) -> tuple[torch.optim.Optimizer, LambdaLR]:
-        """Return the optimiser and its scheduler, which is stepped once per optimiser step.
+        """Build the optimiser and its scheduler.
 
         Args:
             module: all its parameters are updated.
             total_steps: called after the first step, when the length of the run is known.
+
+        Returns:
+            The optimiser, and the scheduler, stepped once per optimiser step.
         """
         optimizer: torch.optim.Optimizer
         if self.matrix_lr is None:

@@ -1,4 +1,4 @@
-"""Which precision this machine multiplies fastest in, measured, because processors differ by a factor of a hundred."""
+"""Which precision this machine multiplies fastest in, measured: processors differ by a factor of a hundred."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ import torch
 BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a bare product does not show
 # Sides of square products, and how many times slower bf16 may be there before it is clearly behind. Small ones come first: a
 # processor without bf16 takes a hundred times as long, seconds for a product that a fast one does in a millisecond. They are
-# lenient, because what a call costs besides weighs more in them.
+# lenient, because the cost of the call weighs more in them.
 STAGES = ((128, 10.0), (256, 1.5), (512, 1.0))
 REPEATS = 5
 SLOW = 2e-3  # seconds of a product after which it is not repeated
@@ -20,13 +20,16 @@ SLOW = 2e-3  # seconds of a product after which it is not repeated
 def resolve_precision(
     precision: str, accelerator: str, *, alone: bool = True, memory: Path | None = None
 ) -> tuple[str, str]:
-    """Return Lightning's precision for a configured one and a sentence that says why.
+    """Choose Lightning's precision for a configured one.
 
     Args:
         precision: "auto" or one of Lightning's names, which passes through.
         accelerator: Lightning's accelerator; "auto" takes CUDA where there is one.
         alone: one process trains. Several on the CPU do not measure: each might choose another precision.
         memory: folder in which the answer of this machine is kept, so that a run and its continuation get the same. None = measure.
+
+    Returns:
+        The precision, and a sentence that says why.
     """
     if precision != "auto":
         return precision, f"precision {precision} as configured"

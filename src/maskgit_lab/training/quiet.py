@@ -1,4 +1,4 @@
-"""Keep Lightning's advice off the terminal: what a user cannot act on here is noise, and noise hides real warnings."""
+"""Hide Lightning's advice that a user cannot act on here: it would hide real warnings."""
 
 import logging
 import warnings

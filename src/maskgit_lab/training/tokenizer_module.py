@@ -1,7 +1,7 @@
-"""Stage 1 as a LightningModule: train a VQGAN to reconstruct pictures through its codebook.
+"""Stage 1 as a LightningModule: train a VQGAN to reconstruct images through its codebook.
 
-Optimisation is always manual, with or without a discriminator, so that there is one code path; only the generator's steps count as
-`global_step`, so `max_steps` means updates of the tokenizer.
+Optimisation is always manual, with or without a discriminator, so that there is one code path. Only the tokenizer's steps count as
+`global_step`, so `max_steps` means its updates.
 """
 
 from collections.abc import Sequence
@@ -24,24 +24,24 @@ Batch = Tensor | dict[str, Tensor]
 
 
 class TokenizerModule(L.LightningModule):
-    """Train a tokenizer on pictures, on one device.
+    """Train a tokenizer on images, on one device.
 
-    A batch is `{"images": uint8 (B, H, W, 3)}`, such a tensor, or float pictures (B, 3, H, W) in [0, 1].
+    A batch is `{"images": uint8 (B, H, W, 3)}`, such a tensor, or float images (B, 3, H, W) in [0, 1].
 
     Args:
         model: the tokenizer.
         mean: per channel, of pixel values in [0, 1]; the network sees (pixels - mean) / std.
         std: per channel.
         lr: of Adam, at its highest.
-        matrix_lr: of the tokenizer's weight matrices, which Muon updates then; None = Adam for all.
         total_steps: length of the learning rate's cosine decay.
+        matrix_lr: of the tokenizer's weight matrices, which Muon updates then; None = Adam for all.
         betas: of Adam.
         warmup_steps: of the learning rate, linear.
         gradient_clip: largest norm of the tokenizer's gradient.
-        perceptual: distance of two batches of pictures in [0, 1]; stays out of the checkpoint.
-        perceptual_weight: its weight beside the L1 distance of normalised pixels.
-        discriminator: of normalised pictures; None = no adversarial loss.
-        gan_start_step: the discriminator and its loss rest before this step.
+        perceptual: distance of two batches of images in [0, 1]; stays out of the checkpoint.
+        perceptual_weight: its weight next to the L1 distance of normalised pixels.
+        discriminator: of normalised images; None = no adversarial loss.
+        gan_start_step: no discriminator and no loss of it before this step.
         gan_weight: pull of the adversarial loss on the last layer, as a share of the reconstruction's.
         revive_after_steps: see CodebookRevival; 0 = the lab's uniform start and no revival.
         seed: of the revival's choices.
@@ -73,7 +73,7 @@ class TokenizerModule(L.LightningModule):
         self.automatic_optimization = False
         self.model = model
         self.discriminator = discriminator
-        # in a tuple: frozen weights belong neither in the checkpoint nor in the optimiser
+        # in a tuple: frozen weights do not belong in the checkpoint or the optimiser
         self.perceptual = (perceptual,) if perceptual is not None and perceptual_weight else ()
         self.perceptual_weight = perceptual_weight
         self.gan_start_step = gan_start_step
@@ -106,11 +106,11 @@ class TokenizerModule(L.LightningModule):
         return (images - self.mean) / self.std
 
     def pixels(self, images: Tensor) -> Tensor:
-        """Return pictures in about [0, 1], not clamped, of the network's output."""
+        """Return images in about [0, 1], not clamped, of the network's output."""
         return images.float() * self.std + self.mean
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Update the tokenizer once and, past the gate, the discriminator once."""
+        """Update the tokenizer once and, from `gan_start_step` on, the discriminator once."""
         images, step = self.normalised(batch), self.global_step
         if self.revival.due(step):
             with torch.no_grad():
@@ -177,7 +177,7 @@ class TokenizerModule(L.LightningModule):
         self.log("train/codebook_usage", self.revival.usage(step))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the mean over pictures of each one's PSNR in dB, of 8-bit-range pixels clamped to [0, 1], and the L1 distance."""
+        """Log the mean over images of their PSNR in dB, of 8-bit-range pixels clamped to [0, 1], and the L1 distance."""
         images = self.normalised(batch)
         fake = self.model(images).images.float()
         error = (self.pixels(fake).clamp(0, 1) - self.pixels(images)).square().flatten(1).mean(1)
@@ -186,7 +186,7 @@ class TokenizerModule(L.LightningModule):
         self.log("val/loss_rec", F.l1_loss(fake, images), batch_size=len(images))
 
     def configure_optimizers(self) -> Any:
-        """Build the tokenizer's optimiser and, where there is one, the discriminator's, whose schedule begins at the gate."""
+        """Build the tokenizer's optimiser and, if there is one, the discriminator's, whose schedule begins at `gan_start_step`."""
         pairs = [self.optimizer_settings.build(self.model, lambda: self.total_steps)]
         if self.discriminator is not None:
             steps = self.total_steps - self.gan_start_step

@@ -1,4 +1,4 @@
-"""Stage 1 from pictures to a frozen tokenizer: the trainer, its logs and its validation pictures."""
+"""Stage 1 from images to a frozen tokenizer: the trainer, its logs and its validation images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 from torch import Tensor, nn
 
-from maskgit_lab.data.image_set import DataSplits, mirrored_pictures
+from maskgit_lab.data.image_set import DataSplits, mirrored_images
 from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -22,7 +22,7 @@ from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.tokenizer_module import TokenizerModule
 
-NUM_PICTURES = 8
+NUM_IMAGES = 8
 VAL_BATCH_SIZE = 64
 MAX_VAL_IMAGES = 512  # the PSNR of more moves in the second decimal only
 
@@ -53,19 +53,11 @@ def train_tokenizer(
     accelerator: str = "auto",
     precision: str = "32-true",
 ) -> tuple[FrozenTokenizer, dict[str, float]]:
-    """Train a tokenizer and freeze it.
+    """Train a tokenizer; return it frozen, and the last validation's scores by name.
 
-    Args:
-        splits: train and val are used.
-        flip: mirror half of the training pictures.
-        folder: stage_1/ inside it gets metrics.csv and reconstructions.
-        checkpoints: last.ckpt is kept here while training; one left by an interrupted training is continued.
-        max_steps: updates of the tokenizer.
-        precision: Lightning's name of one.
-        Others: see TokenizerModule.
-
-    Returns:
-        The frozen tokenizer and the last validation's scores by name.
+    `splits`: train and val are used; `flip` mirrors half of the training images. `folder`: stage_1/ inside it gets metrics.csv and
+    reconstructions. `checkpoints`: last.ckpt is kept here while training, and one that an interrupted run left is continued.
+    `max_steps`: updates of the tokenizer. `precision`: Lightning's name of one. The others are those of TokenizerModule.
     """
     quiet_lightning()
     torch.manual_seed(seed)
@@ -90,7 +82,7 @@ def train_tokenizer(
         dirpath=checkpoints, filename="last", save_on_exception=True, enable_version_counter=False,
         save_on_train_epoch_end=False,  # at every validation instead
     )  # fmt: skip
-    pictures = ReconstructionPictures(images=splits.val.images[:NUM_PICTURES], folder=folder / "stage_1")
+    reconstructions = ReconstructionImages(images=splits.val.images[:NUM_IMAGES], folder=folder / "stage_1")
     trainer = L.Trainer(
         max_steps=max_steps,
         accelerator=accelerator,
@@ -101,7 +93,7 @@ def train_tokenizer(
             StageBar(stage="Stage 1"),
             StopBetweenBatches(),
             last,
-            pictures,
+            reconstructions,
             Throughput(),
             LearningRateMonitor(logging_interval="step"),
         ],
@@ -129,11 +121,11 @@ def train_tokenizer(
 
 
 def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, flip: bool) -> ResumableLoader:
-    """Serve pictures; mirrored copies count as pictures of their own."""
+    """Serve images; mirrored copies count as images of their own."""
     num_images = len(images)
 
     def collate(indices: np.ndarray) -> dict[str, Tensor]:
-        return {"images": torch.from_numpy(mirrored_pictures(images, indices))}
+        return {"images": torch.from_numpy(mirrored_images(images, indices))}
 
     return ResumableLoader(
         num_items=num_images * (2 if flip else 1),
@@ -145,7 +137,7 @@ def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, fl
     )
 
 
-class ReconstructionPictures(Callback):
+class ReconstructionImages(Callback):
     """Write truth above reconstruction at every validation, `step_001000.png`."""
 
     def __init__(self, *, images: np.ndarray, folder: Path) -> None:
@@ -153,7 +145,7 @@ class ReconstructionPictures(Callback):
         self.folder = folder
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Reconstruct the same pictures each time."""
+        """Reconstruct the same images each time."""
         assert isinstance(pl_module, TokenizerModule)
         batch = torch.from_numpy(self.images).to(pl_module.device)
         with torch.no_grad():

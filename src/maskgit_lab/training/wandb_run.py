@@ -1,4 +1,4 @@
-"""One wandb run per run folder: started, continued by whoever comes back to the folder, and never a reason for training to stop."""
+"""One wandb run per run folder: a later command continues it, and it never stops training."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -29,13 +29,20 @@ def start(
 ) -> Any:
     """Start a wandb run with its files in the run folder; a folder that already has a run continues that one.
 
-    Without credentials or network a live run becomes an offline one, with a warning: a dashboard never stops a training.
+    Without credentials or network a live run becomes an offline one, with a warning.
 
     Args:
         folder: run folder; the files go to wandb/ inside it.
+        project: of the dashboard.
+        name: of the run.
         offline: nothing leaves the machine.
         group: what the dashboard shows together, such as the jobs of a sweep.
+        tags: of the run.
+        notes: of the run.
         provenance: versions and commit, kept with the configuration.
+
+    Returns:
+        wandb's run.
     """
     import wandb
 
@@ -73,14 +80,18 @@ def log_evaluation(
     offline: bool,
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
-    pictures: Sequence[Path],
+    images: Sequence[Path],
 ) -> bool:
-    """Put a table and pictures of an evaluation into the wandb run of a run folder.
+    """Put a table and figures of an evaluation into the wandb run of a run folder.
 
     Args:
         folder: run folder.
-        columns, rows: the table; empty texts become empty cells.
-        pictures: logged under evaluation/STEM.
+        project: as in `start`.
+        name: as in `start`.
+        offline: as in `start`.
+        columns: of the table.
+        rows: of the table; empty texts become empty cells.
+        images: logged under evaluation/STEM.
 
     Returns:
         Whether the folder has a wandb run.
@@ -92,6 +103,6 @@ def log_evaluation(
     run = start(folder=folder, project=project, name=name, offline=offline)
     cells = [[None if cell == "" else cell for cell in row] for row in rows]
     table = wandb.Table(columns=list(columns), data=cells)
-    run.log({"evaluation/table": table} | {f"evaluation/{path.stem}": wandb.Image(str(path)) for path in pictures})
+    run.log({"evaluation/table": table} | {f"evaluation/{path.stem}": wandb.Image(str(path)) for path in images})
     run.finish()
     return True

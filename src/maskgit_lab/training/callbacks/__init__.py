@@ -1,1 +1,1 @@
-"""Lightning callbacks: scores, pictures, results."""
+"""Lightning callbacks: scores, figures, results."""

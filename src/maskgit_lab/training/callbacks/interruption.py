@@ -1,6 +1,6 @@
 """Ctrl-C between two batches, never inside one, so that the checkpoint it leaves continues exactly where training stopped.
 
-Where several processes train together they stop after the same batch, and one that fails takes the others with it.
+Several processes stop after the same batch; when one fails, the others end too.
 """
 
 import logging
@@ -23,12 +23,12 @@ GRACE = 10.0  # seconds in which the other processes may say why they failed
 class StopBetweenBatches(Callback):
     """Treat the first Ctrl-C like SIGTERM, which is answered after the current batch; a second one stops at once.
 
-    Lightning itself answers Ctrl-C wherever it strikes, which may be between an update of the weights and the count of that update.
-    With several processes its answer to SIGTERM talks to the others from inside the signal handler, which may be in the middle of
-    another conversation; here each process notes the signal and all agree after the batch.
+    Lightning itself answers Ctrl-C at once, which may be between an update of the weights and the count of that update. With
+    several processes it answers SIGTERM by a collective call inside the signal handler, possibly in the middle of another one.
+    Here each process notes the signal and all agree after the batch.
 
     Args:
-        record: told of an error that ends the training; returns whether it is the first, which the others only follow from.
+        record: told of an error that ends the training; returns whether it is the first; the others follow from it.
     """
 
     def __init__(self, *, record: Callable[[BaseException], bool] = lambda error: True) -> None:
@@ -58,7 +58,7 @@ class StopBetweenBatches(Callback):
         self._give_back()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Give the signals back; after a failure, part from the other processes."""
+        """Give the signals back; after a failure, leave the other processes."""
         self._give_back()
         if trainer.world_size > 1 and not isinstance(exception, SIGTERMException):
             _part(trainer, at_once=self.record(exception))
@@ -90,7 +90,7 @@ class StopBetweenBatches(Callback):
 
 
 def _part(trainer: L.Trainer, *, at_once: bool) -> None:
-    """Leave the other processes and end those that this one started, after a while in which they may say why they failed."""
+    """Leave the other processes and end those that this one started, after some time in which they may say why they failed."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint):
             callback.save_on_exception = False  # a checkpoint is made by all processes together
@@ -109,6 +109,6 @@ def _part(trainer: L.Trainer, *, at_once: bool) -> None:
 
 
 def leave_process_group() -> None:
-    """End the conversation with the other processes; without it a metric would go on asking them."""
+    """Leave the other processes; otherwise a metric would wait for them."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Measure the training pictures as the validation pictures are measured, so that the gap between the two means something.
+"""Measure training images as validation images are measured: the gap between the two is the overfitting.
 
 The running `train/loss` averages over fresh masks, dropout and weights that change; `train/fixed_loss` has the masks, the holes
 and the evaluation mode of `val/loss`. Several processes share its batches as they share those of validation.
@@ -18,7 +18,7 @@ class FixedTrainLoss(Callback):
     """Log `train/fixed_loss` at every validation.
 
     Args:
-        num_images: training pictures, the same every time.
+        num_images: training images, the same every time.
     """
 
     def __init__(self, *, num_images: int = 256) -> None:

@@ -20,10 +20,10 @@ NUM_STEPS_SHOWN = 4
 
 
 class SampleStrips(Callback):
-    """Write one picture per epoch and log one image per sample.
+    """Write one figure per epoch and log one image per sample.
 
     Args:
-        pictures: validation pictures with holes; the first `num_images` are shown, the same every epoch.
+        images: validation images with holes; the first `num_images` are shown, the same every epoch.
         settings: how to decode.
         folder: where `epoch_0003.png` goes.
         num_images: strips per epoch.
@@ -34,17 +34,17 @@ class SampleStrips(Callback):
     def __init__(
         self,
         *,
-        pictures: InpaintSet,
+        images: InpaintSet,
         settings: DecodeSettings,
         folder: Path,
         num_images: int = 4,
         every_n_epochs: int = 1,
         seed: int = 0,
     ) -> None:
-        self.pictures = pictures
+        self.val_set = images
         self.settings = settings
         self.folder = Path(folder)
-        self.num_images = min(num_images, len(pictures.images))
+        self.num_images = min(num_images, len(images.images))
         self.every_n_epochs = every_n_epochs
         self.seed = seed
 
@@ -56,15 +56,15 @@ class SampleStrips(Callback):
         filler = Filler(
             pl_module.model, pl_module.tokenizer, self.settings, self.seed, autocast_dtype(str(trainer.precision))
         )
-        images, holes = self.pictures.images[: self.num_images], self.pictures.holes[: self.num_images]
+        images, holes = self.val_set.images[: self.num_images], self.val_set.holes[: self.num_images]
         fill = filler.fill(images, holes, range(self.num_images))
         shown = shown_steps(len(fill.trace.step_tokens))
-        strips = sample_strips(fill, filler.tokenizer, images, holes, self.pictures.truth, steps=shown)
+        strips = sample_strips(fill, filler.tokenizer, images, holes, self.val_set.truth, steps=shown)
         save_strip(
             self.folder / f"epoch_{trainer.current_epoch:04d}.png",
             np.concatenate(strips),
             steps=[step + 1 for step in shown],
-            with_truth=self.pictures.truth is not None,
+            with_truth=self.val_set.truth is not None,
         )
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
@@ -89,13 +89,13 @@ def sample_strips(
     *,
     steps: list[int],
 ) -> list[np.ndarray]:
-    """Return one strip (input, mask, the given steps, result, truth) per picture, uint8 (h, w, 3)."""
+    """Return one strip (input, mask, the given steps, result, truth) per image, uint8 (h, w, 3)."""
     predictions = [to_uint8(tokenizer.decode(fill.trace.step_tokens[step])).cpu().numpy() for step in steps]
     return [
         strip_image(
             image=images[i],
             hole=holes[i],
-            steps=[pictures[i] for pictures in predictions],
+            steps=[prediction[i] for prediction in predictions],
             result=fill.composited[i].cpu().numpy(),
             truth=None if truth is None else truth[i],
         )

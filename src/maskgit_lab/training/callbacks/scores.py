@@ -1,6 +1,6 @@
-"""Fill validation pictures each epoch and score them: the distance of distributions beside measures of the hole alone.
+"""Fill validation images each epoch and score them: the distance of distributions, and measures of the hole only.
 
-Several processes share the pictures and gather features and sums before a score is computed, so that each picture counts once. The
+Several processes share the images and gather features and sums before a score is computed, so that each image counts once. The
 features and all arithmetic are float32 outside autocast: half precision moves the distance more than the seed does.
 """
 
@@ -24,18 +24,18 @@ class InpaintingScores(Callback):
     """Log `val/fd_<extractor>` (decoded), `val/psnr_hole`, `val/ssim_hole` and `val/mae_hole` (composited).
 
     Args:
-        pictures: validation pictures with holes and truth; the same pictures, holes and noise every epoch.
+        images: validation images with holes and truth; the same images, holes and noise every epoch.
         settings: how to decode.
         extractor: features of the distance.
         every_n_epochs: how often.
-        batch_size: pictures at once.
+        batch_size: images at once.
         seed: of the decoding noise.
     """
 
     def __init__(
         self,
         *,
-        pictures: InpaintSet,
+        images: InpaintSet,
         settings: DecodeSettings,
         extractor: Extractor,
         every_n_epochs: int = 1,
@@ -44,7 +44,7 @@ class InpaintingScores(Callback):
     ) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"callbacks.scores.every_n_epochs must be at least 1, got {every_n_epochs}")
-        self.pictures = pictures
+        self.val_set = images
         self.settings = settings
         self.every_n_epochs = every_n_epochs
         self.batch_size = batch_size
@@ -66,21 +66,21 @@ class InpaintingScores(Callback):
             pl_module.log(f"val/{name}", float(metric.compute()), sync_dist=True)  # the same number on every rank
 
     def _update(self, filler: Filler, rank: int, world_size: int) -> None:
-        mine = np.arange(rank, len(self.pictures.images), world_size)
-        if len(self.pictures.images) < world_size:
+        mine = np.arange(rank, len(self.val_set.images), world_size)
+        if len(self.val_set.images) < world_size:
             raise ValueError(
-                f"data.num_val_fills ({len(self.pictures.images)}) must be at least the number of processes ({world_size}): "
+                f"data.num_val_fills ({len(self.val_set.images)}) must be at least the number of processes ({world_size}): "
                 "each fills its share. callbacks.scores=null leaves the scores out"
             )
-        truth = self.pictures.truth
+        truth = self.val_set.truth
         assert truth is not None
         device = filler.tokenizer.device
         for metric in (self.distance, *self.hole_metrics.values()):
             metric.to(device).reset()
         for start in range(0, len(mine), self.batch_size):
             part = mine[start : start + self.batch_size]
-            fill = filler.fill(self.pictures.images[part], self.pictures.holes[part], part.tolist())
-            true, holes = unit_range(truth[part]).to(device), torch.from_numpy(self.pictures.holes[part]).to(device)
+            fill = filler.fill(self.val_set.images[part], self.val_set.holes[part], part.tolist())
+            true, holes = unit_range(truth[part]).to(device), torch.from_numpy(self.val_set.holes[part]).to(device)
             self.distance.update(true, real=True)
             self.distance.update(unit_range(fill.decoded), real=False)
             for metric in self.hole_metrics.values():

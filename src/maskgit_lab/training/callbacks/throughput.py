@@ -1,4 +1,4 @@
-"""Log how many pictures a second training gets through."""
+"""Log how many images per second training processes."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 
 
 class Throughput(Callback):
-    """Log `train/images_per_second` every so many optimiser steps, validation time left out."""
+    """Log `train/images_per_second` every so many optimiser steps, without validation time."""
 
     def __init__(self, *, every_n_steps: int = 20) -> None:
         self.every_n_steps = every_n_steps
