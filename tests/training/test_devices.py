@@ -39,5 +39,5 @@ def test_require_whole_weights_refuses_weights_that_are_cut_up_with_the_remedy()
 
 
 def test_resolve_precision_of_several_processes_is_not_measured():
-    assert resolve_precision("auto", "cpu", alone=False)[0] == "32-true"
-    assert resolve_precision("bf16-mixed", "cpu", alone=False)[0] == "bf16-mixed"
+    assert resolve_precision("auto", "cpu", single=False)[0] == "32-true"
+    assert resolve_precision("bf16-mixed", "cpu", single=False)[0] == "bf16-mixed"

@@ -219,7 +219,7 @@ def build_trainer(
     options = config.trainer
     one = asks_for_one_device(options.get("devices", 1), options.get("num_nodes", 1))
     memory = precision_memory(config)
-    precision, reason = resolve_precision(options["precision"], options["accelerator"], alone=one, memory=memory)
+    precision, reason = resolve_precision(options["precision"], options["accelerator"], single=one, memory=memory)
     log.info(f"Stage 2: {reason}")
     return build(options, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root))
 

@@ -18,14 +18,14 @@ SLOW = 2e-3  # seconds of a product after which it is not repeated
 
 
 def resolve_precision(
-    precision: str, accelerator: str, *, alone: bool = True, memory: Path | None = None
+    precision: str, accelerator: str, *, single: bool = True, memory: Path | None = None
 ) -> tuple[str, str]:
     """Choose Lightning's precision for a configured one.
 
     Args:
         precision: "auto" or one of Lightning's names, which passes through.
         accelerator: Lightning's accelerator; "auto" takes CUDA where there is one.
-        alone: one process trains. Several on the CPU do not measure: each might choose another precision.
+        single: one process trains. Several on the CPU do not measure: each might choose another precision.
         memory: folder in which the answer of this machine is kept, so that a run and its continuation get the same. None = measure.
 
     Returns:
@@ -38,7 +38,7 @@ def resolve_precision(
         return chosen, f"precision {chosen} on {torch.cuda.get_device_name()}"
     if accelerator not in ("cpu", "auto"):
         return "32-true", f"precision 32-true on {accelerator}"
-    if not alone:
+    if not single:
         return (
             "32-true",
             "precision 32-true on several processes; trainer.precision=bf16-mixed where the CPU is fast in it",
