@@ -16,15 +16,7 @@ from maskgit_lab.core.losses import masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Cosine, Linear, Square
-from maskgit_lab.models.filling import (
-    Fill,
-    composite,
-    decode_masked,
-    fill_holes,
-    predict_at_once,
-    read_masked,
-    to_uint8,
-)
+from maskgit_lab.models.filling import Fill, composite, decode_masked, fill_holes, predict_at_once, read_masked, to_uint8
 from maskgit_lab.training.optim import AdamSettings
 
 NUM_STEPS = 7
@@ -168,9 +160,7 @@ def our_table(made: Subject, bench: Bench, images: torch.Tensor, holes: torch.Te
     return cells
 
 
-def _parts(
-    made: Subject, bench: Bench, settings: DecodeSettings, images: torch.Tensor, holes: torch.Tensor
-) -> dict[str, float]:
+def _parts(made: Subject, bench: Bench, settings: DecodeSettings, images: torch.Tensor, holes: torch.Tensor) -> dict[str, float]:
     """Return where our seconds go: the encoder, the T steps of the transformer, the decoder."""
     masked = read_masked(made.model, made.tokenizer, images, holes, autocast=bench.autocast)
     generators = image_generators(0, "decode", range(len(images)))

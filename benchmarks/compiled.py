@@ -17,7 +17,5 @@ def compiled(bench: Bench, size: str) -> Iterator[Row]:
     tokens = torch.randint(
         made.tokenizer.num_codebook_vectors, (bench.batch_size, made.tokenizer.num_image_tokens), device=bench.device
     )
-    timed = paired(
-        TrainingStep(compiled, bench, tokens), TrainingStep(made, bench, tokens), pairs=bench.pairs, device=bench.device
-    )
+    timed = paired(TrainingStep(compiled, bench, tokens), TrainingStep(made, bench, tokens), pairs=bench.pairs, device=bench.device)
     yield Row.of(f"training step, compiled, batch {bench.batch_size}, {size}", "as it comes", timed)

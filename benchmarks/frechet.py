@@ -29,11 +29,7 @@ def frechet(bench: Bench, size: str) -> Iterator[Row]:
     g = torch.Generator().manual_seed(0)
     mixing = torch.randn(64, NUM_FEATURES, generator=g)
     real, fake = (
-        (
-            torch.randn(NUM_PICTURES, 64, generator=g) @ mixing
-            + torch.randn(NUM_PICTURES, NUM_FEATURES, generator=g)
-            + shift
-        )
+        (torch.randn(NUM_PICTURES, 64, generator=g) @ mixing + torch.randn(NUM_PICTURES, NUM_FEATURES, generator=g) + shift)
         .abs()
         .to(bench.device)
         for shift in (0.0, 0.1)
@@ -52,9 +48,5 @@ def frechet(bench: Bench, size: str) -> Iterator[Row]:
 
     timed = paired(our_compute, their_compute, pairs=bench.pairs, device=bench.device, warm=False)
     yield Row.of(
-        f"Frechet distance, {NUM_PICTURES} x {NUM_FEATURES} twice",
-        "torchmetrics' compute",
-        timed,
-        target=50,
-        extra=values,
+        f"Frechet distance, {NUM_PICTURES} x {NUM_FEATURES} twice", "torchmetrics' compute", timed, target=50, extra=values
     )

@@ -49,9 +49,7 @@ def kernels(bench: Bench, size: str) -> Iterator[Row]:
             if part == "Winograd" and size != "lab":
                 continue  # small tokenizers have no convolution that gains
             other = plain if part == "Winograd" else made
-            timed = paired(
-                partial(run, made), partial(_leaving_out, without, run, other), pairs=bench.pairs, device=bench.device
-            )
+            timed = paired(partial(run, made), partial(_leaving_out, without, run, other), pairs=bench.pairs, device=bench.device)
             yield Row.of(work, f"without {part}", timed)
 
 
@@ -62,10 +60,7 @@ def _leaving_out(without: Without, run: Work, side: Subject) -> None:
 
 def _parts(*, bf16: bool, training: bool) -> dict[str, Without]:
     """Return what can be left out here, and how."""
-    both: dict[str, Without] = {
-        "fast, all of it": _all,
-        "packed hidden rows": _whole_grids,
-    }
+    both: dict[str, Without] = {"fast, all of it": _all, "packed hidden rows": _whole_grids}
     if training:
         if bf16:
             both["attention dropout by NumPy"] = lambda: _patches((attention, "drop", F.dropout))
@@ -103,10 +98,7 @@ def _patches(*changes: tuple[object, str, object]) -> AbstractContextManager[obj
 def _all() -> AbstractContextManager[object]:
     """Networks and loop as they are written; the tokenizer keeps its convolutions."""
     return _patches(
-        *(
-            (FastModel, name, getattr(MaskedTokenModel, name))
-            for name in ("hidden_logits", "predictors", "weights_fixed")
-        )
+        *((FastModel, name, getattr(MaskedTokenModel, name)) for name in ("hidden_logits", "predictors", "weights_fixed"))
     )
 
 

@@ -79,8 +79,7 @@ class ListingTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-12)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
-            ListingBlock(dim=dim, num_heads=num_heads, hidden_dim=hidden_dim, dropout=dropout)
-            for _ in range(num_layers)
+            ListingBlock(dim=dim, num_heads=num_heads, hidden_dim=hidden_dim, dropout=dropout) for _ in range(num_layers)
         )
         self.head = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.LayerNorm(dim, eps=1e-12))
         self.bias = nn.Parameter(torch.zeros(num_image_tokens, num_codebook_vectors + 1))

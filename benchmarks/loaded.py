@@ -23,11 +23,7 @@ from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 SECONDS = 8.0  # of steps in a process
 WARM_UP = 3  # steps
 BESIDE = ("nothing", "one busy core", "another training")
-LIMITS = {
-    "nothing": 1.05,
-    "one busy core": 1.6,
-    "another training": 1.7,
-}  # times the step of spinning threads with nothing beside
+LIMITS = {"nothing": 1.05, "one busy core": 1.6, "another training": 1.7}  # times the step of spinning threads with nothing beside
 SPIN = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own default, said aloud: benchmarks/__init__.py leaves it then
 BUSY = "while True: pass"
 

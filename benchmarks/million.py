@@ -61,9 +61,7 @@ def train(folder: Path, num_pictures: int, steps: int) -> float:
         splits=DataSplits(many, few, test, "generated"), tokenizer=made.tokenizer, cache=folder,
         serving=Serving(batch_size=10, num_train_holes=4, num_val_fills=4),
     )  # fmt: skip
-    module = MaskedTokenModule(
-        model=made.model.train(), tokenizer=made.tokenizer, mask_schedule=Cosine(), optimizer=AdamSettings()
-    )
+    module = MaskedTokenModule(model=made.model.train(), tokenizer=made.tokenizer, mask_schedule=Cosine(), optimizer=AdamSettings())
     trainer = L.Trainer(
         max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, use_distributed_sampler=False, limit_val_batches=1, num_sanity_val_steps=0,

@@ -97,9 +97,7 @@ def _operations(forward: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def _ours(
-    made: Subject, bench: Bench, batch: Tensor, tokens: Tensor
-) -> tuple[Callable[[], object], Callable[[], object]]:
+def _ours(made: Subject, bench: Bench, batch: Tensor, tokens: Tensor) -> tuple[Callable[[], object], Callable[[], object]]:
     everything = torch.ones_like(tokens, dtype=torch.bool)
     predictors = made.model.predictors(tokens, everything, None)
     masked = Masked(images=tokens, holes=everything, tokens=tokens, mask=everything, predictors=predictors)

@@ -30,19 +30,14 @@ def refresh(bench: Bench, run: Path) -> Iterator[Row]:
     test = load_splits(run).test
     assert test.truth is not None
     images, holes, truth = (
-        torch.from_numpy(np.array(array[:MAX_PICTURES])).to(bench.device)
-        for array in (test.images, test.holes, test.truth)
+        torch.from_numpy(np.array(array[:MAX_PICTURES])).to(bench.device) for array in (test.images, test.holes, test.truth)
     )
     masked = read_masked(filler.model, filler.tokenizer, images, holes, autocast=bench.autocast)
 
     def decode(every: int | None, ring: int = 0, seed: int = 0) -> torch.Tensor:
-        settings = DecodeSettings(
-            schedule=filler.settings.schedule, num_steps=7, refresh_every=every, refresh_ring=ring
-        )
+        settings = DecodeSettings(schedule=filler.settings.schedule, num_steps=7, refresh_every=every, refresh_ring=ring)
         generators = image_generators(seed, "decode", range(len(images)))
-        return decode_masked(
-            filler.model, masked, settings=settings, generators=generators, autocast=bench.autocast
-        ).tokens
+        return decode_masked(filler.model, masked, settings=settings, generators=generators, autocast=bench.autocast).tokens
 
     exact, other_seed = decode(None), decode(None, seed=1)
     for every, ring in itertools.product(PERIODS, RINGS):

@@ -45,10 +45,7 @@ class Row:
 
     def line(self) -> str:
         """Return the row in one line, for those who wait."""
-        return (
-            f"{self.work}, against {self.against}: {self.ratio:.2f}x ({self.least:.2f} to {self.most:.2f}), "
-            f"{self.seconds:.3g} s"
-        )
+        return f"{self.work}, against {self.against}: {self.ratio:.2f}x ({self.least:.2f} to {self.most:.2f}), {self.seconds:.3g} s"
 
     def cells(self, rates: dict[str, float]) -> list[Any]:
         """Return what the table shows."""

@@ -76,9 +76,7 @@ def main() -> None:
 def measure(group: str, size: str, bench: Bench, run: Path | None) -> None:
     """Measure one group, print it and write it."""
     load = os.getloadavg()[0]
-    rates = {
-        name: matrix_rate(dtype, bench.device) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
-    }
+    rates = {name: matrix_rate(dtype, bench.device) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
     rows = []
     for row in refresh(bench, run) if group == "refresh" and run else GROUPS[group](bench, size):
         print(row.line(), flush=True)  # as soon as it is there: a group may take many minutes

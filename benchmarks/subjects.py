@@ -40,9 +40,7 @@ class Subject:
     def normalised(self, images: Tensor, holes: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the listing takes: normalised pictures with grey holes (B, 3, H, W), and token masks (B, N)."""
         grey = images.masked_fill(holes[..., None], HOLE_GREY).permute(0, 3, 1, 2).float() / 255
-        mean, std = (
-            torch.tensor(x, device=images.device).view(1, 3, 1, 1) for x in (self.tokenizer.mean, self.tokenizer.std)
-        )
+        mean, std = (torch.tensor(x, device=images.device).view(1, 3, 1, 1) for x in (self.tokenizer.mean, self.tokenizer.std))
         return (grey - mean) / std, token_mask(holes, grid=self.tokenizer.grid)
 
 
@@ -71,9 +69,7 @@ def subject(size: str, device: torch.device) -> Subject:
     tokenizer = FrozenTokenizer(vqgan, mean=cfg.tokenizer.mean, std=cfg.tokenizer.std).to(device)
     plain = plain.eval().requires_grad_(False).to(device)
     model = accelerate(MaskedTokenModel(transformer=transformer).eval().to(device), tokenizer)
-    return Subject(
-        size, model, tokenizer, listing_of(transformer).to(device), plain, _flops(transformer, plain, device)
-    )
+    return Subject(size, model, tokenizer, listing_of(transformer).to(device), plain, _flops(transformer, plain, device))
 
 
 def pictures(count: int, device: torch.device) -> tuple[Tensor, Tensor]:

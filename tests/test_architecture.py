@@ -32,11 +32,7 @@ BELOW |= {"__init__": {"inpainter"}, "__main__": set()}
 # packages that only some rooms may import
 ONLY_IN = {
     "hydra": {"assembly", "commands"},
-    "omegaconf": {
-        "assembly",
-        "commands",
-        "runs",
-    },  # in runs: config.yaml, which OmegaConf wrote, of the jobs of a sweep
+    "omegaconf": {"assembly", "commands", "runs"},  # in runs: config.yaml, which OmegaConf wrote, of the jobs of a sweep
     "lightning": {"data", "training", "assembly", "commands"},
     "wandb": {"training"},
 }
@@ -84,9 +80,7 @@ def test_imports_point_one_way(path: Path):
     assert not {name for name, rooms in ONLY_IN.items() if name in foreign and room not in rooms}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in SOURCES if room_of(module_of(p)) in ("core", "models", "fast")], ids=relative
-)
+@pytest.mark.parametrize("path", [p for p in SOURCES if room_of(module_of(p)) in ("core", "models", "fast")], ids=relative)
 def test_core_and_networks_need_torch_only(path: Path):
     """Beside torch: NumPy, which draws for dropout, in `fast`, and torchvision where the perceptual loss is built."""
     module = module_of(path)

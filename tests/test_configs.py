@@ -85,11 +85,7 @@ def test_data_root_reaches_its_source(data: str, tmp_path: Path):
 def test_recipe_lab_is_the_published_one():
     cfg = composed("recipe=lab", "data=cat_faces", "data.root=x")
     assert (cfg.trainer.max_epochs, cfg.data.batch_size, cfg.optimizer.lr) == (150, 10, 1e-4)
-    assert (cfg.model.transformer.dim, cfg.model.transformer.num_layers, cfg.model.transformer.num_heads) == (
-        768,
-        15,
-        16,
-    )
+    assert (cfg.model.transformer.dim, cfg.model.transformer.num_layers, cfg.model.transformer.num_heads) == (768, 15, 16)
     assert (cfg.decode.num_steps, cfg.decode.choice_temperature) == (7, 4.5)
     assert cfg.training.mask_region == "grid"
     assert cfg.model.context is None

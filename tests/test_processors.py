@@ -16,24 +16,18 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",
 }
-WHAT_IT_IS = (
-    "import torch; print(torch.backends.cpu.get_cpu_capability(), torch.ops.mkldnn._is_mkldnn_bf16_supported())"
-)
+WHAT_IT_IS = "import torch; print(torch.backends.cpu.get_cpu_capability(), torch.ops.mkldnn._is_mkldnn_bf16_supported())"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        torch.backends.cpu.get_cpu_capability() != "AVX512", reason="no wider instructions here than those of AVX2"
-    ),
+    pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() != "AVX512", reason="no wider instructions here than those of AVX2"),
 ]
 
 
 def narrow(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run an interpreter as on a processor with AVX2 only."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env={**kept, **AVX2}, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env={**kept, **AVX2}, capture_output=True, text=True, check=False)
 
 
 def test_avx2_switches_are_obeyed():

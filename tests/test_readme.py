@@ -12,9 +12,7 @@ from maskgit_lab.assembly.schemas import register
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-EXAMPLES: list[tuple[str, str]] = re.findall(
-    r"^python -m maskgit_lab\.(\w+) (.+?)(?:\s+#.*)?$", README, flags=re.MULTILINE
-)
+EXAMPLES: list[tuple[str, str]] = re.findall(r"^python -m maskgit_lab\.(\w+) (.+?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
 
 HYDRA_EXAMPLES = [example for example in EXAMPLES if example[0] != "collect"]
 

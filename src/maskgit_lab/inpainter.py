@@ -75,9 +75,7 @@ class Inpainter:
         tokenizer = load_tokenizer(folder)
         model = build_model(config.model, tokenizer)
         load_weights(model, folder.checkpoint(checkpoint), tokenizer)
-        where = (
-            torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
-        )
+        where = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
         tokenizer.to(where)
         settings = dataclasses.replace(decode_settings(config), **decode)
         model = at_speed(speed or config.speed, model.to(where).eval(), tokenizer, settings)

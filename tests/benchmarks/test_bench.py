@@ -80,9 +80,7 @@ def test_bench_groups_give_their_rows(group, count):
 
 def test_loaded_compares_a_step_beside_other_programs_with_one_alone(monkeypatch: pytest.MonkeyPatch):
     seconds = {("nothing", True): 1.0, ("nothing", False): 1.0, ("one busy core", True): 1.4}
-    monkeypatch.setattr(
-        loaded, "_step_seconds", lambda bench, size, beside, *, asleep: seconds.get((beside, asleep), 3.0)
-    )
+    monkeypatch.setattr(loaded, "_step_seconds", lambda bench, size, beside, *, asleep: seconds.get((beside, asleep), 3.0))
     alone, busy, another = loaded.loaded(bench(), "tiny")
     assert (alone.ratio, alone.extra["times_a_step_alone"]) == (1.0, 1.0)
     assert (busy.ratio, busy.extra["times_a_step_alone"]) == (pytest.approx(3 / 1.4), 1.4)

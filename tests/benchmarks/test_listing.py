@@ -71,9 +71,7 @@ def test_decode_table_has_a_whole_decode_for_every_cell():
 
 def test_training_step_lets_the_listing_learn():
     torch.manual_seed(0)
-    listing = ListingTransformer(
-        num_image_tokens=16, num_codebook_vectors=12, dim=32, num_layers=1, num_heads=4, hidden_dim=48
-    )
+    listing = ListingTransformer(num_image_tokens=16, num_codebook_vectors=12, dim=32, num_layers=1, num_heads=4, hidden_dim=48)
     optimizer = torch.optim.Adam(listing.parameters(), lr=3e-3)
     images, stage_1 = torch.randn(4, 3, 16, 16), vqgan()
     losses = [training_step(listing, stage_1, optimizer, images, Cosine()) for _ in range(40)]

@@ -17,9 +17,7 @@ HERE = socket.gethostname()
 def job(sweep: Path, number: int, *, schedule: str = "Cosine", seed: int = 0, **result: Any) -> None:
     folder = sweep / str(number)
     folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text(
-        f"seed: {seed}\nmask_schedule:\n  _target_: maskgit_lab.core.schedules.{schedule}\n"
-    )
+    (folder / "config.yaml").write_text(f"seed: {seed}\nmask_schedule:\n  _target_: maskgit_lab.core.schedules.{schedule}\n")
     if result:
         (folder / "result.json").write_text(json.dumps(result))
 
@@ -30,10 +28,7 @@ def completed(fid: float) -> dict[str, Any]:
 
 
 def multirun(
-    sweep: Path,
-    *overrides: str,
-    params: str = "{}",
-    sweeper: str = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
+    sweep: Path, *overrides: str, params: str = "{}", sweeper: str = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 ):
     listed = "".join(f"\n    - {override}" for override in overrides)
     (sweep / "multirun.yaml").write_text(

@@ -51,15 +51,11 @@ def test_train_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path, 
 
 def test_train_goes_on_in_stage_1_where_it_was_stopped(tmp_path: Path):
     overrides = ["tokenizer.training.max_steps=3000", "tokenizer.training.val_every_n_steps=1000"]
-    status, text = stop_during(
-        "Stage 1, epoch 4", signal.SIGINT, cwd=tmp_path, home=tmp_path / "home", overrides=overrides
-    )
+    status, text = stop_during("Stage 1, epoch 4", signal.SIGINT, cwd=tmp_path, home=tmp_path / "home", overrides=overrides)
     assert status == 130, text
     assert "Stopped before stage 2; the same command goes on from here" in text
     (unfinished,) = (tmp_path / "home").rglob("last.ckpt")
     assert unfinished.parent.parent.name == "tokenizers"
     assert not (unfinished.parent / "tokenizer.pt").exists()
-    status, text = stop_during(
-        "Stage 1, epoch", signal.SIGINT, cwd=tmp_path, home=tmp_path / "home", overrides=overrides
-    )
+    status, text = stop_during("Stage 1, epoch", signal.SIGINT, cwd=tmp_path, home=tmp_path / "home", overrides=overrides)
     assert "Stage 1, epoch 1:" not in text

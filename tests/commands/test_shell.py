@@ -22,12 +22,7 @@ def test_shell_answers_questions_without_torch(module: str, flag: str, tmp_path:
     )
     start = time.perf_counter()
     answer = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
     )
     assert time.perf_counter() - start < 10
     assert answer.stdout.strip()
@@ -54,11 +49,7 @@ def test_console_scripts_are_installed(tmp_path: Path):
 @pytest.mark.parametrize(
     ("module", "arguments", "message"),
     [
-        (
-            "train",
-            ["data=cat_faces", "data.root=nowhere"],
-            "data.root: nowhere has no folder train/; expected train/ val/",
-        ),
+        ("train", ["data=cat_faces", "data.root=nowhere"], "data.root: nowhere has no folder train/; expected train/ val/"),
         ("train", ["data=cat_faces"], "data.root"),
         ("train", ["decode.sweet_spot=9"], "decode.sweet_spot must be from 1 to decode.num_steps (7), got 9"),
         ("train", ["data.hole_style=round"], "data.hole_style"),
@@ -72,9 +63,7 @@ def test_console_scripts_are_installed(tmp_path: Path):
         ("inpaint", ["images=.", "out=out"], "run"),
     ],
 )
-def test_shell_errors_are_one_message_that_names_the_key(
-    module: str, arguments: list[str], message: str, tmp_path: Path
-):
+def test_shell_errors_are_one_message_that_names_the_key(module: str, arguments: list[str], message: str, tmp_path: Path):
     small = ["data.source.num_train=16", "data.source.num_val=4", "data.source.num_test=4"]
     fitting = small if module == "train" and not any("data=" in a or "num_train" in a for a in arguments) else []
     answer = run(module, *fitting, *arguments, cwd=tmp_path, home=tmp_path)

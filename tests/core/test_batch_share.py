@@ -34,9 +34,7 @@ def test_masked_cross_entropy_of_uneven_shares_averages_to_that_of_the_whole():
     for rank in range(2):
         share = BatchShare(7, rank, 2)
         own = share.own(mask, 4) & share.counts(4, mask.device)[:, None]
-        parts.append(
-            masked_cross_entropy(share.own(logits, 4), share.own(tokens, 4), own, denominator=whole.num_hidden / 2)
-        )
+        parts.append(masked_cross_entropy(share.own(logits, 4), share.own(tokens, 4), own, denominator=whole.num_hidden / 2))
     assert float(torch.stack([part.loss for part in parts]).mean()) == pytest.approx(float(whole.loss), rel=1e-6)
     mean = torch.stack([part.accuracy for part in parts]).mean()
     assert float(mean) == pytest.approx(float(whole.accuracy), rel=1e-6)

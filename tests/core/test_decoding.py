@@ -63,9 +63,7 @@ def test_decode_keeps_known_tokens(dtype, num_steps):
 
 def test_decode_of_an_empty_hole_returns_the_input():
     tokens, mask = example()
-    trace = decode_with(
-        predict, tokens, torch.zeros_like(mask), schedule=Cosine(), generator=generator(0, "d"), **SETTINGS
-    )
+    trace = decode_with(predict, tokens, torch.zeros_like(mask), schedule=Cosine(), generator=generator(0, "d"), **SETTINGS)
     assert torch.equal(trace.tokens, tokens)
     assert not bool(trace.step_masks.any())
 
@@ -84,8 +82,7 @@ def test_decode_ignores_values_under_the_mask():
     tokens, mask = example(seed=2)
     other = torch.where(mask, (tokens + 3) % V, tokens)
     first, second = (
-        decode_with(predict, t, mask, schedule=Square(), generator=generator(0, "d"), **SETTINGS)
-        for t in (tokens, other)
+        decode_with(predict, t, mask, schedule=Square(), generator=generator(0, "d"), **SETTINGS) for t in (tokens, other)
     )
     assert torch.equal(first.step_tokens, second.step_tokens)
 
@@ -109,9 +106,7 @@ def test_decode_keeps_revealed_tokens():
 
 def test_decode_has_every_sweet_spot_on_one_trajectory():
     tokens, mask = example(seed=8)
-    whole = decode_with(
-        predict, tokens, mask, schedule=Square(), generator=image_generators(1, "d", range(5)), **SETTINGS
-    )
+    whole = decode_with(predict, tokens, mask, schedule=Square(), generator=image_generators(1, "d", range(5)), **SETTINGS)
     for sweet_spot in range(1, 8):
         part = decode_with(
             predict, tokens, mask, schedule=Square(), sweet_spot=sweet_spot,
@@ -122,9 +117,7 @@ def test_decode_has_every_sweet_spot_on_one_trajectory():
 
 def test_decode_gives_an_image_the_same_tokens_alone_and_in_a_batch():
     tokens, mask = example(seed=9)
-    batch = decode_with(
-        predict, tokens, mask, schedule=Cosine(), generator=image_generators(0, "d", range(5)), **SETTINGS
-    )
+    batch = decode_with(predict, tokens, mask, schedule=Cosine(), generator=image_generators(0, "d", range(5)), **SETTINGS)
     for row in range(5):
         alone = decode_with(
             predict, tokens[row : row + 1], mask[row : row + 1], schedule=Cosine(),
@@ -140,9 +133,7 @@ def test_predictor_of_chooses_tokens_by_its_argument():
         best, _ = most_likely(logits, mask_token_id, cells)
         return most_likely(logits.scatter(-1, best[..., None], -torch.inf), mask_token_id, cells)
 
-    trace = decode_with(
-        predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=second_best, **SETTINGS
-    )
+    trace = decode_with(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=second_best, **SETTINGS)
     expected = predict(tokens.masked_fill(mask, V))[..., :V].argsort(-1, descending=True)[..., 1]
     assert torch.equal(trace.step_tokens[0][mask], expected[mask])
 
@@ -178,9 +169,7 @@ def test_decode_order_noise_blurs_the_order_of_log_probabilities():
     mask[:] = True
     log_p = predict(torch.full_like(tokens, V))[..., :V].log_softmax(-1).max(-1).values
     cold = decode_with(predict, tokens, mask, schedule=Linear(), choice_temperature=0.0, **SETTINGS)
-    warm = decode_with(
-        predict, tokens, mask, schedule=Linear(), choice_temperature=4.5, generator=generator(0, "d"), **SETTINGS
-    )
+    warm = decode_with(predict, tokens, mask, schedule=Linear(), choice_temperature=4.5, generator=generator(0, "d"), **SETTINGS)
 
     def revealed_confidence(trace):
         return float(log_p[~trace.step_masks[0]].mean())

@@ -19,7 +19,5 @@ def test_masked_cross_entropy_is_the_mean_over_hidden_tokens_however_they_are_gi
 
 
 def test_masked_cross_entropy_of_an_empty_mask_is_zero():
-    loss = masked_cross_entropy(
-        torch.randn(2, 4, 3), torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 4, dtype=torch.bool)
-    )
+    loss = masked_cross_entropy(torch.randn(2, 4, 3), torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 4, dtype=torch.bool))
     assert (loss.loss, loss.num_hidden) == (0, 0)

@@ -81,9 +81,7 @@ def test_load_images_names_all_bad_files_at_once(tmp_path: Path):
     paths = write_pictures(tmp_path, pictures(9))
     for path in paths[1:8]:
         path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(
-        ValueError, match=r"7 of 9 files cannot be used: .*image_001.png \(not a readable image\).* and 2 more"
-    ):
+    with pytest.raises(ValueError, match=r"7 of 9 files cannot be used: .*image_001.png \(not a readable image\).* and 2 more"):
         load_images(paths, resolution=32)
 
 

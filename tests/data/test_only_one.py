@@ -30,9 +30,7 @@ print(cached_array(folder / "a.npy", shape=(2,), dtype=np.dtype(np.int64), fill=
 
 def start(folder: Path) -> subprocess.Popen[str]:
     """Start a process that asks for a file, and wait until it makes it."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", MAKE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", MAKE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "making\n"
     return process
@@ -54,9 +52,7 @@ def test_only_one_frees_the_lock_of_a_process_that_was_killed(tmp_path: Path):
     assert array.tolist() == [5, 5]
 
 
-def test_only_one_says_what_a_long_wait_is_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+def test_only_one_says_what_a_long_wait_is_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     process = start(tmp_path)
     with caplog.at_level(logging.INFO, logger="maskgit_lab"):

@@ -29,9 +29,7 @@ def test_grey_fill_is_grey_in_the_hole(pictures):
 
 
 def test_diffusion_fill_restores_a_linear_ramp_to_one_grey_level():
-    ramp = np.broadcast_to((4 * np.arange(32) + 3 * np.arange(32)[:, None])[None, :, :, None], (1, 32, 32, 3)).astype(
-        np.uint8
-    )
+    ramp = np.broadcast_to((4 * np.arange(32) + 3 * np.arange(32)[:, None])[None, :, :, None], (1, 32, 32, 3)).astype(np.uint8)
     holes = centre_hole(1)
     filled = diffusion_fill(grey_fill(ramp, holes), holes)
     assert np.abs(filled.astype(int) - ramp).max() <= 1

@@ -32,9 +32,7 @@ needs_weights = pytest.mark.skipif(not (INCEPTION.is_file() and SQUEEZENET.is_fi
 @pytest.fixture
 def tokenizer() -> FrozenTokenizer:
     torch.manual_seed(0)
-    model = PatchVQGAN(
-        channels=16, num_blocks=1, latent_dim=8, img_resolution=32, num_codebook_vectors=16, patch_size=4, beta=0.25
-    )
+    model = PatchVQGAN(channels=16, num_blocks=1, latent_dim=8, img_resolution=32, num_codebook_vectors=16, patch_size=4, beta=0.25)
     return FrozenTokenizer(model, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
 
@@ -54,9 +52,7 @@ def test_tokenizer_features_tell_quadrants_apart(tokenizer):
 
 
 @needs_weights
-@pytest.mark.parametrize(
-    "build", [lambda: SqueezeNetFeatures(weights=SQUEEZENET), lambda: InceptionImagenet(weights=INCEPTION)]
-)
+@pytest.mark.parametrize("build", [lambda: SqueezeNetFeatures(weights=SQUEEZENET), lambda: InceptionImagenet(weights=INCEPTION)])
 def test_extractors_give_float32_vectors_and_a_plain_protocol(build):
     extractor = build()
     result = extractor(pictures(2, 64))
@@ -105,8 +101,7 @@ def grey_score(count: int) -> float:
     truth, holes = (array[:count] for array in real_test_pairs())
     with torch.inference_mode():
         sides = [
-            torch.cat([extractor(part) for part in unit_range(images).split(4)])
-            for images in (truth, grey_fill(truth, holes))
+            torch.cat([extractor(part) for part in unit_range(images).split(4)]) for images in (truth, grey_fill(truth, holes))
         ]
     return frechet_distance(*sides)
 
@@ -119,9 +114,7 @@ def grey_score(count: int) -> float:
     ("count", "expected"),
     [
         (96, CALIBRATED_96),
-        pytest.param(
-            747, 0.607, marks=pytest.mark.skipif("CALIBRATE" not in os.environ, reason="takes minutes: CALIBRATE=1")
-        ),
+        pytest.param(747, 0.607, marks=pytest.mark.skipif("CALIBRATE" not in os.environ, reason="takes minutes: CALIBRATE=1")),
     ],
 )
 def test_inception_imagenet_scores_grey_fills_as_calibrated(count: int, expected: float):

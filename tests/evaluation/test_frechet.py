@@ -60,9 +60,7 @@ def test_frechet_distance_of_distant_sets_needs_no_singular_values(monkeypatch: 
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.7])
-def test_frechet_distance_computes_singular_values_where_small_ones_matter(
-    monkeypatch: pytest.MonkeyPatch, decay: float
-):
+def test_frechet_distance_computes_singular_values_where_small_ones_matter(monkeypatch: pytest.MonkeyPatch, decay: float):
     # directions that shrink to nothing: roots of their squares would be noise, as large as this distance
     calls = spied(monkeypatch)
     shrinking = torch.diag(decay ** torch.arange(60, dtype=torch.float64))

@@ -92,8 +92,6 @@ def test_hole_psnr_without_any_hole_is_nan(batch):
 def test_feature_distance_is_the_mean_norm_of_the_difference(batch):
     truth, _ = batch
     metric = FeatureDistance(ColourMoments())
-    metric.update(
-        truth + torch.tensor([0.3, 0.0, 0.4]).view(3, 1, 1), truth
-    )  # means move by (0.3, 0, 0.4), spreads stay
+    metric.update(truth + torch.tensor([0.3, 0.0, 0.4]).view(3, 1, 1), truth)  # means move by (0.3, 0, 0.4), spreads stay
     assert float(metric.compute()) == pytest.approx(0.5, abs=1e-5)
     assert metric.name == "feature_distance_moments"

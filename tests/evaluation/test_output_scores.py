@@ -43,9 +43,7 @@ def test_score_outputs_of_any_batch_size_equals_the_scores_of_the_whole(truth: T
     scores = score_outputs(outputs, truth, batch_size=batch_size)
     features = truth.extractor(torch.from_numpy(outputs).permute(0, 3, 1, 2).float() / 255)
     assert scores["fd_tokenizer"] == pytest.approx(frechet_distance(features, truth.features), rel=1e-5)
-    assert scores["feature_distance_tokenizer"] == pytest.approx(
-        float((features - truth.features).norm(dim=1).mean()), rel=1e-5
-    )
+    assert scores["feature_distance_tokenizer"] == pytest.approx(float((features - truth.features).norm(dim=1).mean()), rel=1e-5)
     assert truth.holes is not None
     errors = [(outputs[i].astype(float) - truth.images[i])[truth.holes[i]] for i in range(7)]
     assert scores["mae_hole"] == pytest.approx(np.mean([np.abs(e).mean() for e in errors]), rel=1e-5)
@@ -68,10 +66,7 @@ def test_output_scores_count_tokens_where_they_were_hidden(truth: Truth):
 
 
 def test_score_outputs_measures_other_scenes_as_a_distribution_alone(truth: Truth):
-    assert set(score_outputs(pictures(9, seed=5), truth, batch_size=4, paired=False)) == {
-        "fd_tokenizer",
-        "kd_tokenizer",
-    }
+    assert set(score_outputs(pictures(9, seed=5), truth, batch_size=4, paired=False)) == {"fd_tokenizer", "kd_tokenizer"}
 
 
 def test_reference_outputs_are_floors_and_ceilings():
@@ -84,9 +79,7 @@ def test_reference_outputs_are_floors_and_ceilings():
     assert test.truth is not None
     composited = outputs["VQGAN reconstruction, composited"]
     np.testing.assert_array_equal(composited[~test.holes], test.truth[~test.holes])
-    np.testing.assert_array_equal(
-        reconstruct(frozen, test.truth, batch_size=2), outputs["VQGAN reconstruction, decoded"]
-    )
+    np.testing.assert_array_equal(reconstruct(frozen, test.truth, batch_size=2), outputs["VQGAN reconstruction, decoded"])
 
 
 def test_read_truth_caches_features_by_content_and_extractor(tmp_path: Path):

@@ -10,9 +10,7 @@ from maskgit_lab.fast.projection import project, weights_fixed
 
 pytestmark = pytest.mark.processor
 
-fused = pytest.mark.skipif(
-    projection._linear_pointwise is None, reason="this torch or processor has no oneDNN product in bfloat16"
-)
+fused = pytest.mark.skipif(projection._linear_pointwise is None, reason="this torch or processor has no oneDNN product in bfloat16")
 
 
 @pytest.fixture

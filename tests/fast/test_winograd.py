@@ -70,9 +70,7 @@ def test_winograd_notices_changed_weights():
 
 
 def test_use_winograd_keeps_names_and_values_of_parameters():
-    model = nn.Sequential(
-        nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 64, 3, stride=2), nn.Conv2d(3, 64, 3, padding=1)
-    )
+    model = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 64, 3, stride=2), nn.Conv2d(3, 64, 3, padding=1))
     before = copy.deepcopy(model.state_dict())
     use_winograd(model)
     assert [type(layer) for layer in model] == [WinogradConv2d, nn.Conv2d, nn.Conv2d]

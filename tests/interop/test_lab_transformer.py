@@ -59,9 +59,7 @@ def written_out(state: dict[str, Tensor], tokens: Tensor) -> Tensor:
         heads = [part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in (q, k, v)]
         weights = torch.softmax(heads[0] @ heads[1].mT / math.sqrt(DIM // HEADS), -1)
         out = "proj" if f"{block}.proj.weight" in state else "out_proj"
-        x = norm(
-            f"blocks.{i}.LayerNorm1", x + linear(f"{block}.{out}", (weights @ heads[2]).transpose(1, 2).flatten(2))
-        )
+        x = norm(f"blocks.{i}.LayerNorm1", x + linear(f"{block}.{out}", (weights @ heads[2]).transpose(1, 2).flatten(2)))
         mlp = linear(f"blocks.{i}.MLP.2", F.gelu(linear(f"blocks.{i}.MLP.0", x)))
         x = norm(f"blocks.{i}.LayerNorm2", x + mlp)
     x = norm("Token_Prediction.2", F.gelu(linear("Token_Prediction.0", x)))

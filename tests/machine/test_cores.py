@@ -61,9 +61,7 @@ def test_let_waiting_threads_sleep_is_too_late_after_torch_and_that_is_said(monk
         (None, [2.0], None, None),  # not known how many will share them: Lightning decides
     ],
 )
-def test_share_cores_sets_as_many_threads_as_may_run(
-    processes, quotas, slurm, expected, monkeypatch: pytest.MonkeyPatch
-):
+def test_share_cores_sets_as_many_threads_as_may_run(processes, quotas, slurm, expected, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cores, "cgroup_quotas", lambda: quotas)
     settings = {} if slurm is None else {"SLURM_CPUS_PER_TASK": slurm}
     share_cores(processes, settings)
@@ -119,11 +117,7 @@ def test_let_waiting_threads_sleep_sets_what_openmp_reads(tmp_path: Path):
     code = "from maskgit_lab.machine.cores import let_waiting_threads_sleep as sleep; sleep(); import torch"
     settings = {k: v for k, v in environment(tmp_path).items() if k not in cores.WAITING}
     answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**settings, "OMP_DISPLAY_ENV": "verbose"},
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", code], env={**settings, "OMP_DISPLAY_ENV": "verbose"}, capture_output=True, text=True, check=True
     )
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in answer.stderr
     assert f"GOMP_SPINCOUNT = '{cores.SPINS}'" in answer.stderr

@@ -39,9 +39,7 @@ def test_process_rank_is_read_from_whoever_started_the_process(name: str, monkey
     assert process_rank() == 3
 
 
-@pytest.mark.parametrize(
-    ("devices", "expected"), [(1, 1), (2, 2), ("2", 2), ([0, 3], 2), ("auto", None), (-1, None), ("-1", None)]
-)
+@pytest.mark.parametrize(("devices", "expected"), [(1, 1), (2, 2), ("2", 2), ([0, 3], 2), ("auto", None), (-1, None), ("-1", None)])
 def test_processes_to_start_are_those_that_will_share_the_cores(devices, expected, monkeypatch: pytest.MonkeyPatch):
     assert processes_to_start(devices) == expected
     monkeypatch.setenv("SLURM_PROCID", "0")  # all are there already, each with its own cores

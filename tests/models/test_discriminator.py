@@ -3,12 +3,7 @@
 import pytest
 import torch
 
-from maskgit_lab.models.discriminator import (
-    PatchDiscriminator,
-    adaptive_weight,
-    discriminator_hinge_loss,
-    generator_hinge_loss,
-)
+from maskgit_lab.models.discriminator import PatchDiscriminator, adaptive_weight, discriminator_hinge_loss, generator_hinge_loss
 
 
 def test_patch_discriminator_gives_one_logit_per_patch() -> None:

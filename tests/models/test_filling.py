@@ -17,9 +17,7 @@ pytestmark = pytest.mark.processor
 SPEEDS = pytest.mark.parametrize("speed", ["fast", "plain"])
 
 
-def fill(
-    images: Tensor, holes: Tensor, *, first: int = 0, context: bool = True, speed: str = "fast", **changes: Any
-) -> Fill:
+def fill(images: Tensor, holes: Tensor, *, first: int = 0, context: bool = True, speed: str = "fast", **changes: Any) -> Fill:
     settings: dict[str, Any] = {"schedule": Cosine(), "num_steps": 5, **changes}
     return fill_holes(
         model(context=context, speed=speed).eval(), tokenizer(), images, holes, settings=DecodeSettings(**settings),

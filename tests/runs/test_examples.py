@@ -35,9 +35,7 @@ def test_example_sweep_is_the_newest_sweep(tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [example_run, example_sweep])
-def test_example_run_and_example_sweep_make_one_where_there_is_none(
-    make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_example_run_and_example_sweep_make_one_where_there_is_none(make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name, value in environment(tmp_path / "home").items():
         monkeypatch.setenv(name, value)
     runs = tmp_path / "runs"

@@ -7,9 +7,7 @@ from maskgit_lab.reporting.sweep_table import sweep_table
 from maskgit_lab.runs.sweep import RunRecord, differing_keys, flat
 
 
-def record(
-    number: int, *, batch: int, seed: int, fid: float, status: str = "completed", schedule: str = "Cosine"
-) -> RunRecord:
+def record(number: int, *, batch: int, seed: int, fid: float, status: str = "completed", schedule: str = "Cosine") -> RunRecord:
     target = f"maskgit_lab.core.schedules.{schedule}"
     config: dict[str, Any] = {
         "data": {"batch_size": batch}, "seed": seed, "paths": {"runs": str(number)}, "mask_schedule": {"_target_": target},

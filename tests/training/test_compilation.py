@@ -6,9 +6,7 @@ import torch
 from maskgit_lab.training.compilation import MODES, compile_options
 
 
-@pytest.mark.parametrize(
-    ("value", "options"), [(False, None), (True, {}), ("reduce-overhead", {"mode": "reduce-overhead"})]
-)
+@pytest.mark.parametrize(("value", "options"), [(False, None), (True, {}), ("reduce-overhead", {"mode": "reduce-overhead"})])
 def test_compile_options_take_false_true_or_a_mode(value: bool | str, options: dict[str, str] | None):
     assert compile_options(value) == options
 

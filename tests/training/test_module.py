@@ -222,9 +222,7 @@ def test_model_checkpoint_last_is_the_last_epoch_and_best_the_first_when_the_los
     trained.__class__ = Rising
     best = ModelCheckpoint(tmp_path / "run", filename="best", monitor="val/loss", enable_version_counter=False)
     fit(tmp_path / "run", trained, callbacks=[best])
-    epochs = {
-        name: torch.load(tmp_path / "run" / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
-    }
+    epochs = {name: torch.load(tmp_path / "run" / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")}
     assert epochs == {"best": 0, "last": 2}
 
 

@@ -28,9 +28,7 @@ def newton_schulz(matrix: torch.Tensor) -> torch.Tensor:
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 20, 3), nn.GroupNorm(1, 20), nn.Flatten(), nn.Linear(20, 16)
-    )
+    return nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 20, 3), nn.GroupNorm(1, 20), nn.Flatten(), nn.Linear(20, 16))
 
 
 def optimizer(module: nn.Module, **changes: float) -> Muon:
@@ -98,10 +96,7 @@ def test_muon_step_is_the_rule_written_out():
 def test_muon_takes_adams_step_for_what_is_no_matrix():
     module, reference = network(), network()
     matrices = {id(w) for w in weight_matrices(module)}
-    ours, theirs = (
-        optimizer(module),
-        torch.optim.AdamW(reference.parameters(), lr=0.01, betas=(0.9, 0.99), weight_decay=0.0),
-    )
+    ours, theirs = (optimizer(module), torch.optim.AdamW(reference.parameters(), lr=0.01, betas=(0.9, 0.99), weight_decay=0.0))
     for seed in range(3):
         backward(module, seed)
         for p, q in zip(module.parameters(), reference.parameters(), strict=True):

@@ -21,8 +21,7 @@ def test_resolve_precision_passes_a_configured_one_through(name: str):
 def test_resolve_precision_auto_measures_and_says_what_it_found():
     chosen, reason = resolve_precision("auto", "cpu")
     found = re.fullmatch(
-        r"precision (\S+): bf16 products run ([\d.e+]+)(x as fast as| times slower than) float32 on this processor",
-        reason,
+        r"precision (\S+): bf16 products run ([\d.e+]+)(x as fast as| times slower than) float32 on this processor", reason
     )
     assert found is not None
     assert found[1] == chosen
@@ -30,9 +29,7 @@ def test_resolve_precision_auto_measures_and_says_what_it_found():
     assert chosen == ("bf16-mixed" if faster > 1.35 else "32-true") or 1.25 < faster < 1.35
 
 
-def timed(
-    seconds: dict[tuple[torch.dtype, int], float], monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[torch.dtype, int]]:
+def timed(seconds: dict[tuple[torch.dtype, int], float], monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.dtype, int]]:
     """Let products take what is given, and return those that were asked for."""
     asked: list[tuple[torch.dtype, int]] = []
 
@@ -83,9 +80,7 @@ def test_resolve_precision_remembers_the_answer_of_a_machine(monkeypatch: pytest
     assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "32-true"
 
 
-def test_resolve_precision_measures_again_when_its_memory_cannot_be_read(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_resolve_precision_measures_again_when_its_memory_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
     resolve_precision("auto", "cpu", memory=tmp_path)
     (file,) = tmp_path.iterdir()

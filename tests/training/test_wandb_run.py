@@ -54,9 +54,7 @@ def test_start_without_credentials_records_offline(tmp_path: Path, caplog: pytes
     assert "wandb cannot go online" in caplog.text
 
 
-def test_start_without_network_records_offline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+def test_start_without_network_records_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nothing listens there
     monkeypatch.setattr(wandb_run, "GIVE_UP_SECONDS", 1.0)

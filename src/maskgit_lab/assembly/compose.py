@@ -140,9 +140,7 @@ def load_data(data: Group, paths: Paths) -> DataSplits:
 def build_model(config: ModelConfig, tokenizer: FrozenTokenizer) -> MaskedTokenModel:
     """Build the network for a tokenizer's grid and codebook."""
     transformer = build(
-        config.transformer,
-        num_image_tokens=tokenizer.num_image_tokens,
-        num_codebook_vectors=tokenizer.num_codebook_vectors,
+        config.transformer, num_image_tokens=tokenizer.num_image_tokens, num_codebook_vectors=tokenizer.num_codebook_vectors
     )
     context = None
     if config.context is not None:
@@ -184,11 +182,7 @@ def build_loggers(config: TrainConfig, folder: RunFolder, sweep: Path | None) ->
 
 
 def build_callbacks(
-    config: TrainConfig,
-    folder: RunFolder,
-    datamodule: InpaintingDataModule,
-    settings: DecodeSettings,
-    extractor: Extractor,
+    config: TrainConfig, folder: RunFolder, datamodule: InpaintingDataModule, settings: DecodeSettings, extractor: Extractor
 ) -> list[Callback]:
     """Build the configured callbacks, scores and images before averaged weights, which swap the weights back."""
     nodes = {name: node for name, node in config.callbacks.items() if node is not None}
@@ -197,12 +191,7 @@ def build_callbacks(
         "best": {"dirpath": folder.checkpoints},
         "last": {"dirpath": folder.checkpoints},
         "scores": {"images": images, "settings": settings, "extractor": extractor, "seed": config.seed},
-        "samples": {
-            "images": images,
-            "settings": settings,
-            "folder": folder.figures / "samples",
-            "seed": config.seed,
-        },
+        "samples": {"images": images, "settings": settings, "folder": folder.figures / "samples", "seed": config.seed},
     }
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
     return [
@@ -212,9 +201,7 @@ def build_callbacks(
     ]
 
 
-def build_trainer(
-    config: TrainConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]
-) -> L.Trainer:
+def build_trainer(config: TrainConfig, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]) -> L.Trainer:
     """Build Lightning's trainer in the precision that suits the machine."""
     options = config.trainer
     one = asks_for_one_device(options.get("devices", 1), options.get("num_nodes", 1))

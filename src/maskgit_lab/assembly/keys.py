@@ -14,29 +14,10 @@ STAGE1_VERSION = 1
 STAGE2_VERSION = 1
 
 # what weights do not depend on: names and places, decoding, and callbacks that only look
-INDEPENDENT: tuple[str, ...] = (
-    "name",
-    "tags",
-    "notes",
-    "resume",
-    "reuse",
-    "paths",
-    "logger",
-    "metrics",
-    "decode",
-    "mask_schedule",
-)
+INDEPENDENT: tuple[str, ...] = ("name", "tags", "notes", "resume", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule")
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
 # these count by what they produce: the images' fingerprints, the tokenizer's hash
-BY_CONTENT = (
-    "tokenizer",
-    "data.source",
-    "data.root",
-    "data.split",
-    "data.masks",
-    "data.test_root",
-    "data.num_val_fills",
-)
+BY_CONTENT = ("tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.test_root", "data.num_val_fills")
 # monitored values that no decoding goes into
 LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
 

@@ -59,9 +59,7 @@ def load_config(root: str | Path) -> TrainConfig:
     try:
         return typed(_recorded(Path(root)), TrainConfig)
     except ConfigKeyError as error:
-        raise ValueError(
-            f"{RunFolder(Path(root)).config}: {error.msg or error}, written by another version?"
-        ) from error
+        raise ValueError(f"{RunFolder(Path(root)).config}: {error.msg or error}, written by another version?") from error
 
 
 def as_yaml(config: TrainConfig) -> str:

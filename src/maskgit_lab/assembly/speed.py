@@ -18,9 +18,7 @@ def check_speed(speed: str, settings: DecodeSettings) -> None:
         )
 
 
-def at_speed(
-    speed: str, model: MaskedTokenModel, tokenizer: FrozenTokenizer, settings: DecodeSettings
-) -> MaskedTokenModel:
+def at_speed(speed: str, model: MaskedTokenModel, tokenizer: FrozenTokenizer, settings: DecodeSettings) -> MaskedTokenModel:
     """Accelerate a model together with its tokenizer at `speed=fast`.
 
     Args:

@@ -83,9 +83,7 @@ def precision_memory(config: TrainConfig) -> Path:
     return config.paths.cache_folder / "precision"
 
 
-def _train(
-    config: TrainConfig, splits: DataSplits, folder: Path, checkpoints: Path
-) -> tuple[FrozenTokenizer, dict[str, Any]]:
+def _train(config: TrainConfig, splits: DataSplits, folder: Path, checkpoints: Path) -> tuple[FrozenTokenizer, dict[str, Any]]:
     from maskgit_lab.training.tokenizer_training import train_tokenizer
 
     tokenizer = config.tokenizer

@@ -78,9 +78,7 @@ def _table(exact: dict[str, Exact]) -> tuple[list[str], list[list[Any]]]:
     return headers, rows
 
 
-def _sentences(
-    found: dict[str, Any], exact: dict[str, Exact], counts: dict[tuple[str, str], int], near: float
-) -> list[str]:
+def _sentences(found: dict[str, Any], exact: dict[str, Exact], counts: dict[tuple[str, str], int], near: float) -> list[str]:
     lines = []
     if "test" in exact:
         test = exact["test"]

@@ -88,9 +88,7 @@ def _notes(runs: list[RunRecord], expected: int | None) -> list[str]:
     not_started = [f"{missing} not started"] if missing > 0 else []
     failures = [f"job {run.folder.name} {run.status}{_reason(run)}" for run in unfinished(runs)]
     shared = sum("trained_by" in run.result for run in runs)
-    sharing = (
-        [f"{shared} jobs took over the training of another, from which they differ only in decoding"] if shared else []
-    )
+    sharing = [f"{shared} jobs took over the training of another, from which they differ only in decoding"] if shared else []
     return ["; ".join([first, *not_started]), *sharing, *failures]
 
 

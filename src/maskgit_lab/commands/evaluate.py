@@ -145,9 +145,7 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
 
 def _grid(config: EvaluateConfig, settings: DecodeSettings) -> Grid:
     if config.decode.get("sweet_spot") is not None:
-        raise ValueError(
-            f"decode.sweet_spot: one trajectory gives all of them here, sweet_spots=[{settings.sweet_spot}]"
-        )
+        raise ValueError(f"decode.sweet_spot: one trajectory gives all of them here, sweet_spots=[{settings.sweet_spot}]")
     schedules = {name: build(_schedule_config(name)) for name in config.schedules}
     return Grid(settings=settings, schedules=schedules, sweet_spots=config.sweet_spots, seeds=config.seeds)
 

@@ -48,9 +48,7 @@ def inpaint(config: InpaintConfig) -> None:
             if start == 0:
                 _overview(out / "overview.png", images[part], holes[part], filled)
             bar.update(len(filled.decoded))
-    log.info(
-        f"{len(paths)} images filled: {out}/overview.png, decoded/, composited/{', steps/' if config.save_steps else ''}"
-    )
+    log.info(f"{len(paths)} images filled: {out}/overview.png, decoded/, composited/{', steps/' if config.save_steps else ''}")
 
 
 def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
@@ -70,12 +68,7 @@ def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, 
 
 
 def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
-    columns = {
-        "image": images,
-        "input": _greyed(images, holes),
-        "decoded": filled.decoded,
-        "composited": filled.composited,
-    }
+    columns = {"image": images, "input": _greyed(images, holes), "decoded": filled.decoded, "composited": filled.composited}
     save_rows(path, {name: column[:NUM_OVERVIEW] for name, column in columns.items()})
 
 

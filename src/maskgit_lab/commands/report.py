@@ -68,9 +68,7 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
         Heading("How it was made"),
         Code("Configuration", as_yaml(config)),
         Code("Versions and machine", "\n".join(f"{k}: {v}" for k, v in result.get("provenance", {}).items())),
-        Code(
-            "What the distance was measured with", "\n".join(f"{k}: {v}" for k, v in result.get("protocol", {}).items())
-        ),
+        Code("What the distance was measured with", "\n".join(f"{k}: {v}" for k, v in result.get("protocol", {}).items())),
     ]
     return f"{result.get('name', 'run')} ({folder.root.resolve().name})", blocks
 
@@ -143,17 +141,11 @@ def _evaluation(path: Path) -> list[Block]:
     ]
     outputs = list(dict.fromkeys(cell.output for cell in cells))
     score = next(iter(cells[0].scores))
-    blocks: list[Block] = [
-        Heading(f"Schedules and sweet spots, {len(found['protocol'].get('seeds', [0]))} decoding seeds")
-    ]
+    blocks: list[Block] = [Heading(f"Schedules and sweet spots, {len(found['protocol'].get('seeds', [0]))} decoding seeds")]
     blocks += [Table(*table_1(cells, score=score, output=output)) for output in outputs]
     blocks += [Table(*all_scores(cells, found["references"], output=output)) for output in outputs]
     notes = [LEGEND, *([found["protocol"]["note"]] if "note" in found["protocol"] else [])]
-    return [
-        *blocks,
-        Text(notes, soft=True),
-        *_figures(path.parent / "figures", {"grid.png": "Composited fills of every cell"}),
-    ]
+    return [*blocks, Text(notes, soft=True), *_figures(path.parent / "figures", {"grid.png": "Composited fills of every cell"})]
 
 
 def _figures(folder: Path, captions: Mapping[str, str]) -> list[Block]:

@@ -51,9 +51,7 @@ def swept_values(folder: Path) -> dict[str, int]:
     # what is typed comes later and wins
     texts = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
     overrides = OverridesParser.create().parse_overrides(texts)
-    return {
-        o.get_key_element(): len(list(o.sweep_string_iterator())) if o.is_sweep_override() else 1 for o in overrides
-    }
+    return {o.get_key_element(): len(list(o.sweep_string_iterator())) if o.is_sweep_override() else 1 for o in overrides}
 
 
 def num_jobs(folder: Path) -> int | None:

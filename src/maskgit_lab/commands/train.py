@@ -155,11 +155,7 @@ def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | Non
     Raises:
         ValueError: when `reuse` is none of its options.
     """
-    places = {
-        "sweep": sweep / "trained" if sweep else None,
-        "cache": config.paths.cache_folder / "trained",
-        "never": None,
-    }
+    places = {"sweep": sweep / "trained" if sweep else None, "cache": config.paths.cache_folder / "trained", "never": None}
     if config.reuse not in places:
         raise ValueError(f"reuse must be one of {', '.join(places)}, got {config.reuse!r}")
     place = places[config.reuse]

@@ -16,6 +16,4 @@ def train_tokenizer(config: TrainConfig) -> None:
     flush_denormals()
     splits = load_data(config.data, config.paths)
     tokenizer = find_or_train_tokenizer(config, splits, folder=run_dir())
-    log.info(
-        f"Tokenizer {tokenizer.sha256[:12]}: {tokenizer.num_image_tokens} tokens of {tokenizer.num_codebook_vectors} codes"
-    )
+    log.info(f"Tokenizer {tokenizer.sha256[:12]}: {tokenizer.num_image_tokens} tokens of {tokenizer.num_codebook_vectors} codes")

@@ -50,9 +50,7 @@ class DecodeSettings:
         if self.choice_temperature < 0:
             raise ValueError(f"decode.choice_temperature must be at least 0, got {self.choice_temperature}")
         if self.sweet_spot is not None and not 1 <= self.sweet_spot <= self.num_steps:
-            raise ValueError(
-                f"decode.sweet_spot must be from 1 to decode.num_steps ({self.num_steps}), got {self.sweet_spot}"
-            )
+            raise ValueError(f"decode.sweet_spot must be from 1 to decode.num_steps ({self.num_steps}), got {self.sweet_spot}")
         if self.mask_dilation < 0:
             raise ValueError(f"decode.mask_dilation must be at least 0 cells, got {self.mask_dilation}")
         if self.refresh_every is not None and self.refresh_every < 1:
@@ -105,13 +103,7 @@ def predictor_of(network: Network, mask_token_id: int, choose: Choice = most_lik
 
 @torch.no_grad()
 def decode(
-    predict: Predictor,
-    tokens: Tensor,
-    mask: Tensor,
-    *,
-    settings: DecodeSettings,
-    mask_token_id: int,
-    generator: Generators = None,
+    predict: Predictor, tokens: Tensor, mask: Tensor, *, settings: DecodeSettings, mask_token_id: int, generator: Generators = None
 ) -> DecodeTrace:
     """Fill the hidden tokens step by step.
 

@@ -38,8 +38,4 @@ def masked_cross_entropy(
     loss = F.cross_entropy(hidden_logits, target, label_smoothing=label_smoothing, reduction="sum")
     correct = (hidden_logits.argmax(-1) == target).sum()
     denominator = num_hidden.clamp(min=1) if denominator is None else denominator
-    return MaskedLoss(
-        loss=loss / denominator,
-        accuracy=correct / denominator,
-        num_hidden=num_hidden.to(torch.int64),
-    )
+    return MaskedLoss(loss=loss / denominator, accuracy=correct / denominator, num_hidden=num_hidden.to(torch.int64))

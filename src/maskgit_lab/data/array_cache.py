@@ -9,9 +9,7 @@ import numpy as np
 from maskgit_lab.data.only_one import only_one
 
 
-def cached_array(
-    path: Path, *, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[np.ndarray], None]
-) -> np.ndarray:
+def cached_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[np.ndarray], None]) -> np.ndarray:
     """Return the array of a file, computing it first when the file is missing or not what it should be.
 
     Of several processes that need it, one computes and the others wait.

@@ -36,9 +36,7 @@ class Face:
     def triangle(self, corners: list[tuple], rounding: float) -> Field:
         """Return the signed distance (first order) to a rounded triangle; corners are three (u, v) pairs of parameters."""
         total = np.zeros_like(self.u)
-        for (ax, ay), (bx, by), (ox, oy) in zip(
-            corners, corners[1:] + corners[:1], corners[2:] + corners[:2], strict=True
-        ):
+        for (ax, ay), (bx, by), (ox, oy) in zip(corners, corners[1:] + corners[:1], corners[2:] + corners[:2], strict=True):
             nx, ny = by - ay, ax - bx
             length = np.sqrt(nx * nx + ny * ny)
             # the normal points away from the third corner, whichever way round the corners go

@@ -84,9 +84,7 @@ class InpaintingDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         if serving.batch_size > len(splits.train.images) * (2 if serving.flip else 1):
-            raise ValueError(
-                f"data.batch_size ({serving.batch_size}) exceeds the training set ({len(splits.train.images)} images)"
-            )
+            raise ValueError(f"data.batch_size ({serving.batch_size}) exceeds the training set ({len(splits.train.images)} images)")
         self.splits = splits
         self.tokenizer = tokenizer
         self.cache = cache
@@ -132,13 +130,9 @@ class InpaintingDataModule(L.LightningDataModule):
         """Encode the images, or find their tokens in the cache."""
         if self.serving.cache == "off":
             return
-        cache = TokenCache(
-            folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.serving.val_batch_size
-        )
+        cache = TokenCache(folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.serving.val_batch_size)
         for split, images, flip in (("train", self.splits.train, self.serving.flip), ("val", self.splits.val, False)):
-            self._tokens[split] = cache.tokens(
-                images, self.tokenizer.encode, num_tokens=self.tokenizer.num_image_tokens, flip=flip
-            )
+            self._tokens[split] = cache.tokens(images, self.tokenizer.encode, num_tokens=self.tokenizer.num_image_tokens, flip=flip)
 
     def train_dataloader(self) -> ResumableLoader:
         """Return shuffled batches; a resumed run goes on at the next unseen one, overfitting sees the same ones again."""

@@ -37,9 +37,7 @@ def found_outside_holes(images: np.ndarray, masked: np.ndarray, holes: np.ndarra
         if len(rows):
             # a few pixels rule out nearly all images before all pixels are compared
             probe = np.linspace(0, len(rows) - 1, 16).astype(int)
-            candidates = np.nonzero(
-                (images[:, rows[probe], columns[probe]] == image[rows[probe], columns[probe]]).all((1, 2))
-            )[0]
+            candidates = np.nonzero((images[:, rows[probe], columns[probe]] == image[rows[probe], columns[probe]]).all((1, 2)))[0]
             for i in candidates:
                 found[i] |= bool((images[i, rows, columns] == image[rows, columns]).all())
     return found

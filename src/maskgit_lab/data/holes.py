@@ -16,12 +16,7 @@ SMALL_RADIUS = (0.025, 0.055)
 
 
 def draw_holes(
-    *,
-    style: str,
-    seed: int,
-    indices: Sequence[int],
-    resolution: int,
-    share: Sequence[float] = DEFAULT_SHARE,
+    *, style: str, seed: int, indices: Sequence[int], resolution: int, share: Sequence[float] = DEFAULT_SHARE
 ) -> np.ndarray:
     """Draw holes.
 

@@ -43,9 +43,7 @@ def list_images(folder: Path, *, key: str) -> list[Path]:
     return sorted(files, key=lambda p: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", p.name)])
 
 
-def load_images(
-    paths: Sequence[Path], *, resolution: int, exact: bool = False, cache: Path | None = None
-) -> np.ndarray:
+def load_images(paths: Sequence[Path], *, resolution: int, exact: bool = False, cache: Path | None = None) -> np.ndarray:
     """Decode images, whatever their suffix says: shorter side to `resolution`, centre crop, RGB.
 
     Args:
@@ -149,9 +147,7 @@ def _read_into(out: np.ndarray, paths: Sequence[Path], read: Callable[[Path], np
             bar.update()
         bar.close()
     if problems:
-        raise ValueError(
-            f"{len(problems)} of {len(paths)} files cannot be used: {_some(sorted(problems))}. Repair or remove them"
-        )
+        raise ValueError(f"{len(problems)} of {len(paths)} files cannot be used: {_some(sorted(problems))}. Repair or remove them")
 
 
 def _some(items: Sequence[str]) -> str:

@@ -74,11 +74,7 @@ class ImageFolder:
         paths = list_images(self.root, key="data.root")
         places = np.array([_place(path.name) for path in paths])
         cut = self.val_share * (1 if self.test_root else 1 - TEST_SHARE_OF_VAL)
-        parts = {
-            "train": places >= self.val_share,
-            "val": places < cut,
-            "test": (places >= cut) & (places < self.val_share),
-        }
+        parts = {"train": places >= self.val_share, "val": places < cut, "test": (places >= cut) & (places < self.val_share)}
         chosen = {name: [p for p, yes in zip(paths, part, strict=True) if yes] for name, part in parts.items()}
         if self.test_root:
             chosen["test"] = list_images(self.test_root, key="data.test_root")
@@ -106,11 +102,7 @@ class ImageFolder:
             holes = load_masks(mask_paths, resolution=self.resolution, hole=self.mask_hole)
         else:
             holes = draw_holes(
-                style=self.hole_style,
-                seed=self.seed,
-                indices=range(len(paths)),
-                resolution=self.resolution,
-                share=self.hole_share,
+                style=self.hole_style, seed=self.seed, indices=range(len(paths)), resolution=self.resolution, share=self.hole_share
             )
         return InpaintSet(
             images=paint_holes(truth, holes),

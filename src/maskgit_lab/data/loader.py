@@ -59,9 +59,7 @@ class ResumableLoader:
         self._resume_at = 0  # batch at which the next iteration starts
         self._served = 0  # batches served of the current epoch
         if len(self) == 0:
-            raise ValueError(
-                f"data.batch_size ({batch_size} on {world_size} devices) exceeds the {num_items} items there are"
-            )
+            raise ValueError(f"data.batch_size ({batch_size} on {world_size} devices) exceeds the {num_items} items there are")
 
     batch_sampler = None  # Lightning looks for it next to `sampler`
 

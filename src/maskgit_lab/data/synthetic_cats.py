@@ -215,9 +215,7 @@ def _muzzle(dice: _Dice, face: Face, image: Image, coat: np.ndarray, light: Fiel
         blend(image, line, 0.8 * below * face.edge(ring, blur=1.2))
         for whisker in range(3):
             rise = (whisker - 1) * 0.10
-            distance = (
-                face.segment(side * 0.20, 0.44 + drop + rise * 0.4, side * 0.86, 0.36 + drop + rise * 2.2) - 0.004
-            )
+            distance = face.segment(side * 0.20, 0.44 + drop + rise * 0.4, side * 0.86, 0.36 + drop + rise * 2.2) - 0.004
             blend(image, np.full_like(line, 0.96), 0.5 * face.edge(distance))
     left, right, bottom = (-0.095 * size, 0.29 + drop), (0.095 * size, 0.29 + drop), (0.0 * size, 0.40 + drop)
     blend(image, nose, face.edge(face.triangle([left, right, bottom], 0.015)))
@@ -258,9 +256,7 @@ class SyntheticCats:
         """
         sets = {split: self._split(split, cache) for split in SPLITS}
         truth = sets["test"].images
-        holes = draw_holes(
-            style="brush", seed=self.seed + TEST_HOLES_SEED, indices=range(len(truth)), resolution=self.resolution
-        )
+        holes = draw_holes(style="brush", seed=self.seed + TEST_HOLES_SEED, indices=range(len(truth)), resolution=self.resolution)
         test = InpaintSet(
             images=paint_holes(truth, holes),
             holes=holes,
@@ -269,9 +265,7 @@ class SyntheticCats:
             fingerprint=hashlib.sha256(sets["test"].fingerprint.encode() + holes.tobytes()).hexdigest(),
         )
         sizes = " / ".join(f"{count:,}" for count in self.counts.values())
-        return DataSplits(
-            sets["train"], sets["val"], test, f"synthetic cats, seed {self.seed}: {sizes} (train / val / test)"
-        )
+        return DataSplits(sets["train"], sets["val"], test, f"synthetic cats, seed {self.seed}: {sizes} (train / val / test)")
 
     def _split(self, split: str, cache: Path) -> ImageSet:
         count = self.counts[split]

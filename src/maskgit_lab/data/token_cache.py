@@ -30,9 +30,7 @@ class TokenCache:
         self.tokenizer_id = tokenizer_id
         self.batch_size = batch_size
 
-    def tokens(
-        self, image_set: ImageSet, encode: Callable[[Tensor], Tensor], *, num_tokens: int, flip: bool
-    ) -> np.ndarray:
+    def tokens(self, image_set: ImageSet, encode: Callable[[Tensor], Tensor], *, num_tokens: int, flip: bool) -> np.ndarray:
         """Return the tokens, computing them first when no file fits; an interrupted computation leaves no file.
 
         Args:

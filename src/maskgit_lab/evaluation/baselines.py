@@ -95,10 +95,7 @@ def reference_outputs(
     Returns:
         Images by name, each (n, H, W, 3) uint8.
     """
-    outputs = {
-        "grey fill": grey_fill(test.images, test.holes),
-        "diffusion fill": diffusion_fill(test.images, test.holes),
-    }
+    outputs = {"grey fill": grey_fill(test.images, test.holes), "diffusion fill": diffusion_fill(test.images, test.holes)}
     if tokenizer is not None and test.truth is not None:
         decoded = reconstruct(tokenizer, test.truth, batch_size=batch_size)
         outputs["VQGAN reconstruction, decoded"] = decoded

@@ -54,11 +54,7 @@ class TokenizerFeatures(Extractor):
         self.tokenizer = tokenizer  # a plain object: stays out of the metric's state
         latent_dim = tokenizer.model.arguments["latent_dim"]
         self.num_features = 2 * latent_dim * self.QUADRANTS**2
-        self.protocol = {
-            "extractor": self.name,
-            "tokenizer_sha256": tokenizer.sha256,
-            "num_features": self.num_features,
-        }
+        self.protocol = {"extractor": self.name, "tokenizer_sha256": tokenizer.sha256, "num_features": self.num_features}
 
     def forward(self, images: Tensor) -> Tensor:
         """Pool latents (B, C, h, w) over 2 x 2 quadrants: mean, then standard deviation."""
@@ -172,10 +168,7 @@ def inception_2015(*, weights: str | Path | None = None, antialias: bool = True)
             f"not {INCEPTION_2015_SHA256}. {INCEPTION_2015_REMEDY}"
         )
     network = NoTrainInceptionV3(
-        name="inception-v3-compat",
-        features_list=["2048"],
-        feature_extractor_weights_path=str(path),
-        antialias=antialias,
+        name="inception-v3-compat", features_list=["2048"], feature_extractor_weights_path=str(path), antialias=antialias
     )
     resize = "bilinear to 299" if antialias else "bilinear to 299 as TensorFlow 1"
     return Inception2015(network=network, protocol={"resize": resize, "antialias": antialias, **origin})

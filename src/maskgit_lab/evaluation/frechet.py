@@ -87,11 +87,7 @@ def _square_root_factor(deviations: Array) -> Array:
     if len(deviations) <= deviations.shape[1]:
         return deviations
     # exact for singular covariances too, unlike Cholesky
-    return (
-        torch.linalg.qr(deviations, mode="r").R
-        if isinstance(deviations, Tensor)
-        else np.linalg.qr(deviations, mode="r")
-    )
+    return torch.linalg.qr(deviations, mode="r").R if isinstance(deviations, Tensor) else np.linalg.qr(deviations, mode="r")
 
 
 class FrechetDistance(Metric):
@@ -133,10 +129,6 @@ class FrechetDistance(Metric):
             ValueError: when a side has fewer than two images.
         """
         if not (len(self.real_features) and len(self.fake_features)):
-            raise ValueError(
-                "a Frechet distance needs real and generated images: call update(images, real=...) with both"
-            )
-        real, fake = (
-            side if isinstance(side, Tensor) else torch.cat(side) for side in (self.real_features, self.fake_features)
-        )
+            raise ValueError("a Frechet distance needs real and generated images: call update(images, real=...) with both")
+        real, fake = (side if isinstance(side, Tensor) else torch.cat(side) for side in (self.real_features, self.fake_features))
         return torch.tensor(frechet_distance(real, fake), dtype=torch.float64)

@@ -77,9 +77,7 @@ class GridScores:
     seeds: list[int]
     token_cross_entropy: float  # nats per hidden token, all hidden at once
     token_accuracy: float  # of that single prediction
-    images: dict[tuple[str, int], np.ndarray] = field(
-        default_factory=dict
-    )  # composited at the first seed, the first few
+    images: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # composited at the first seed, the first few
 
 
 def evaluate_grid(
@@ -109,18 +107,10 @@ def evaluate_grid(
         The scores of every cell, and of one prediction of all hidden tokens at once.
     """
     device = str(filler.tokenizer.device)
-    keys = [
-        (s, spot, out, seed)
-        for s in grid.schedules
-        for spot in grid.sweet_spots
-        for out in OUTPUTS
-        for seed in grid.seeds
-    ]
+    keys = [(s, spot, out, seed) for s in grid.schedules for spot in grid.sweet_spots for out in OUTPUTS for seed in grid.seeds]
     scores = {key: OutputScores(truth, lpips=lpips, device=device) for key in keys}
     whole = _SinglePrediction()
-    shown: dict[tuple[str, int], list[np.ndarray]] = {
-        (s, spot): [] for s in grid.schedules for spot in grid.sweet_spots
-    }
+    shown: dict[tuple[str, int], list[np.ndarray]] = {(s, spot): [] for s in grid.schedules for spot in grid.sweet_spots}
     with filler.model.weights_fixed():
         for start in range(0, len(test), batch_size):
             part = slice(start, min(start + batch_size, len(test)))
@@ -151,14 +141,10 @@ def evaluate_grid(
 def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> Masked:
     filler.model.eval()
     images, holes = (torch.from_numpy(np.array(array[part])) for array in (test.images, test.holes))
-    return read_masked(
-        filler.model, filler.tokenizer, images, holes, mask_dilation=mask_dilation, autocast=filler.autocast
-    )
+    return read_masked(filler.model, filler.tokenizer, images, holes, mask_dilation=mask_dilation, autocast=filler.autocast)
 
 
-def _trajectories(
-    filler: Filler, masked: Masked, grid: Grid, part: slice
-) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
+def _trajectories(filler: Filler, masked: Masked, grid: Grid, part: slice) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
     """Yield schedule, seed, and the tokens at every sweet spot of that one decode."""
     last = max(grid.sweet_spots)
     for name, schedule in grid.schedules.items():

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MANY_SPREADS = (
-    2.0  # a difference counts when it exceeds so many standard deviations of the difference of two single runs
-)
+MANY_SPREADS = 2.0  # a difference counts when it exceeds so many standard deviations of the difference of two single runs
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,7 @@ class TestScores:
     protocol: dict[str, Any]  # what the distance was measured with
 
 
-def score_test_set(
-    filler: Filler, test: InpaintSet, extractor: Extractor, *, cache: Path, batch_size: int
-) -> TestScores:
+def score_test_set(filler: Filler, test: InpaintSet, extractor: Extractor, *, cache: Path, batch_size: int) -> TestScores:
     """Fill the test images and score them next to grey, diffusion and the tokenizer's reconstruction of the truth."""
     decoded, composited = np.empty_like(test.images), np.empty_like(test.images)
     with tqdm(total=len(test), desc="Filling test images", unit="img") as bar:

@@ -53,9 +53,7 @@ class RefreshedLogits:
         ring: width in cells of what is refreshed around the hole.
     """
 
-    def __init__(
-        self, transformer: FastTransformer, context: Tensor | None, *, mask: Tensor, every: int, ring: int
-    ) -> None:
+    def __init__(self, transformer: FastTransformer, context: Tensor | None, *, mask: Tensor, every: int, ring: int) -> None:
         self.transformer = transformer
         self.context = context
         self.every = every

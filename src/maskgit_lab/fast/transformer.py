@@ -107,9 +107,7 @@ class FastTransformer:
             x = block.plain(x) if self.plain.compiled else block.remembering(x)[0]
         return self._logits(self.blocks[-1].remembering(x, positions)[0], positions)
 
-    def remembering(
-        self, tokens: Tensor, context: Tensor | None, positions: Positions
-    ) -> tuple[Tensor, list[KeysValues]]:
+    def remembering(self, tokens: Tensor, context: Tensor | None, positions: Positions) -> tuple[Tensor, list[KeysValues]]:
         """Return logits (M, V + 1) at some positions and every block's keys and values for `refresh`."""
         x, memory = self._embedding(tokens, context), []
         for block in self.blocks:

@@ -133,7 +133,5 @@ def _grouped(points: Tensor, packed: Tensor) -> Tensor:
     missing = max(0, MIN_TILES - len(points))
     filled = F.pad(points, (0, 0, 0, 0, 0, missing)) if missing else points
     pixels = filled.flatten(1)[None, None].permute(0, 3, 1, 2)  # (1, 36 C, 1, T), channels last
-    products = torch.ops.mkldnn._convolution_pointwise(
-        pixels, packed, None, [0, 0], [1, 1], [1, 1], POINTS, "none", [], ""
-    )
+    products = torch.ops.mkldnn._convolution_pointwise(pixels, packed, None, [0, 0], [1, 1], [1, 1], POINTS, "none", [], "")
     return products.permute(0, 2, 3, 1).reshape(len(filled), POINTS, -1)[: len(points)]

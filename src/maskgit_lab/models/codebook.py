@@ -29,9 +29,7 @@ class Codebook(nn.Module):
         normalize: compare and return vectors of length sqrt(C), so that only their direction counts, which keeps more codes in use.
     """
 
-    def __init__(
-        self, *, num_codebook_vectors: int, latent_dim: int, beta: float = 0.25, normalize: bool = False
-    ) -> None:
+    def __init__(self, *, num_codebook_vectors: int, latent_dim: int, beta: float = 0.25, normalize: bool = False) -> None:
         super().__init__()
         self.beta = beta
         self.normalize = normalize

@@ -55,9 +55,7 @@ class PatchVQGAN(nn.Module):
     ) -> None:
         super().__init__()
         if img_resolution % patch_size:
-            raise ValueError(
-                f"tokenizer.model.img_resolution ({img_resolution}) must be a multiple of patch_size ({patch_size})"
-            )
+            raise ValueError(f"tokenizer.model.img_resolution ({img_resolution}) must be a multiple of patch_size ({patch_size})")
         self.arguments: dict[str, Any] = {
             "image_channels": image_channels, "patch_size": patch_size, "channels": channels, "num_blocks": num_blocks,
             "latent_dim": latent_dim, "img_resolution": img_resolution, "num_codebook_vectors": num_codebook_vectors,
@@ -75,9 +73,7 @@ class PatchVQGAN(nn.Module):
             nn.SiLU(),
             nn.Conv2d(channels, latent_dim, 1),
         )
-        self.codebook = Codebook(
-            num_codebook_vectors=num_codebook_vectors, latent_dim=latent_dim, beta=beta, normalize=True
-        )
+        self.codebook = Codebook(num_codebook_vectors=num_codebook_vectors, latent_dim=latent_dim, beta=beta, normalize=True)
         self.decoder = nn.Sequential(
             nn.Conv2d(latent_dim, channels, 3, padding=1),
             *(GridBlock(channels=channels) for _ in range(num_blocks)),

@@ -58,9 +58,7 @@ class SqueezeNet(nn.Module):
         path = Path(path)
         expected = "a torchvision squeezenet1_0 state dict (features.0.weight (96, 3, 7, 7), ..., features.12...)"
         if not path.is_file():
-            raise FileNotFoundError(
-                f"no SqueezeNet weights at {path}: expected {expected}, e.g. squeezenet1_0_imagenet.pth"
-            )
+            raise FileNotFoundError(f"no SqueezeNet weights at {path}: expected {expected}, e.g. squeezenet1_0_imagenet.pth")
         net = cls()
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)

@@ -77,9 +77,7 @@ class FrozenTokenizer:
             images = images.permute(0, 3, 1, 2).float() / 255
         expected = (3, self.resolution, self.resolution)
         if tuple(images.shape[1:]) != expected:
-            raise ValueError(
-                f"the tokenizer takes {expected} images, got {tuple(images.shape[1:])}: set data.resolution"
-            )
+            raise ValueError(f"the tokenizer takes {expected} images, got {tuple(images.shape[1:])}: set data.resolution")
         mean, std = self._statistics(images)
         return (images.float() - mean) / std
 
@@ -120,9 +118,7 @@ class FrozenTokenizer:
             raise FileNotFoundError(f"no tokenizer at {path}: train one (python -m maskgit_lab.train_tokenizer)")
         content = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
-            raise ValueError(
-                f"{path} is not a tokenizer of this package; tokenizer.checkpoint takes one, or the lab's VQGAN.pt"
-            )
+            raise ValueError(f"{path} is not a tokenizer of this package; tokenizer.checkpoint takes one, or the lab's VQGAN.pt")
         model = ARCHITECTURES[content["architecture"]](**content["arguments"])
         model.load_state_dict(content["state_dict"])
         return cls(model, mean=content["mean"], std=content["std"])

@@ -47,9 +47,7 @@ def sentences(diagnosis: Mapping[str, Any], num_epochs: int) -> list[str]:
     if LOSS not in best:
         return []
     least = best[LOSS]
-    lines = [
-        f"Least {LOSS} {least['value']:.4f} at epoch {least['epoch']} of {num_epochs}; its weights are scored below"
-    ]
+    lines = [f"Least {LOSS} {least['value']:.4f} at epoch {least['epoch']} of {num_epochs}; its weights are scored below"]
     if diagnosis["gap_at_end"] is not None:
         lines.append(
             f"Validation minus training loss on fixed masks: {diagnosis['gap_at_best']:+.3f} there, "

@@ -119,9 +119,7 @@ def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], 
     return save_figure(figure, path)
 
 
-def save_schedule_figure(
-    path: Path, name: str, *, step_masks: np.ndarray, step_images: np.ndarray, max_columns: int = 10
-) -> Path:
+def save_schedule_figure(path: Path, name: str, *, step_masks: np.ndarray, step_images: np.ndarray, max_columns: int = 10) -> Path:
     """Write what a schedule does: tokens still hidden after each step, how many, and below it the prediction of that step.
 
     Args:
@@ -176,13 +174,7 @@ def _place(figure: Figure, image: np.ndarray, *, left: int, top: int) -> None:
 
 
 def _write(
-    figure: Figure,
-    text: str,
-    *,
-    centre: float,
-    top: float,
-    size: float = 9,
-    weight: Literal["normal", "bold"] = "normal",
+    figure: Figure, text: str, *, centre: float, top: float, size: float = 9, weight: Literal["normal", "bold"] = "normal"
 ) -> None:
     """Put text around a point."""
     x, y = (MARGIN + centre) / figure.bbox.width, 1 - (MARGIN + top) / figure.bbox.height

@@ -78,9 +78,7 @@ def csv_rows(cells: Sequence[Cell], references: Mapping[str, Mapping[str, float]
     for cell in cells:
         for name, values in cell.scores.items():
             spread = Spread.of(values)
-            rows.append(
-                (f"model, {cell.output}", cell.schedule, cell.sweet_spot, name, spread.mean, spread.sd, spread.n)
-            )
+            rows.append((f"model, {cell.output}", cell.schedule, cell.sweet_spot, name, spread.mean, spread.sd, spread.n))
     for label, scores in references.items():
         rows += [(label, "", "", name, value, "", 1) for name, value in scores.items()]
     return rows

@@ -132,9 +132,7 @@ _HTML: dict[type[Any], Callable[[Any], str]] = {
     Text: _text_html,
     Table: _table_html,
     Figure: _figure_html,
-    Code: lambda block: (
-        f"<details><summary>{html.escape(block.summary)}</summary><pre>{html.escape(block.text)}</pre></details>"
-    ),
+    Code: lambda block: f"<details><summary>{html.escape(block.summary)}</summary><pre>{html.escape(block.text)}</pre></details>",
 }
 _MARKDOWN: dict[type[Any], Callable[[Any], str]] = {
     Heading: lambda block: f"## {block.text}",

@@ -57,9 +57,7 @@ def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path,
     return [*paths, *([curves] if curves else [])]
 
 
-def _save_extremes(
-    figures: Path, columns: Mapping[str, np.ndarray], filled: np.ndarray, test: InpaintSet
-) -> list[Path]:
+def _save_extremes(figures: Path, columns: Mapping[str, np.ndarray], filled: np.ndarray, test: InpaintSet) -> list[Path]:
     """Write the fills that are nearest to their truth and farthest from it, by the mean absolute error inside the hole."""
     assert test.truth is not None
     error = np.abs(filled.astype(np.int16) - test.truth).mean(-1)  # (n, H, W)

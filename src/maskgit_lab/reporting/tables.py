@@ -15,10 +15,7 @@ def format_cell(value: Any) -> str:
 
 
 def best_rows(
-    rows: Sequence[Sequence[Any]],
-    better: Sequence[Literal["higher", "lower"] | None],
-    *,
-    candidates: set[int] | None = None,
+    rows: Sequence[Sequence[Any]], better: Sequence[Literal["higher", "lower"] | None], *, candidates: set[int] | None = None
 ) -> list[set[int]]:
     """Find the rows with the best value of each column; ties all count.
 
@@ -42,9 +39,7 @@ def best_rows(
     return marks
 
 
-def render_table(
-    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None
-) -> str:
+def render_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:
     """Return an aligned table; `best[column]` holds the rows to mark with a star."""
     cells = _cells(rows, best, mark="{}*")
     widths = [max(len(text) for text in column) for column in zip(headers, *cells, strict=True)]
@@ -52,9 +47,7 @@ def render_table(
     return "\n".join(lines)
 
 
-def render_markdown(
-    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None
-) -> str:
+def render_markdown(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:
     """Return the same table as Markdown, the best values bold."""
     lines = [_markdown_row(headers), "| --- |" + " ---: |" * (len(headers) - 1)]
     return "\n".join([*lines, *(_markdown_row(row) for row in _cells(rows, best, mark="**{}**"))]) + "\n"

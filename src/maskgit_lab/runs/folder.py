@@ -63,9 +63,7 @@ class RunFolder:
         path = self.checkpoints / f"{which}.ckpt"
         if not path.is_file():
             there = sorted(p.name for p in self.checkpoints.glob("*.ckpt")) if self.checkpoints.is_dir() else []
-            raise FileNotFoundError(
-                f"no checkpoint {path}: the run has {', '.join(there) or 'none'} (checkpoint=best|last)"
-            )
+            raise FileNotFoundError(f"no checkpoint {path}: the run has {', '.join(there) or 'none'} (checkpoint=best|last)")
         return path
 
     def write_config(self, text: str) -> None:
@@ -99,9 +97,7 @@ class RunFolder:
         if content.get("status") == "failed":
             return False
         trace = "".join(traceback.format_exception(error))
-        self.write_result(
-            content | {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": trace}
-        )
+        self.write_result(content | {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": trace})
         return True
 
 

@@ -84,11 +84,7 @@ def curves_of(trained: Trained) -> list[tuple[int, dict[str, float]]]:
     return [
         (
             int(row["step"]),
-            {
-                name: float(value)
-                for name, value in row.items()
-                if name != "step" and value and not name.startswith(DECODED_SCORES)
-            },
+            {name: float(value) for name, value in row.items() if name != "step" and value and not name.startswith(DECODED_SCORES)},
         )
         for row in read_rows(trained.folder.metrics)
     ]

@@ -74,12 +74,8 @@ class MaskedTokenModule(L.LightningModule):
         self.holes: Tensor | None
         self.register_buffer("holes", holes, persistent=False)
         grid = tokenizer.grid
-        self.hole_cells = (
-            None if holes is None else token_mask(holes, grid=grid).unflatten(1, (grid, grid))
-        )  # on the host
-        self._ddp_params_and_buffers_to_ignore = [
-            "holes"
-        ]  # the same on all ranks: DDP would send the bank at every step
+        self.hole_cells = None if holes is None else token_mask(holes, grid=grid).unflatten(1, (grid, grid))  # on the host
+        self._ddp_params_and_buffers_to_ignore = ["holes"]  # the same on all ranks: DDP would send the bank at every step
 
     def setup(self, stage: str) -> None:
         """Move the tokenizer to the device; Lightning does not know it."""
@@ -148,9 +144,7 @@ class MaskedTokenModule(L.LightningModule):
         )
         mask = share.own(all_masks, size) & share.counts(size, all_masks.device)[:, None]
         hidden = mask.to(device, non_blocking=True)
-        logits = self.model.hidden_logits(
-            visible.masked_fill(hidden, self.model.transformer.mask_token_id), mask, context
-        )
+        logits = self.model.hidden_logits(visible.masked_fill(hidden, self.model.transformer.mask_token_id), mask, context)
         return masked_cross_entropy(
             logits, tokens, mask, label_smoothing=self.label_smoothing,
             denominator=all_masks.sum().clamp(min=1) / share.num_ranks,

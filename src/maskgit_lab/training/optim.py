@@ -58,8 +58,6 @@ class AdamSettings:
                 list(module.parameters()), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
             )
         else:
-            optimizer = Muon(
-                module, lr=self.lr, matrix_lr=self.matrix_lr, betas=self.betas, weight_decay=self.weight_decay
-            )
+            optimizer = Muon(module, lr=self.lr, matrix_lr=self.matrix_lr, betas=self.betas, weight_decay=self.weight_decay)
         # the first factor does not depend on the length
         return optimizer, LambdaLR(optimizer, lambda step: self.lr_factor(step, total_steps() if step else 1))

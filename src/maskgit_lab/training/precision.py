@@ -17,9 +17,7 @@ REPEATS = 5
 SLOW = 2e-3  # seconds of a product after which it is not repeated
 
 
-def resolve_precision(
-    precision: str, accelerator: str, *, single: bool = True, memory: Path | None = None
-) -> tuple[str, str]:
+def resolve_precision(precision: str, accelerator: str, *, single: bool = True, memory: Path | None = None) -> tuple[str, str]:
     """Choose Lightning's precision for a configured one.
 
     Args:
@@ -39,10 +37,7 @@ def resolve_precision(
     if accelerator not in ("cpu", "auto"):
         return "32-true", f"precision 32-true on {accelerator}"
     if not single:
-        return (
-            "32-true",
-            "precision 32-true on several processes; trainer.precision=bf16-mixed where the CPU is fast in it",
-        )
+        return ("32-true", "precision 32-true on several processes; trainer.precision=bf16-mixed where the CPU is fast in it")
     speed = bf16_speed() if memory is None else _remembered(memory / f"{_machine()}.txt")
     chosen = "bf16-mixed" if speed > BF16_ADVANTAGE else "32-true"
     return chosen, f"precision {chosen}: bf16 products run {_in_words(speed)} float32 on this processor"

@@ -20,9 +20,7 @@ class StageBar(TQDMProgressBar):
         super().on_train_epoch_start(trainer)
         self.train_progress_bar.set_description(f"{self.stage}, epoch {trainer.current_epoch + 1}")
 
-    def get_metrics(
-        self, trainer: L.Trainer, pl_module: L.LightningModule
-    ) -> dict[str, int | str | float | dict[str, float]]:
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, int | str | float | dict[str, float]]:
         """Return the metrics without the version number."""
         items = super().get_metrics(trainer, pl_module)
         items.pop("v_num", None)

@@ -80,12 +80,8 @@ class TokenizerModule(L.LightningModule):
         self.gan_weight = gan_weight
         self.gradient_clip = gradient_clip
         self.total_steps = total_steps
-        self.optimizer_settings = AdamSettings(
-            lr=lr, matrix_lr=matrix_lr, betas=(betas[0], betas[1]), warmup_steps=warmup_steps
-        )
-        self.revival = CodebookRevival(
-            num_codebook_vectors=model.num_codebook_vectors, after_steps=revive_after_steps, seed=seed
-        )
+        self.optimizer_settings = AdamSettings(lr=lr, matrix_lr=matrix_lr, betas=(betas[0], betas[1]), warmup_steps=warmup_steps)
+        self.revival = CodebookRevival(num_codebook_vectors=model.num_codebook_vectors, after_steps=revive_after_steps, seed=seed)
         self.register_buffer("mean", torch.tensor(list(mean)).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(1, -1, 1, 1), persistent=False)
         self.mean: Tensor

@@ -46,8 +46,5 @@ class FixedTrainLoss(Callback):
         pl_module.log("train/fixed_loss", total / count, sync_dist=True)
 
     def _batches(self, data: InpaintingDataModule, world_size: int) -> list[np.ndarray]:
-        indices, size = (
-            np.arange(min(self.num_images, len(data.splits.train))),
-            data.serving.val_batch_size * world_size,
-        )
+        indices, size = (np.arange(min(self.num_images, len(data.splits.train))), data.serving.val_batch_size * world_size)
         return [indices[start : start + size] for start in range(0, len(indices), size)]

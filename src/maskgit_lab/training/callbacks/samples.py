@@ -53,9 +53,7 @@ class SampleStrips(Callback):
         if trainer.sanity_checking or not trainer.is_global_zero or (trainer.current_epoch + 1) % self.every_n_epochs:
             return
         assert isinstance(pl_module, MaskedTokenModule)
-        filler = Filler(
-            pl_module.model, pl_module.tokenizer, self.settings, self.seed, autocast_dtype(str(trainer.precision))
-        )
+        filler = Filler(pl_module.model, pl_module.tokenizer, self.settings, self.seed, autocast_dtype(str(trainer.precision)))
         images, holes = self.val_set.images[: self.num_images], self.val_set.holes[: self.num_images]
         fill = filler.fill(images, holes, range(self.num_images))
         shown = shown_steps(len(fill.trace.step_tokens))
@@ -70,9 +68,7 @@ class SampleStrips(Callback):
             if isinstance(logger, WandbLogger):
                 logger.log_image("val/samples", [np.asarray(strip) for strip in strips])
             elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(
-                    "val/samples", np.concatenate(strips), trainer.global_step, dataformats="HWC"
-                )
+                logger.experiment.add_image("val/samples", np.concatenate(strips), trainer.global_step, dataformats="HWC")
 
 
 def shown_steps(num_steps: int) -> list[int]:
@@ -81,13 +77,7 @@ def shown_steps(num_steps: int) -> list[int]:
 
 
 def sample_strips(
-    fill: Fill,
-    tokenizer: FrozenTokenizer,
-    images: np.ndarray,
-    holes: np.ndarray,
-    truth: np.ndarray | None,
-    *,
-    steps: list[int],
+    fill: Fill, tokenizer: FrozenTokenizer, images: np.ndarray, holes: np.ndarray, truth: np.ndarray | None, *, steps: list[int]
 ) -> list[np.ndarray]:
     """Return one strip (input, mask, the given steps, result, truth) per image, uint8 (h, w, 3)."""
     predictions = [to_uint8(tokenizer.decode(fill.trace.step_tokens[step])).cpu().numpy() for step in steps]

@@ -58,9 +58,7 @@ class InpaintingScores(Callback):
         if trainer.sanity_checking or (trainer.current_epoch + 1) % self.every_n_epochs:
             return
         assert isinstance(pl_module, MaskedTokenModule)
-        filler = Filler(
-            pl_module.model, pl_module.tokenizer, self.settings, self.seed, autocast_dtype(str(trainer.precision))
-        )
+        filler = Filler(pl_module.model, pl_module.tokenizer, self.settings, self.seed, autocast_dtype(str(trainer.precision)))
         self._update(filler, trainer.global_rank, trainer.world_size)
         for name, metric in {self.distance_name: self.distance, **self.hole_metrics}.items():
             pl_module.log(f"val/{name}", float(metric.compute()), sync_dist=True)  # the same number on every rank
