@@ -19,7 +19,7 @@ from benchmarks.subjects import Subject, pictures, subject
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.fast import attention, predictors, projection, transformer
+from maskgit_lab.fast import dropout, predictors, projection, transformer
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.fast.positions import Positions
 from maskgit_lab.fast.transformer import FastTransformer
@@ -62,8 +62,8 @@ def _parts(*, bf16: bool, training: bool) -> dict[str, Without]:
     """Return what can be left out here, and how."""
     both: dict[str, Without] = {"fast, all of it": _all, "packed hidden rows": _whole_grids}
     if training:
+        both["dropout by NumPy"] = lambda: _patches((dropout, "_AS_INTEGERS", {}))
         if bf16:
-            both["attention dropout by NumPy"] = lambda: _patches((attention, "drop", F.dropout))
             both["attention by products"] = _fused_attention
         return both
     both |= {

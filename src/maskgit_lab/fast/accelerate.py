@@ -36,7 +36,7 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
     use_winograd(tokenizer.model)
     parts = {"linear layers in bf16": fuses_here(), "3x3 convolutions of the tokenizer": winograd_here()}
     here = [part for part, known in parts.items() if known]
-    say(f"Speed: fast: only hidden tokens are predicted; own CPU kernels: {', '.join(['attention in bf16', *here])}")
+    say(f"Speed: fast: only hidden tokens are predicted; own CPU kernels: {', '.join(['dropout', 'attention in bf16', *here])}")
     missing = [part for part, known in parts.items() if not known]
     if missing:
         say(f"Speed: this torch or processor lacks what these need: {', '.join(missing)}; they are computed as written")

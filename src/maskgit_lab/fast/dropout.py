@@ -1,8 +1,8 @@
-"""Dropout of attention weights in bfloat16 on a CPU, where they are the largest tensors of a training step.
+"""Dropout that draws fast on a CPU and is torch's elsewhere.
 
-torch draws a Bernoulli number per element: 201 ms forwards and backwards for ten images at the lab's size, of which there are 15
-layers; this takes 53. Here a 64-bit draw decides four elements. NumPy's SFC64 draws twice as fast as torch's generator, from which
-it takes its seed.
+torch draws a Bernoulli number per element. Here a 64-bit draw decides four elements; NumPy's SFC64 makes draws twice as fast as
+torch's generator, and takes its seed from it. Both draw on one core: threads of NumPy's would share the cores with torch's, which
+go on spinning after every operation.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 _LANES = 4  # 16-bit lanes of a 64-bit draw, one per element
 _DRAW_BITS = 15  # that count of a lane: probabilities are multiples of 2^-15
 _BLOCK = 2**19  # elements that are decided at a time: 1 MiB, which stays in a core's cache
+_AS_INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
-def drop(weights: Tensor, p: float) -> Tensor:
-    """Set a share `p` of bfloat16 weights on a CPU to zero and divide the others by 1 - p."""
-    dropped: Tensor = _Drop.apply(weights, p)
-    return dropped
+def dropout(module: nn.Dropout, x: Tensor) -> Tensor:
+    """Return what a dropout layer makes of x: elements dropped in training, x otherwise."""
+    return drop(x, module.p) if module.training and module.p else x
+
+
+def drop(x: Tensor, p: float) -> Tensor:
+    """Set a share `p` of the elements to zero and divide the others by 1 - p; draws come from torch's global generator."""
+    own = x.device.type == "cpu" and x.dtype in _AS_INTEGERS and not torch.compiler.is_compiling()
+    return _Drop.apply(x, p) if own else F.dropout(x, p)
 
 
 def keep_bits(shape: Sequence[int], p: float) -> Tensor:
@@ -39,8 +46,9 @@ def keep_bits(shape: Sequence[int], p: float) -> Tensor:
     return bits
 
 
-def _kept(x: Tensor, bits: Tensor, scale: float) -> Tensor:
-    return (x.contiguous().view(torch.int16) & bits).view(x.dtype).mul_(scale)
+def kept(x: Tensor, bits: Tensor) -> Tensor:
+    """Return x, bfloat16 or float32, with zeros where the bits of `keep_bits` are not set."""
+    return (x.contiguous().view(_AS_INTEGERS[x.dtype]) & bits).view(x.dtype)
 
 
 class _Drop(torch.autograd.Function):
@@ -50,10 +58,10 @@ class _Drop(torch.autograd.Function):
         bits = keep_bits(x.shape, p)
         ctx.save_for_backward(bits)
         ctx.scale = 1 / (1 - p)
-        return _kept(x, bits, ctx.scale)
+        return kept(x, bits).mul_(ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """Pass the gradient of what was kept."""
         (bits,) = ctx.saved_tensors
-        return _kept(gradient, bits, ctx.scale), None
+        return kept(gradient, bits).mul_(ctx.scale), None

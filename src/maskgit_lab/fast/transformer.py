@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskgit_lab.fast.attention import attend
+from maskgit_lab.fast.dropout import dropout
 from maskgit_lab.fast.keys_values import KeysValues
 from maskgit_lab.fast.positions import Positions
 from maskgit_lab.fast.projection import project
@@ -79,10 +80,10 @@ class FastBlock:
     def _after_attention(self, x: Tensor, mixed: Tensor) -> Tensor:
         plain = self.plain
         if plain.norm_first:
-            x = x + plain.dropout(mixed)
-            return x + plain.dropout(self._mlp(plain.norm2(x)))
-        x = plain.norm1(x + plain.dropout(mixed))
-        return plain.norm2(x + plain.dropout(self._mlp(x)))
+            x = x + dropout(plain.dropout, mixed)
+            return x + dropout(plain.dropout, self._mlp(plain.norm2(x)))
+        x = plain.norm1(x + dropout(plain.dropout, mixed))
+        return plain.norm2(x + dropout(plain.dropout, self._mlp(x)))
 
     def _mlp(self, x: Tensor) -> Tensor:
         return project(self.plain.mlp[2], project(self.plain.mlp[0], x, gelu=True))
@@ -141,7 +142,7 @@ class FastTransformer:
 
     def _embedding(self, tokens: Tensor, context: Tensor | None) -> Tensor:
         x = self.plain.token_embedding(tokens) + self.plain.position_embedding
-        return self.plain.dropout(self.plain.embedding_norm(x if context is None else x + context))
+        return dropout(self.plain.dropout, self.plain.embedding_norm(x if context is None else x + context))
 
     def _logits(self, x: Tensor, positions: Positions) -> Tensor:
         """Return logits (M, V + 1) of rows (M, dim)."""
