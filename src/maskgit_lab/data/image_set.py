@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-HOLE_GREY = 128  # what the pixels of a hole are set to (lab protocol)
+from maskgit_lab.core.pixels import HOLE_GREY
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,7 @@ def require_images(images: np.ndarray, what: str) -> None:
 
 def paint_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """Return a copy of uint8 images (n, H, W, 3) with every hole pixel (n, H, W) set to grey."""
-    painted = np.array(images)
-    painted[holes] = HOLE_GREY
-    return painted
+    return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
 
 
 def mirrored_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:

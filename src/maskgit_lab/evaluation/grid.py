@@ -15,13 +15,14 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.pixels import composite, to_uint8
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
-from maskgit_lab.models.filling import Masked, composite, decode_masked, predict_at_once, read_masked, to_uint8
+from maskgit_lab.models.filling import Masked, decode_masked, predict_at_once, read_masked
 
 OUTPUTS = ("decoded", "composited")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from maskgit_lab.core.pixels import to_uint8
 from maskgit_lab.core.schedules import Arccos, Cosine, Cubic, Linear, MaskSchedule, Root, Square
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.test_set import MODEL_ROWS, TestScores
-from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.reporting.curves import save_schedule_curves, save_training_curves
 from maskgit_lab.reporting.figures import save_rows, save_schedule_figure
 
