@@ -179,13 +179,12 @@ def _cached_inception_2015() -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(INCEPTION_2015_URL).name
     if path.is_file():
         return path
-    partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(INCEPTION_2015_URL, str(partial), progress=False)
+        torch.hub.download_url_to_file(INCEPTION_2015_URL, str(path), progress=False)  # writes it whole or not at all
     except OSError as error:  # URLError too
         raise FileNotFoundError(f"cannot download {INCEPTION_2015_URL}: {error}. {INCEPTION_2015_REMEDY}") from error
-    return partial.replace(path)
+    return path
 
 
 def file_protocol(path: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.metrics_file import read_rows
 
@@ -32,15 +33,11 @@ class Trained:
     facts: dict[str, Any]  # see FACTS, and the seconds it took
 
 
+@dataclass(frozen=True)
 class TrainedStore:
-    """References to training runs in one folder, a small file for each.
+    """References to training runs in one folder, a small file for each."""
 
-    Args:
-        folder: of a sweep or of the cache.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path  # of a sweep or of the cache
 
     def path(self, key: str) -> Path:
         """Return the file of a key; lock it while training."""
@@ -60,9 +57,8 @@ class TrainedStore:
         """Note that a run was trained, by a path relative to this folder."""
         facts = {name: result[name] for name in FACTS} | {"seconds": result["seconds"]["stage_2"]}
         content = {"run": os.path.relpath(run.root.resolve(), self.folder.resolve()), "facts": facts}
-        partial = self.path(key).with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=2) + "\n")
-        partial.replace(self.path(key))
+        with whole_file(self.path(key)) as partial:
+            partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:
