@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from maskgit_lab.data.duplicates import found_in, found_outside_holes
-from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_files import files_fingerprint, list_images, load_image_set, load_images, load_masks, pair_masks
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
 
 LAYOUT = "train/ val/ masked_image/ mask64/ and, for scores, test_gt/"
@@ -46,7 +46,8 @@ class CatFaces:
             if not (self.root / name).is_dir():
                 raise FileNotFoundError(f"data.root: {self.root} has no folder {name}/; expected {LAYOUT}")
         test = self._test(cache)
-        train, val = (self._images(name, cache) for name in ("train", "val"))
+        folders = (list_images(self.root / name, key="data.root") for name in ("train", "val"))
+        train, val = (load_image_set(paths, resolution=self.resolution, exact=True, cache=cache) for paths in folders)
         dropped = 0
         if self.split == "clean":
             (train, a), (val, b) = (without_test_images(images, test) for images in (train, val))
@@ -54,11 +55,6 @@ class CatFaces:
         note = f" ({dropped:,} images equal to test images dropped)" if dropped else ""
         sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
         return DataSplits(train, val, test, f"cat_faces, split {self.split}: {sizes} (train / val / test){note}")
-
-    def _images(self, name: str, cache: Path) -> ImageSet:
-        paths = list_images(self.root / name, key="data.root")
-        images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
-        return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
 
     def _test(self, cache: Path) -> InpaintSet:
         paths = list_images(self.root / "masked_image", key="data.root")

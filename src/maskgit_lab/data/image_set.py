@@ -1,6 +1,8 @@
 """Sets of images: plain arrays with names and a fingerprint, the same for every source of data."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -36,6 +38,11 @@ class InpaintSet:
     truth: np.ndarray | None  # (n, H, W, 3) uint8, None when unknown
     fingerprint: str
 
+    @classmethod
+    def of(cls, truth: np.ndarray, holes: np.ndarray, names: tuple[str, ...], fingerprint: str) -> Self:
+        """Return images whose truth is known, with their holes painted grey."""
+        return cls(paint_holes(truth, holes), holes, names, truth, fingerprint)
+
     def __post_init__(self) -> None:
         require_images(self.images, "images")
         if self.holes.dtype != np.bool_ or self.holes.shape != self.images.shape[:3]:
@@ -70,6 +77,12 @@ def require_images(images: np.ndarray, what: str) -> None:
 def paint_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """Return a copy of uint8 images (n, H, W, 3) with every hole pixel (n, H, W) set to grey."""
     return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
+
+
+def slices(count: int, size: int) -> Iterator[slice]:
+    """Yield the parts of `count` images in their order, `size` at once."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 def mirrored_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:

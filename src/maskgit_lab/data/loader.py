@@ -6,6 +6,7 @@ resumes in the middle of an epoch; a torch DataLoader would start that epoch aga
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,55 +14,37 @@ import numpy as np
 log = logging.getLogger("maskgit_lab")
 
 
+@dataclass(eq=False, kw_only=True)
 class ResumableLoader:
     """Serve `collate(indices)` for every batch of an epoch.
 
-    Args:
-        num_items: items of the whole set.
-        batch_size: items per batch on each rank.
-        collate: indices (B,) int64 -> batch.
-        seed: of the order.
-        shuffle: new order every epoch; False = always 0, 1, 2, ...
-        drop_last: leave out a last batch that is not full.
-        rank: this process; it serves every world_size-th item of the order.
-        world_size: processes. The order is cut to a multiple of it when `drop_last`, else filled up from its beginning, so that
-            all ranks serve equally many batches; `items_in_batch` tells how many items of a batch count.
-
     Batch b of all ranks together holds the items of batch b of one process with world_size * batch_size: item i of rank r is its
-    item i * world_size + r.
+    item i * world_size + r. With several processes the order is cut to a multiple of them when `drop_last`, else filled up from its
+    beginning, so that all ranks serve equally many batches; `items_in_batch` tells how many items of a batch count.
     """
 
-    def __init__(
-        self,
-        *,
-        num_items: int,
-        batch_size: int,
-        collate: Callable[[np.ndarray], Any],
-        seed: int,
-        shuffle: bool,
-        drop_last: bool,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"data.batch_size must be at least 1, got {batch_size}")
-        if num_items < 1:
+    num_items: int  # of the whole set
+    batch_size: int  # items per batch on each rank
+    collate: Callable[[np.ndarray], Any]  # indices (B,) int64 -> batch
+    seed: int  # of the order
+    shuffle: bool  # new order every epoch; False = always 0, 1, 2, ...
+    drop_last: bool  # leave out a last batch that is not full
+    rank: int = 0  # this process; it serves every world_size-th item of the order
+    world_size: int = 1  # processes
+
+    batch_sampler = None  # Lightning looks for it next to `sampler`
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"data.batch_size must be at least 1, got {self.batch_size}")
+        if self.num_items < 1:
             raise ValueError("the loader needs at least one item")
-        self.num_items = num_items
-        self.batch_size = batch_size
-        self.collate = collate
-        self.seed = seed
-        self.shuffle = shuffle
-        self.drop_last = drop_last
-        self.rank = rank
-        self.world_size = world_size
+        if len(self) == 0:
+            where = f"{self.batch_size} on {self.world_size} devices"
+            raise ValueError(f"data.batch_size ({where}) exceeds the {self.num_items} items there are")
         self.epoch = 0
         self._resume_at = 0  # batch at which the next iteration starts
         self._served = 0  # batches served of the current epoch
-        if len(self) == 0:
-            raise ValueError(f"data.batch_size ({batch_size} on {world_size} devices) exceeds the {num_items} items there are")
-
-    batch_sampler = None  # Lightning looks for it next to `sampler`
 
     @property
     def sampler(self) -> "ResumableLoader":

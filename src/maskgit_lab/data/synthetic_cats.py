@@ -15,7 +15,7 @@ from tqdm import tqdm
 from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.data.cat_painter import Face, Field, Image, blend, smooth_noise
 from maskgit_lab.data.holes import draw_holes
-from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, slices
 
 # raise it when a change alters pixels: caches and tokenizers of older images are then not found again
 PAINTER_VERSION = 2
@@ -57,10 +57,9 @@ def render_cats(seed: int, indices: Sequence[int], resolution: int = 64) -> np.n
         (n, resolution, resolution, 3) uint8.
     """
     images = np.empty((len(indices), resolution, resolution, 3), dtype=np.uint8)
-    for start in range(0, len(indices), CHUNK):
-        draws = np.stack([_draws(seed, index) for index in indices[start : start + CHUNK]])
-        painted = np.round(np.clip(_paint(draws, resolution), 0, 1) * 255)
-        images[start : start + CHUNK] = painted.transpose(0, 2, 3, 1)
+    for part in slices(len(indices), CHUNK):
+        draws = np.stack([_draws(seed, index) for index in indices[part]])
+        images[part] = np.round(np.clip(_paint(draws, resolution), 0, 1) * 255).transpose(0, 2, 3, 1)
     return images
 
 
@@ -257,13 +256,8 @@ class SyntheticCats:
         sets = {split: self._split(split, cache) for split in SPLITS}
         truth = sets["test"].images
         holes = draw_holes(style="brush", seed=self.seed + TEST_HOLES_SEED, indices=range(len(truth)), resolution=self.resolution)
-        test = InpaintSet(
-            images=paint_holes(truth, holes),
-            holes=holes,
-            names=sets["test"].names,
-            truth=truth,
-            fingerprint=hashlib.sha256(sets["test"].fingerprint.encode() + holes.tobytes()).hexdigest(),
-        )
+        fingerprint = hashlib.sha256(sets["test"].fingerprint.encode() + holes.tobytes()).hexdigest()
+        test = InpaintSet.of(truth, holes, sets["test"].names, fingerprint)
         sizes = " / ".join(f"{count:,}" for count in self.counts.values())
         return DataSplits(sets["train"], sets["val"], test, f"synthetic cats, seed {self.seed}: {sizes} (train / val / test)")
 
@@ -271,27 +265,22 @@ class SyntheticCats:
         count = self.counts[split]
         key = f"synthetic_cats/{PAINTER_VERSION}/{self.seed}/{split}/{count}/{self.resolution}"
         fingerprint = hashlib.sha256(key.encode()).hexdigest()
-        images = cached_array(
-            cache / "images" / f"{fingerprint}.npy",
-            shape=(count, self.resolution, self.resolution, 3),
-            dtype=np.dtype(np.uint8),
-            fill=lambda out: self._render_into(out, split),
-        )
+        path, shape = cache / "images" / f"{fingerprint}.npy", (count, self.resolution, self.resolution, 3)
+        images = cached_array(path, shape=shape, dtype=np.dtype(np.uint8), fill=lambda out: self._render_into(out, split))
         names = tuple(f"{split}_{i:06d}.png" for i in range(count))
         return ImageSet(images=images, names=names, fingerprint=fingerprint)
 
     def _render_into(self, out: np.ndarray, split: str) -> None:
         stream = self.seed * len(SPLITS) + SPLITS[split]
 
-        def paint(start: int) -> int:
-            part = range(start, min(start + CHUNK, len(out)))
-            out[start : part.stop] = render_cats(stream, part, self.resolution)
-            return len(part)
+        def paint(part: slice) -> int:
+            out[part] = render_cats(stream, range(part.start, part.stop), self.resolution)
+            return part.stop - part.start
 
         # threads: numpy releases the interpreter's lock in the array operations that paint
         with (
             ThreadPoolExecutor(os.cpu_count()) as pool,
             tqdm(total=len(out), desc=f"Painting {split} cats", unit="cat", disable=len(out) < MIN_FOR_BAR) as bar,
         ):
-            for count in pool.map(paint, range(0, len(out), CHUNK)):
+            for count in pool.map(paint, slices(len(out), CHUNK)):
                 bar.update(count)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from maskgit_lab.core.pixels import HOLE_GREY, to_uint8
-from maskgit_lab.data.image_set import InpaintSet, paint_holes
+from maskgit_lab.data.image_set import InpaintSet, paint_holes, slices
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -31,12 +31,10 @@ def diffusion_fill(images: np.ndarray, holes: np.ndarray, *, batch_size: int = 3
         (n, H, W, 3) uint8, known pixels untouched.
     """
     filled = np.array(images)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
+    for part in slices(len(images), batch_size):
         pixels = torch.from_numpy(np.array(images[part])).permute(0, 3, 1, 2).float()
         known = torch.from_numpy(~holes[part])[:, None].float()
-        surface = _solve(pixels * known, known).round().clamp(0, 255)
-        smooth = surface.permute(0, 2, 3, 1).to(torch.uint8).numpy()
+        smooth = _solve(pixels * known, known).round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8).numpy()
         filled[part] = np.where(holes[part, ..., None], smooth, images[part])
     return filled
 
@@ -98,8 +96,7 @@ def reference_outputs(
 def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: int) -> np.ndarray:
     """Return images uint8 (n, H, W, 3) after encoding and decoding."""
     out = np.empty_like(images)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
+    for part in slices(len(images), batch_size):
         tokens = tokenizer.encode(torch.from_numpy(np.array(images[part])))
         out[part] = to_uint8(tokenizer.decode(tokens)).cpu().numpy()
     return out
@@ -111,7 +108,6 @@ def score_outputs(
 ) -> dict[str, float]:  # fmt: skip
     """Return the scores of a whole set of images uint8 (n, H, W, 3); see OutputScores."""
     scores = OutputScores(truth, paired=paired, lpips=lpips, device=device)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, min(start + batch_size, len(images)))
+    for part in slices(len(images), batch_size):
         scores.add(torch.from_numpy(np.array(images[part])), part)
     return scores.compute()

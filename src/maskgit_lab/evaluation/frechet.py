@@ -100,8 +100,6 @@ class FrechetDistance(Metric):
     """
 
     full_state_update = False
-    higher_is_better = False
-    is_differentiable = False
 
     def __init__(self, extractor: Extractor) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.pixels import composite, to_uint8
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import MaskSchedule
-from maskgit_lab.data.image_set import InpaintSet
+from maskgit_lab.data.image_set import InpaintSet, slices
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
@@ -110,14 +110,14 @@ def evaluate_grid(
     device = str(filler.tokenizer.device)
     keys = [(s, spot, out, seed) for s in grid.schedules for spot in grid.sweet_spots for out in OUTPUTS for seed in grid.seeds]
     scores = {key: OutputScores(truth, lpips=lpips, device=device) for key in keys}
-    whole = _SinglePrediction()
+    at_once = np.zeros(3)  # all hidden tokens in one prediction: summed cross entropy, correct, hidden
     shown: dict[tuple[str, int], list[np.ndarray]] = {(s, spot): [] for s in grid.schedules for spot in grid.sweet_spots}
     with filler.model.weights_fixed():
-        for start in range(0, len(test), batch_size):
-            part = slice(start, min(start + batch_size, len(test)))
+        for part in slices(len(test), batch_size):
             masked = _read(filler, test, part, grid.settings.mask_dilation)
             true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
-            whole.add(predict_at_once(filler.model, masked, autocast=filler.autocast), true_tokens[masked.mask])
+            logits = predict_at_once(filler.model, masked, autocast=filler.autocast)
+            at_once += _compared(logits.float(), true_tokens[masked.mask])
             for name, seed, stops in _trajectories(filler, masked, grid, part):
                 for spot, tokens in stops.items():
                     decoded = to_uint8(filler.tokenizer.decode(tokens))
@@ -125,8 +125,8 @@ def evaluate_grid(
                     for output, images in zip(OUTPUTS, (decoded, filled), strict=True):
                         scores[name, spot, output, seed].add(images, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
-                    if seed == grid.seeds[0] and start < num_shown:
-                        shown[name, spot].append(filled.cpu().numpy()[: num_shown - start])
+                    if seed == grid.seeds[0] and part.start < num_shown:
+                        shown[name, spot].append(filled.cpu().numpy()[: num_shown - part.start])
                 if progress is not None:
                     next(progress)
     cells = [
@@ -136,7 +136,14 @@ def evaluate_grid(
         for output in OUTPUTS
     ]
     kept = {key: np.concatenate(parts) for key, parts in shown.items()}
-    return GridScores(cells, list(grid.seeds), whole.cross_entropy(), whole.accuracy(), kept)
+    cross_entropy, accuracy = (at_once[:2] / max(1, at_once[2])).tolist()
+    return GridScores(cells, list(grid.seeds), cross_entropy, accuracy, kept)
+
+
+def _compared(logits: Tensor, target: Tensor) -> tuple[float, int, int]:
+    """Return the summed cross entropy of logits (M, V + 1) and true tokens (M,), how many are predicted exactly, and M."""
+    loss = F.cross_entropy(logits, target, reduction="sum")
+    return float(loss), int((logits.argmax(-1) == target).sum()), len(target)
 
 
 def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> Masked:
@@ -159,25 +166,3 @@ def _trajectories(filler: Filler, masked: Masked, grid: Grid, part: slice) -> It
 
 def _by_score(per_seed: Sequence[dict[str, float]]) -> dict[str, list[float]]:
     return {name: [scores[name] for scores in per_seed] for name in per_seed[0]}
-
-
-class _SinglePrediction:
-    """Cross entropy and accuracy when all hidden tokens are predicted at once: the network without any decoding."""
-
-    def __init__(self) -> None:
-        self._loss, self._correct, self._hidden = 0.0, 0, 0
-
-    def add(self, logits: Tensor, target: Tensor) -> None:
-        """Count logits (M, V + 1) and true tokens (M,) of the hidden positions of one batch."""
-        hidden = logits.float()
-        self._loss += float(F.cross_entropy(hidden, target, reduction="sum"))
-        self._correct += int((hidden.argmax(-1) == target).sum())
-        self._hidden += len(target)
-
-    def cross_entropy(self) -> float:
-        """Return nats per hidden token."""
-        return self._loss / max(1, self._hidden)
-
-    def accuracy(self) -> float:
-        """Return the share predicted exactly."""
-        return self._correct / max(1, self._hidden)
