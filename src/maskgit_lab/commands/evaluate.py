@@ -5,7 +5,7 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     with tqdm(total=grid.decodes() * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
             filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN,
-            progress=_advance(bar, len(test), config.batch_size, grid.decodes()),
+            progress=bar.update,
         )  # fmt: skip
     protocol = {
         **_protocol(truth, others=len(splits.val)),
@@ -185,14 +185,6 @@ def _protocol(truth: Truth, *, others: int) -> dict[str, Any]:
             "the distance depends on the number; compare it only with the same number of images"
         )
     return {**protocol, "provenance": provenance()}
-
-
-def _advance(bar: tqdm, num_images: int, batch_size: int, decodes: int) -> Iterator[None]:
-    """Advance a bar by the images of every finished trajectory."""
-    for start in range(0, num_images, batch_size):
-        for _ in range(decodes):
-            bar.update(min(batch_size, num_images - start))
-            yield
 
 
 def _draw(out: Path, test: InpaintSet, scores: GridScores) -> Path:

@@ -48,10 +48,10 @@ class CatFaces:
         test = self._test(cache)
         folders = (list_images(self.root / name, key="data.root") for name in ("train", "val"))
         train, val = (load_image_set(paths, resolution=self.resolution, exact=True, cache=cache) for paths in folders)
-        dropped = 0
+        before = len(train) + len(val)
         if self.split == "clean":
-            (train, a), (val, b) = (without_test_images(images, test) for images in (train, val))
-            dropped = a + b
+            train, val = (without_test_images(images, test) for images in (train, val))
+        dropped = before - len(train) - len(val)
         note = f" ({dropped:,} images equal to test images dropped)" if dropped else ""
         sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
         return DataSplits(train, val, test, f"cat_faces, split {self.split}: {sizes} (train / val / test){note}")
@@ -63,25 +63,18 @@ class CatFaces:
         if (self.root / "test_gt").is_dir():
             truth_paths = pair_masks(paths, list_images(self.root / "test_gt", key="data.root"))
             truth = load_images(truth_paths, resolution=self.resolution, exact=True, cache=cache)
-        return InpaintSet(
-            images=load_images(paths, resolution=self.resolution, exact=True, cache=cache),
-            holes=load_masks(mask_paths, resolution=self.resolution, hole="black", exact=True),
-            names=tuple(p.name for p in paths),
-            truth=truth,
-            fingerprint=files_fingerprint([*paths, *mask_paths], self.resolution),
-        )
+        images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
+        holes = load_masks(mask_paths, resolution=self.resolution, hole="black", exact=True)
+        fingerprint = files_fingerprint([*paths, *mask_paths], self.resolution)
+        return InpaintSet(images, holes, tuple(p.name for p in paths), truth, fingerprint)
 
 
-def without_test_images(images: ImageSet, test: InpaintSet) -> tuple[ImageSet, int]:
-    """Return the images that equal no test image, and how many were dropped."""
+def without_test_images(images: ImageSet, test: InpaintSet) -> ImageSet:
+    """Return the images that equal no test image."""
     if test.truth is not None:
         leaked = found_in(images.images, test.truth)
     else:
         leaked = found_outside_holes(images.images, test.images, test.holes)
     keep = np.nonzero(~leaked)[0]
-    kept = ImageSet(
-        images=np.asarray(images.images)[keep],
-        names=tuple(images.names[i] for i in keep),
-        fingerprint=f"{images.fingerprint}-without-{test.fingerprint[:16]}-{len(keep)}",
-    )
-    return kept, int(leaked.sum())
+    fingerprint = f"{images.fingerprint}-without-{test.fingerprint[:16]}-{len(keep)}"
+    return ImageSet(np.asarray(images.images)[keep], tuple(images.names[i] for i in keep), fingerprint)

@@ -27,28 +27,16 @@ HOLES_VERSION = 2
 
 @dataclass(frozen=True)
 class Serving:
-    """How images reach training: batches, and the holes drawn for it.
+    """How images reach training: batches, and the holes drawn for it."""
 
-    Args:
-        batch_size: images per training step on each device.
-        val_batch_size: images per validation step.
-        flip: add mirrored copies of the training images.
-        hole_style: brush, box, centre or half: holes drawn for training and validation.
-        hole_share: least and largest share of pixels in a drawn hole.
-        num_train_holes: size of the bank.
-        num_val_fills: validation images that get holes and are filled for the scores.
-        cache: of tokens: on, or off: encode every batch again. The batches are the same; off is there to show that, and for
-            full disks.
-    """
-
-    batch_size: int
-    val_batch_size: int = 64
-    flip: bool = False
-    hole_style: str = "brush"
-    hole_share: Sequence[float] = DEFAULT_SHARE
-    num_train_holes: int = 2048
-    num_val_fills: int = 64
-    cache: str = "on"
+    batch_size: int  # images per training step on each device
+    val_batch_size: int = 64  # images per validation step
+    flip: bool = False  # add mirrored copies of the training images
+    hole_style: str = "brush"  # brush, box, centre or half: holes drawn for training and validation
+    hole_share: Sequence[float] = DEFAULT_SHARE  # least and largest share of pixels in a drawn hole
+    num_train_holes: int = 2048  # size of the bank
+    num_val_fills: int = 64  # validation images that get holes and are filled for the scores
+    cache: str = "on"  # of tokens; off: encode every batch again, which gives the same batches: to show that, and for full disks
 
     def __post_init__(self) -> None:
         if self.cache not in ("on", "off"):

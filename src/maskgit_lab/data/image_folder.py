@@ -68,7 +68,7 @@ class ImageFolder:
         test = self._test(chosen["test"], cache)
         train, val = (load_image_set(chosen[name], resolution=self.resolution, cache=cache) for name in ("train", "val"))
         if self.split == "clean":
-            (train, _), (val, _) = (without_test_images(images, test) for images in (train, val))
+            train, val = (without_test_images(images, test) for images in (train, val))
         sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
         return DataSplits(train, val, test, f"{self.root.name}, split {self.split}: {sizes} (train / val / test)")
 

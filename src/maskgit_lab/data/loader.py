@@ -42,6 +42,7 @@ class ResumableLoader:
         if len(self) == 0:
             where = f"{self.batch_size} on {self.world_size} devices"
             raise ValueError(f"data.batch_size ({where}) exceeds the {self.num_items} items there are")
+        self._whole_batch = self.batch_size * self.world_size  # items on all ranks together
         self.epoch = 0
         self._resume_at = 0  # batch at which the next iteration starts
         self._served = 0  # batches served of the current epoch
@@ -61,7 +62,7 @@ class ResumableLoader:
 
     def items_in_batch(self, batch: int) -> int:
         """Return how many items batch number `batch` has on all ranks together, without those that only fill up."""
-        whole = self.batch_size * self.world_size
+        whole = self._whole_batch
         return whole if self.drop_last else min(whole, self.num_items - batch * whole)
 
     def __iter__(self) -> Iterator[Any]:
@@ -85,12 +86,7 @@ class ResumableLoader:
 
     def state_dict(self) -> dict[str, int]:
         """Return the place after the last batch served."""
-        return {
-            "epoch": self.epoch,
-            "served": self._served,
-            "batches": len(self),
-            "items_in_batch": self.batch_size * self.world_size,
-        }
+        return {"epoch": self.epoch, "served": self._served, "batches": len(self), "items_in_batch": self._whole_batch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on after the last batch that was served.
@@ -98,7 +94,7 @@ class ResumableLoader:
         The place is exact when batch size x processes is what it was. Else the epoch goes on at the same batch number, which
         repeats or leaves out some of its items; a warning says so, and later epochs are whole.
         """
-        batches, whole = state.get("batches", len(self)), self.batch_size * self.world_size
+        batches, whole = state.get("batches", len(self)), self._whole_batch
         whole_epochs, self._resume_at = divmod(state["served"], batches)
         before = state.get("items_in_batch", whole)
         if self._resume_at and before != whole:

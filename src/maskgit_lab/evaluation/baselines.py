@@ -103,9 +103,8 @@ def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: i
 
 
 def score_outputs(
-    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None,
-    device: str = "cpu",
-) -> dict[str, float]:  # fmt: skip
+    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None, device: str = "cpu"
+) -> dict[str, float]:
     """Return the scores of a whole set of images uint8 (n, H, W, 3); see OutputScores."""
     scores = OutputScores(truth, paired=paired, lpips=lpips, device=device)
     for part in slices(len(images), batch_size):

@@ -5,7 +5,8 @@ spot. Images are encoded once for the whole table, and the first step, where eve
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,7 +91,7 @@ def evaluate_grid(
     batch_size: int,
     lpips: Metric | None = None,
     num_shown: int = 8,
-    progress: "Iterator[None] | None" = None,
+    progress: Callable[[int], object] = lambda num_images: None,
 ) -> GridScores:
     """Measure every cell.
 
@@ -102,19 +103,24 @@ def evaluate_grid(
         batch_size: images at once; changes no fill.
         lpips: torchmetrics' LPIPS, or None.
         num_shown: images kept of every cell.
-        progress: advanced after every trajectory of a batch.
+        progress: called with the number of images after every trajectory of a batch.
 
     Returns:
         The scores of every cell, and of one prediction of all hidden tokens at once.
     """
     device = str(filler.tokenizer.device)
-    keys = [(s, spot, out, seed) for s in grid.schedules for spot in grid.sweet_spots for out in OUTPUTS for seed in grid.seeds]
+    keys = itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS, grid.seeds)
     scores = {key: OutputScores(truth, lpips=lpips, device=device) for key in keys}
     at_once = np.zeros(3)  # all hidden tokens in one prediction: summed cross entropy, correct, hidden
-    shown: dict[tuple[str, int], list[np.ndarray]] = {(s, spot): [] for s in grid.schedules for spot in grid.sweet_spots}
+    shown: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in itertools.product(grid.schedules, grid.sweet_spots)}
+    filler.model.eval()
     with filler.model.weights_fixed():
         for part in slices(len(test), batch_size):
-            masked = _read(filler, test, part, grid.settings.mask_dilation)
+            images, holes = (torch.from_numpy(np.array(array[part])) for array in (test.images, test.holes))
+            masked = read_masked(
+                filler.model, filler.tokenizer, images, holes,
+                mask_dilation=grid.settings.mask_dilation, autocast=filler.autocast,
+            )  # fmt: skip
             true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
             logits = predict_at_once(filler.model, masked, autocast=filler.autocast)
             at_once += _compared(logits.float(), true_tokens[masked.mask])
@@ -122,19 +128,16 @@ def evaluate_grid(
                 for spot, tokens in stops.items():
                     decoded = to_uint8(filler.tokenizer.decode(tokens))
                     filled = composite(decoded, masked.images, masked.holes)
-                    for output, images in zip(OUTPUTS, (decoded, filled), strict=True):
-                        scores[name, spot, output, seed].add(images, part)
+                    for output, outputs in zip(OUTPUTS, (decoded, filled), strict=True):
+                        scores[name, spot, output, seed].add(outputs, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
                     if seed == grid.seeds[0] and part.start < num_shown:
                         shown[name, spot].append(filled.cpu().numpy()[: num_shown - part.start])
-                if progress is not None:
-                    next(progress)
-    cells = [
-        Cell(name, spot, output, _by_score([scores[name, spot, output, seed].compute() for seed in grid.seeds]))
-        for name in grid.schedules
-        for spot in grid.sweet_spots
-        for output in OUTPUTS
-    ]
+                progress(len(images))
+    cells = []
+    for name, spot, output in itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS):
+        per_seed = [scores[name, spot, output, seed].compute() for seed in grid.seeds]
+        cells.append(Cell(name, spot, output, {score: [found[score] for found in per_seed] for score in per_seed[0]}))
     kept = {key: np.concatenate(parts) for key, parts in shown.items()}
     cross_entropy, accuracy = (at_once[:2] / max(1, at_once[2])).tolist()
     return GridScores(cells, list(grid.seeds), cross_entropy, accuracy, kept)
@@ -144,12 +147,6 @@ def _compared(logits: Tensor, target: Tensor) -> tuple[float, int, int]:
     """Return the summed cross entropy of logits (M, V + 1) and true tokens (M,), how many are predicted exactly, and M."""
     loss = F.cross_entropy(logits, target, reduction="sum")
     return float(loss), int((logits.argmax(-1) == target).sum()), len(target)
-
-
-def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> Masked:
-    filler.model.eval()
-    images, holes = (torch.from_numpy(np.array(array[part])) for array in (test.images, test.holes))
-    return read_masked(filler.model, filler.tokenizer, images, holes, mask_dilation=mask_dilation, autocast=filler.autocast)
 
 
 def _trajectories(filler: Filler, masked: Masked, grid: Grid, part: slice) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
@@ -162,7 +159,3 @@ def _trajectories(filler: Filler, masked: Masked, grid: Grid, part: slice) -> It
                 generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)),
             )  # fmt: skip
             yield name, seed, {spot: trace.step_tokens[spot - 1] for spot in grid.sweet_spots}
-
-
-def _by_score(per_seed: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    return {name: [scores[name] for scores in per_seed] for name in per_seed[0]}

@@ -14,13 +14,10 @@ from typing import Any
 
 from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.runs.folder import RunFolder, shown_path
-from maskgit_lab.runs.metrics_file import read_rows
+from maskgit_lab.runs.metrics_file import DECODED_SCORES, read_rows
 
 log = logging.getLogger("maskgit_lab")
 
-
-# columns of metrics.csv that were measured on decoded images, with the settings of the run that trained
-DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/mae_hole")
 # facts of a training run that a run which takes it over reports as its own
 FACTS = ("num_parameters", "epochs", "stopped_early", "monitor")
 
@@ -77,13 +74,11 @@ def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:
 
 def curves_of(trained: Trained) -> list[tuple[int, dict[str, float]]]:
     """Return (step, values) of a training run's curves, those without decoding."""
-    return [
-        (
-            int(row["step"]),
-            {name: float(value) for name, value in row.items() if name != "step" and value and not name.startswith(DECODED_SCORES)},
-        )
-        for row in read_rows(trained.folder.metrics)
-    ]
+    curves = []
+    for row in read_rows(trained.folder.metrics):
+        measured = {name: float(value) for name, value in row.items() if value and not name.startswith(DECODED_SCORES)}
+        curves.append((int(measured.pop("step")), measured))
+    return curves
 
 
 def _link(source: Path, target: Path) -> None:
