@@ -125,11 +125,8 @@ class InpaintingDataModule(L.LightningDataModule):
         """Return the validation batches, always in the same order."""
         return self._loader("val", len(self.splits.val), self.serving.val_batch_size, shuffle=False, drop_last=False)
 
-    def train_batch(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """Return training images by index; n + i is the mirrored copy of image i of n."""
-        return self._batch("train", indices)
-
-    def _batch(self, split: str, indices: np.ndarray) -> dict[str, Tensor]:
+    def batch(self, split: str, indices: np.ndarray) -> dict[str, Tensor]:
+        """Return images of train or val by index; n + i is the mirrored copy of image i of n."""
         images = getattr(self.splits, split).images
         if self.serving.cache == "on":
             batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
@@ -142,6 +139,6 @@ class InpaintingDataModule(L.LightningDataModule):
     def _loader(self, split: str, num_items: int, batch_size: int, *, shuffle: bool, drop_last: bool) -> ResumableLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return ResumableLoader(
-            num_items=num_items, batch_size=batch_size, collate=functools.partial(self._batch, split), seed=self.seed,
+            num_items=num_items, batch_size=batch_size, collate=functools.partial(self.batch, split), seed=self.seed,
             shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size,
         )  # fmt: skip

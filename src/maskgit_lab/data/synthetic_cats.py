@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -220,29 +221,27 @@ def _muzzle(dice: _Dice, face: Face, image: Image, coat: np.ndarray, light: Fiel
     blend(image, nose, face.edge(face.triangle([left, right, bottom], 0.015)))
 
 
+@dataclass(eq=False, kw_only=True)
 class SyntheticCats:
     """The embedded data set.
-
-    Args:
-        num_train: training images, at least 1.
-        num_val: validation images, at least 1.
-        num_test: test images, at least 1.
-        seed: of the whole set, at least 0; another seed gives other cats.
-        resolution: pixels per side.
 
     Raises:
         ValueError: a negative seed or an empty split; the message names the config key.
     """
 
-    def __init__(self, *, num_train: int, num_val: int, num_test: int, seed: int = 0, resolution: int = 64) -> None:
-        self.counts = {"train": num_train, "val": num_val, "test": num_test}
+    num_train: int  # images, at least 1, as of the other splits
+    num_val: int
+    num_test: int
+    seed: int = 0  # of the whole set, at least 0; another seed gives other cats
+    resolution: int = 64  # pixels per side
+
+    def __post_init__(self) -> None:
+        self.counts = {"train": self.num_train, "val": self.num_val, "test": self.num_test}
         for split, count in self.counts.items():
             if count < 1:
                 raise ValueError(f"data.source.num_{split} must be at least 1, got {count}")
-        if seed < 0:
-            raise ValueError(f"data.source.seed must be at least 0, got {seed}")
-        self.seed = seed
-        self.resolution = resolution
+        if self.seed < 0:
+            raise ValueError(f"data.source.seed must be at least 0, got {self.seed}")
 
     def load(self, *, cache: Path) -> DataSplits:
         """Paint the images, or find them in the cache.

@@ -6,7 +6,7 @@ spot. Images are encoded once for the whole table, and the first step, where eve
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ from maskgit_lab.data.image_set import InpaintSet, slices
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
-from maskgit_lab.models.filling import Masked, decode_masked, predict_at_once, read_masked
+from maskgit_lab.models.filling import decode_masked, predict_at_once, read_masked
 
 OUTPUTS = ("decoded", "composited")
 
@@ -124,8 +124,12 @@ def evaluate_grid(
             true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
             logits = predict_at_once(filler.model, masked, autocast=filler.autocast)
             at_once += _compared(logits.float(), true_tokens[masked.mask])
-            for name, seed, stops in _trajectories(filler, masked, grid, part):
-                for spot, tokens in stops.items():
+            for name, seed in itertools.product(grid.schedules, grid.seeds):
+                generators = image_generators(seed, NOISE_STREAM, range(part.start, part.stop))
+                whole = grid.cell(grid.schedules[name], max(grid.sweet_spots))
+                trace = decode_masked(filler.model, masked, settings=whole, generators=generators, autocast=filler.autocast)
+                for spot in grid.sweet_spots:
+                    tokens = trace.step_tokens[spot - 1]
                     decoded = to_uint8(filler.tokenizer.decode(tokens))
                     filled = composite(decoded, masked.images, masked.holes)
                     for output, outputs in zip(OUTPUTS, (decoded, filled), strict=True):
@@ -147,15 +151,3 @@ def _compared(logits: Tensor, target: Tensor) -> tuple[float, int, int]:
     """Return the summed cross entropy of logits (M, V + 1) and true tokens (M,), how many are predicted exactly, and M."""
     loss = F.cross_entropy(logits, target, reduction="sum")
     return float(loss), int((logits.argmax(-1) == target).sum()), len(target)
-
-
-def _trajectories(filler: Filler, masked: Masked, grid: Grid, part: slice) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
-    """Yield schedule, seed, and the tokens at every sweet spot of that one decode."""
-    last = max(grid.sweet_spots)
-    for name, schedule in grid.schedules.items():
-        for seed in grid.seeds:
-            trace = decode_masked(
-                filler.model, masked, settings=grid.cell(schedule, last), autocast=filler.autocast,
-                generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)),
-            )  # fmt: skip
-            yield name, seed, {spot: trace.step_tokens[spot - 1] for spot in grid.sweet_spots}

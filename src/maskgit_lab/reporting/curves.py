@@ -29,6 +29,8 @@ def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
     panels = {title: names for title, names in panels.items() if names}
     if not panels:
         return None
+    steps = np.concatenate([points[:, 0] for points in series.values()])
+    edge = 0.03 * max(steps.max() - steps.min(), 1)
     figure, axes = plots(len(panels), width=4.2, height=2.8)
     for axis, (title, names) in zip(axes, panels.items(), strict=True):
         for name in names:
@@ -37,19 +39,12 @@ def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
             axis.plot(*series[name].T, label=name, marker=marker, markersize=3, linewidth=1.4, color=colour)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step", fontsize=8)
-        axis.set_xlim(*_step_range(series))
+        axis.set_xlim(steps.min() - edge, steps.max() + edge)  # the same everywhere: panels can be read against each other
         axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5))
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25)
         axis.legend(fontsize=7, frameon=False)
     return save_figure(figure, path)
-
-
-def _step_range(series: Mapping[str, np.ndarray]) -> tuple[float, float]:
-    """Return the same limits for every panel, so that they can be read against each other."""
-    steps = np.concatenate([points[:, 0] for points in series.values()])
-    edge = 0.03 * max(steps.max() - steps.min(), 1)
-    return float(steps.min() - edge), float(steps.max() + edge)
 
 
 def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> list[str]:

@@ -76,9 +76,7 @@ class RunFolder:
 
     def read_result(self) -> dict[str, Any]:
         """Return the content of result.json."""
-        content = json.loads(self.result.read_text())
-        assert isinstance(content, dict)
-        return content
+        return dict(json.loads(self.result.read_text()))
 
     def record_failure(self, error: BaseException) -> bool:
         """Write an error into result.json unless one is there: of several processes the first one records why.
