@@ -81,11 +81,10 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     device = str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
     references = _references(test, truth, filler.tokenizer, splits.val.images, config.batch_size, lpips, device)
-    with tqdm(total=grid.decodes() * len(test), desc="Grid", unit="fill") as bar:
+    with tqdm(total=len(grid.schedules) * len(grid.seeds) * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
-            filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN,
-            progress=bar.update,
-        )  # fmt: skip
+            filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN, progress=bar.update
+        )
     protocol = {
         **_protocol(truth, others=len(splits.val)),
         "split": splits.description,

@@ -62,8 +62,7 @@ class ResumableLoader:
 
     def items_in_batch(self, batch: int) -> int:
         """Return how many items batch number `batch` has on all ranks together, without those that only fill up."""
-        whole = self._whole_batch
-        return whole if self.drop_last else min(whole, self.num_items - batch * whole)
+        return self._whole_batch if self.drop_last else min(self._whole_batch, self.num_items - batch * self._whole_batch)
 
     def __iter__(self) -> Iterator[Any]:
         # a generator: epoch and place are read when the first batch is fetched, after Lightning has set both
@@ -94,9 +93,8 @@ class ResumableLoader:
         The place is exact when batch size x processes is what it was. Else the epoch goes on at the same batch number, which
         repeats or leaves out some of its items; a warning says so, and later epochs are whole.
         """
-        batches, whole = state.get("batches", len(self)), self._whole_batch
-        whole_epochs, self._resume_at = divmod(state["served"], batches)
-        before = state.get("items_in_batch", whole)
+        whole_epochs, self._resume_at = divmod(state["served"], state.get("batches", len(self)))
+        whole, before = self._whole_batch, state.get("items_in_batch", self._whole_batch)
         if self._resume_at and before != whole:
             log.warning(
                 f"Resumed in the middle of an epoch with {whole} images per step on all devices instead of {before}: the rest "

@@ -23,17 +23,11 @@ INCEPTION_2015_REMEDY = (
 
 
 class Extractor(nn.Module, ABC):
-    """Images to one feature vector each.
+    """Images to one feature vector each."""
 
-    Attributes:
-        name: used in metric names, `fd_<name>`.
-        num_features: d.
-        protocol: plain values that tell one measurement from another: file, sha256, layer, resize.
-    """
-
-    name: str
-    num_features: int
-    protocol: dict[str, Any]
+    name: str  # used in metric names, `fd_<name>`
+    num_features: int  # d
+    protocol: dict[str, Any]  # plain values that tell one measurement from another: file, sha256, layer, resize
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -154,12 +148,8 @@ class Inception2015(Extractor):
         )
         self.network = network.requires_grad_(False).eval()
         resize = "bilinear to 299" if antialias else "bilinear to 299 as TensorFlow 1"
-        self.protocol = {
-            "extractor": self.name,
-            "num_features": self.num_features,
-            "resize": resize,
-            "antialias": antialias,
-        } | origin
+        self.protocol = {"extractor": self.name, "num_features": self.num_features, "resize": resize, "antialias": antialias}
+        self.protocol |= origin
 
     def forward(self, images: Tensor) -> Tensor:
         """Round to 8 bits, because the images of published scores were files."""

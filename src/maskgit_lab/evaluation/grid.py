@@ -51,10 +51,6 @@ class Grid:
         """Return how a cell is decoded; errors name the key."""
         return dataclasses.replace(self.settings, schedule=schedule, sweet_spot=sweet_spot)
 
-    def decodes(self) -> int:
-        """Return how many trajectories an image goes through."""
-        return len(self.schedules) * len(self.seeds)
-
 
 @dataclass(frozen=True)
 class Cell:

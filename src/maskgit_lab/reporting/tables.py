@@ -43,8 +43,7 @@ def render_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best:
     """Return an aligned table; `best[column]` holds the rows to mark with a star."""
     cells = _cells(rows, best, mark="{}*")
     widths = [max(len(text) for text in column) for column in zip(headers, *cells, strict=True)]
-    lines = [_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)]
-    return "\n".join(lines)
+    return "\n".join([_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)])
 
 
 def render_markdown(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:
