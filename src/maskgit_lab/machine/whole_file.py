@@ -8,12 +8,13 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside the file to write to; it replaces the file in one step when all went well, else it is removed.
-
-    Each process writes to a path of its own, so that several may write the same file.
+    """Replace a file in one step when all went well; else leave it as it was.
 
     Args:
         path: the file; its folder is made here.
+
+    Yields:
+        A path beside it to write to, another one in each process, so that several may write the same file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
