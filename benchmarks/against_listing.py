@@ -14,9 +14,10 @@ from benchmarks.subjects import Subject, pictures, subject
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.losses import masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask
+from maskgit_lab.core.pixels import composite, to_uint8
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Cosine, Linear, Square
-from maskgit_lab.models.filling import Fill, composite, decode_masked, fill_holes, predict_at_once, read_masked, to_uint8
+from maskgit_lab.models.filling import Fill, decode_masked, fill_holes, predict_at_once, read_masked
 from maskgit_lab.training.optim import AdamSettings
 
 NUM_STEPS = 7

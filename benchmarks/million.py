@@ -18,7 +18,7 @@ from benchmarks.subjects import subject
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
-from maskgit_lab.data.token_cache import TokenCache
+from maskgit_lab.data.token_cache import cached_tokens
 from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.machine.peak_memory import peak_memory
 from maskgit_lab.training.module import MaskedTokenModule
@@ -55,8 +55,8 @@ def train(folder: Path, num_pictures: int, steps: int) -> float:
         drawn = generated.integers(0, made.tokenizer.num_codebook_vectors, (len(pictures), 256))
         return torch.from_numpy(drawn)
 
-    cache = TokenCache(folder=folder / "tokens", tokenizer_id=made.tokenizer.sha256, batch_size=PART)
-    cache.tokens(many, tokens, num_tokens=256, flip=False)
+    name, where = made.tokenizer.sha256, folder / "tokens"
+    cached_tokens(many, tokens, folder=where, tokenizer_id=name, num_tokens=256, flip=False, batch_size=PART)
     data = InpaintingDataModule(
         splits=DataSplits(many, few, test, "generated"), tokenizer=made.tokenizer, cache=folder,
         serving=Serving(batch_size=10, num_train_holes=4, num_val_fills=4),

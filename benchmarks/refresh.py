@@ -13,11 +13,12 @@ from benchmarks.measure import paired
 from benchmarks.rows import Row
 from maskgit_lab.assembly.load import load_splits
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.pixels import composite, to_uint8
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation.hole_metrics import HolePSNR
 from maskgit_lab.inpainter import Inpainter
-from maskgit_lab.models.filling import Masked, composite, decode_masked, read_masked, to_uint8
+from maskgit_lab.models.filling import Masked, decode_masked, read_masked
 
 PERIODS = (2, 3, 7)
 RINGS = (0, 1)

@@ -13,9 +13,9 @@ from benchmarks.listing import ListingTransformer, listing_of
 from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.assembly.schemas import register
 from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.pixels import HOLE_GREY
 from maskgit_lab.data.synthetic_cats import SyntheticCats
 from maskgit_lab.fast.accelerate import accelerate
-from maskgit_lab.models.filling import HOLE_GREY
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer

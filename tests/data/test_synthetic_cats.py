@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from maskgit_lab.core.pixels import HOLE_GREY
 from maskgit_lab.data import synthetic_cats
-from maskgit_lab.data.image_set import HOLE_GREY, DataSplits
+from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.data.synthetic_cats import CHUNK, SyntheticCats, render_cats
 
 MIN_MEAN_DISTANCE = 40.0  # grey levels; 53 measured

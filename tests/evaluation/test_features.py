@@ -11,9 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from maskgit_lab.data.image_set import unit_range
+from maskgit_lab.data.image_set import paint_holes, unit_range
 from maskgit_lab.evaluation import features
-from maskgit_lab.evaluation.baselines import grey_fill
 from maskgit_lab.evaluation.features import InceptionImagenet, SqueezeNetFeatures, TokenizerFeatures, inception_2015
 from maskgit_lab.evaluation.frechet import frechet_distance
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
@@ -101,7 +100,7 @@ def grey_score(count: int) -> float:
     truth, holes = (array[:count] for array in real_test_pairs())
     with torch.inference_mode():
         sides = [
-            torch.cat([extractor(part) for part in unit_range(images).split(4)]) for images in (truth, grey_fill(truth, holes))
+            torch.cat([extractor(part) for part in unit_range(images).split(4)]) for images in (truth, paint_holes(truth, holes))
         ]
     return frechet_distance(*sides)
 

@@ -10,7 +10,7 @@ from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine
-from maskgit_lab.models.filling import Fill, composite, fill_holes, to_uint8
+from maskgit_lab.models.filling import Fill, fill_holes
 from tests.support.builders import boxes, model, pictures, tokenizer
 
 pytestmark = pytest.mark.processor
@@ -82,14 +82,3 @@ def test_fill_holes_stops_early_at_a_sweet_spot(images: Tensor, holes: Tensor, s
     assert len(early.trace.step_tokens) == 2
     assert torch.equal(early.trace.step_tokens, whole.trace.step_tokens[:2])
     assert torch.equal(early.tokens, whole.trace.step_tokens[1])
-
-
-def test_to_uint8_rounds_and_does_not_cut():
-    values = torch.tensor([0.0, 0.5 / 255, 1.4 / 255, 1.6 / 255, 254.6 / 255, 1.0])
-    assert to_uint8(values.view(1, 1, 1, -1).expand(1, 3, 1, -1))[0, 0, :, 0].tolist() == [0, 0, 1, 2, 255, 255]
-
-
-def test_composite_takes_the_hole_from_the_fill(images: Tensor, holes: Tensor):
-    mixed = composite(torch.zeros_like(images), images, holes)
-    assert (mixed[holes] == 0).all()
-    assert torch.equal(mixed[~holes], images[~holes])

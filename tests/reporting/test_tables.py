@@ -6,19 +6,19 @@ from maskgit_lab.reporting.tables import best_rows, format_cell, render_markdown
 
 HEADERS = ["fill", "fd", "PSNR"]
 ROWS: list[list[Any]] = [["grey", 0.6071, 12.345678], ["model", 0.25, float("nan")], ["a|b", None, 20.0]]
-BEST_MARKS = best_rows(ROWS, [None, "lower", "higher"])
+BEST_MARKS = best_rows(ROWS, [None, False, True])
 
 
 def test_best_rows_follow_the_direction_of_each_column():
-    assert best_rows(ROWS, [None, "lower", "higher"]) == [set(), {1}, {2}]
+    assert best_rows(ROWS, [None, False, True]) == [set(), {1}, {2}]
 
 
 def test_best_rows_are_candidates_only():
-    assert best_rows(ROWS, [None, "lower", "higher"], candidates={0}) == [set(), {0}, {0}]
+    assert best_rows(ROWS, [None, False, True], candidates={0}) == [set(), {0}, {0}]
 
 
 def test_best_rows_share_the_mark_where_values_are_equal():
-    assert best_rows([[1.0], [1.0], [2.0]], ["lower"]) == [{0, 1}]
+    assert best_rows([[1.0], [1.0], [2.0]], [False]) == [{0, 1}]
 
 
 def test_format_cell_writes_missing_values_as_dashes():

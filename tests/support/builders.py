@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
-from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.models.context import PixelContext
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
@@ -41,13 +41,7 @@ def image_set(count: int, *, seed: int = 0) -> ImageSet:
 
 def inpaint_set(count: int, *, seed: int = 9) -> InpaintSet:
     truth, holes = pictures(count, seed=seed), boxes(count)
-    return InpaintSet(
-        images=paint_holes(truth, holes),
-        holes=holes,
-        names=tuple(f"{i}.png" for i in range(count)),
-        truth=truth,
-        fingerprint=f"squares-{seed}-{count}-boxes",
-    )
+    return InpaintSet.of(truth, holes, tuple(f"{i}.png" for i in range(count)), f"squares-{seed}-{count}-boxes")
 
 
 def splits(*, train: int = 24, val: int = 8, test: int = 6) -> DataSplits:

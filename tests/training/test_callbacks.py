@@ -131,7 +131,7 @@ def test_fixed_train_loss_measures_training_images_with_the_masks_of_validation(
     data.setup("fit")
     trained.model.eval()
     with torch.no_grad():
-        expected = trained.measured_loss(data.train_batch(np.arange(20)), 0)
+        expected = trained.measured_loss(data.batch("train", np.arange(20)), 0)
         validation = trained.measured_loss(next(iter(data.val_dataloader())), 0)
     assert log.epochs[-1]["train/fixed_loss"] == pytest.approx(float(expected), rel=1e-5)
     assert log.epochs[-1]["val/loss"] == pytest.approx(float(validation), rel=1e-5)

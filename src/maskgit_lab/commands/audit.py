@@ -36,7 +36,7 @@ def audit(config: AuditConfig) -> None:
         num_pairs=config.num_pairs,
         below=config.near,
     )
-    clean = {name: len(without_test_images(getattr(splits, name), splits.test)[0]) for name in ("train", "val")}
+    clean = {name: len(without_test_images(getattr(splits, name), splits.test)) for name in ("train", "val")}
     found: dict[str, Any] = {
         "data": splits.description,
         "exact": {name: asdict(value) for name, value in exact.items()},

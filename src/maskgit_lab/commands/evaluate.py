@@ -5,7 +5,7 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +81,10 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     device = str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
     references = _references(test, truth, filler.tokenizer, splits.val.images, config.batch_size, lpips, device)
-    with tqdm(total=grid.decodes() * len(test), desc="Grid", unit="fill") as bar:
+    with tqdm(total=len(grid.schedules) * len(grid.seeds) * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
-            filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN,
-            progress=_advance(bar, len(test), config.batch_size, grid.decodes()),
-        )  # fmt: skip
+            filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN, progress=bar.update
+        )
     protocol = {
         **_protocol(truth, others=len(splits.val)),
         "split": splits.description,
@@ -185,14 +184,6 @@ def _protocol(truth: Truth, *, others: int) -> dict[str, Any]:
             "the distance depends on the number; compare it only with the same number of images"
         )
     return {**protocol, "provenance": provenance()}
-
-
-def _advance(bar: tqdm, num_images: int, batch_size: int, decodes: int) -> Iterator[None]:
-    """Advance a bar by the images of every finished trajectory."""
-    for start in range(0, num_images, batch_size):
-        for _ in range(decodes):
-            bar.update(min(batch_size, num_images - start))
-            yield
 
 
 def _draw(out: Path, test: InpaintSet, scores: GridScores) -> Path:

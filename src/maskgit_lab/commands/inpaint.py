@@ -11,8 +11,8 @@ from maskgit_lab.assembly.compose import decode_changes
 from maskgit_lab.assembly.schemas import InpaintConfig
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_set import paint_holes
 from maskgit_lab.inpainter import Filled, Inpainter
-from maskgit_lab.models.filling import HOLE_GREY
 from maskgit_lab.reporting.figures import save_rows, save_strip, strip_image
 
 log = logging.getLogger("maskgit_lab")
@@ -57,7 +57,7 @@ def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, 
             _save(out / folder / f"{path.stem}.png", image)
         if len(filled.step_images):
             strip = strip_image(
-                image=_greyed(images, holes)[i],
+                image=paint_holes(images, holes)[i],
                 hole=holes[i],
                 steps=list(filled.step_images[:, i]),
                 result=filled.composited[i],
@@ -68,12 +68,8 @@ def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, 
 
 
 def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
-    columns = {"image": images, "input": _greyed(images, holes), "decoded": filled.decoded, "composited": filled.composited}
+    columns = {"image": images, "input": paint_holes(images, holes), "decoded": filled.decoded, "composited": filled.composited}
     save_rows(path, {name: column[:NUM_OVERVIEW] for name, column in columns.items()})
-
-
-def _greyed(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
 
 
 def _save(path: Path, image: np.ndarray) -> None:

@@ -1,12 +1,12 @@
 """One array per file, computed once by one process: written whole or not at all, and memory-mapped when read."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from maskgit_lab.data.only_one import only_one
+from maskgit_lab.machine.whole_file import whole_file
 
 
 def cached_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[np.ndarray], None]) -> np.ndarray:
@@ -23,11 +23,9 @@ def cached_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype, fill: C
     Returns:
         A read-only memory map.
     """
-    found = _open(path, shape, dtype)
-    if found is None:
+    if (found := _open(path, shape, dtype)) is None:
         with only_one(path):
-            found = _open(path, shape, dtype)
-            if found is None:
+            if (found := _open(path, shape, dtype)) is None:
                 _make(path, shape, dtype, fill)
                 found = _open(path, shape, dtype)
     assert found is not None
@@ -35,15 +33,11 @@ def cached_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype, fill: C
 
 
 def _make(path: Path, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[np.ndarray], None]) -> None:
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as partial:
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
         fill(array)
         array.flush()
         del array
-        partial.replace(path)  # atomic: a reader sees the whole file or none
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _open(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from maskgit_lab.data.duplicates import found_in, found_outside_holes
-from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_files import files_fingerprint, list_images, load_image_set, load_images, load_masks, pair_masks
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
 
 LAYOUT = "train/ val/ masked_image/ mask64/ and, for scores, test_gt/"
@@ -46,19 +46,15 @@ class CatFaces:
             if not (self.root / name).is_dir():
                 raise FileNotFoundError(f"data.root: {self.root} has no folder {name}/; expected {LAYOUT}")
         test = self._test(cache)
-        train, val = (self._images(name, cache) for name in ("train", "val"))
-        dropped = 0
+        folders = (list_images(self.root / name, key="data.root") for name in ("train", "val"))
+        train, val = (load_image_set(paths, resolution=self.resolution, exact=True, cache=cache) for paths in folders)
+        before = len(train) + len(val)
         if self.split == "clean":
-            (train, a), (val, b) = (without_test_images(images, test) for images in (train, val))
-            dropped = a + b
+            train, val = (without_test_images(images, test) for images in (train, val))
+        dropped = before - len(train) - len(val)
         note = f" ({dropped:,} images equal to test images dropped)" if dropped else ""
         sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
         return DataSplits(train, val, test, f"cat_faces, split {self.split}: {sizes} (train / val / test){note}")
-
-    def _images(self, name: str, cache: Path) -> ImageSet:
-        paths = list_images(self.root / name, key="data.root")
-        images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
-        return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
 
     def _test(self, cache: Path) -> InpaintSet:
         paths = list_images(self.root / "masked_image", key="data.root")
@@ -67,25 +63,18 @@ class CatFaces:
         if (self.root / "test_gt").is_dir():
             truth_paths = pair_masks(paths, list_images(self.root / "test_gt", key="data.root"))
             truth = load_images(truth_paths, resolution=self.resolution, exact=True, cache=cache)
-        return InpaintSet(
-            images=load_images(paths, resolution=self.resolution, exact=True, cache=cache),
-            holes=load_masks(mask_paths, resolution=self.resolution, hole="black", exact=True),
-            names=tuple(p.name for p in paths),
-            truth=truth,
-            fingerprint=files_fingerprint([*paths, *mask_paths], self.resolution),
-        )
+        images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
+        holes = load_masks(mask_paths, resolution=self.resolution, hole="black", exact=True)
+        fingerprint = files_fingerprint([*paths, *mask_paths], self.resolution)
+        return InpaintSet(images, holes, tuple(p.name for p in paths), truth, fingerprint)
 
 
-def without_test_images(images: ImageSet, test: InpaintSet) -> tuple[ImageSet, int]:
-    """Return the images that equal no test image, and how many were dropped."""
+def without_test_images(images: ImageSet, test: InpaintSet) -> ImageSet:
+    """Return the images that equal no test image."""
     if test.truth is not None:
         leaked = found_in(images.images, test.truth)
     else:
         leaked = found_outside_holes(images.images, test.images, test.holes)
     keep = np.nonzero(~leaked)[0]
-    kept = ImageSet(
-        images=np.asarray(images.images)[keep],
-        names=tuple(images.names[i] for i in keep),
-        fingerprint=f"{images.fingerprint}-without-{test.fingerprint[:16]}-{len(keep)}",
-    )
-    return kept, int(leaked.sum())
+    fingerprint = f"{images.fingerprint}-without-{test.fingerprint[:16]}-{len(keep)}"
+    return ImageSet(np.asarray(images.images)[keep], tuple(images.names[i] for i in keep), fingerprint)

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.data.array_cache import cached_array
-from maskgit_lab.data.holes import draw_holes
-from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, mirrored_images, paint_holes
+from maskgit_lab.data.holes import DEFAULT_SHARE, draw_holes
+from maskgit_lab.data.image_set import DataSplits, InpaintSet, mirrored_images
 from maskgit_lab.data.loader import ResumableLoader
-from maskgit_lab.data.token_cache import TokenCache
+from maskgit_lab.data.token_cache import cached_tokens
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 # streams of hole seeds: the bank for training and the holes of validation never coincide
@@ -27,28 +27,16 @@ HOLES_VERSION = 2
 
 @dataclass(frozen=True)
 class Serving:
-    """How images reach training: batches, and the holes drawn for it.
+    """How images reach training: batches, and the holes drawn for it."""
 
-    Args:
-        batch_size: images per training step on each device.
-        val_batch_size: images per validation step.
-        flip: add mirrored copies of the training images.
-        hole_style: brush, box, centre or half: holes drawn for training and validation.
-        hole_share: least and largest share of pixels in a drawn hole.
-        num_train_holes: size of the bank.
-        num_val_fills: validation images that get holes and are filled for the scores.
-        cache: of tokens: on, or off: encode every batch again. The batches are the same; off is there to show that, and for
-            full disks.
-    """
-
-    batch_size: int
-    val_batch_size: int = 64
-    flip: bool = False
-    hole_style: str = "brush"
-    hole_share: Sequence[float] = (0.10, 0.30)
-    num_train_holes: int = 2048
-    num_val_fills: int = 64
-    cache: str = "on"
+    batch_size: int  # images per training step on each device
+    val_batch_size: int = 64  # images per validation step
+    flip: bool = False  # add mirrored copies of the training images
+    hole_style: str = "brush"  # brush, box, centre or half: holes drawn for training and validation
+    hole_share: Sequence[float] = DEFAULT_SHARE  # least and largest share of pixels in a drawn hole
+    num_train_holes: int = 2048  # size of the bank
+    num_val_fills: int = 64  # validation images that get holes and are filled for the scores
+    cache: str = "on"  # of tokens; off: encode every batch again, which gives the same batches: to show that, and for full disks
 
     def __post_init__(self) -> None:
         if self.cache not in ("on", "off"):
@@ -100,15 +88,10 @@ class InpaintingDataModule(L.LightningDataModule):
 
     def val_fills(self) -> InpaintSet:
         """Return the validation images that are filled for the scores, always the same with the same holes."""
-        truth = np.ascontiguousarray(self.splits.val.images[: self.num_val_fills])
-        holes = np.array(self._holes(VAL_HOLES, self.num_val_fills))
-        return InpaintSet(
-            images=paint_holes(truth, holes),
-            holes=holes,
-            names=self.splits.val.names[: self.num_val_fills],
-            truth=truth,
-            fingerprint=f"{self.splits.val.fingerprint}-holes-{self.serving.hole_style}-{self.num_val_fills}",
-        )
+        val, count = self.splits.val, self.num_val_fills
+        fingerprint = f"{val.fingerprint}-holes-{self.serving.hole_style}-{count}"
+        holes = np.array(self._holes(VAL_HOLES, count))
+        return InpaintSet.of(np.ascontiguousarray(val.images[:count]), holes, val.names[:count], fingerprint)
 
     def _holes(self, stream: int, count: int) -> np.ndarray:
         resolution = self.splits.train.images.shape[1]
@@ -119,55 +102,43 @@ class InpaintingDataModule(L.LightningDataModule):
         def draw(out: np.ndarray) -> None:
             out[:] = draw_holes(style=style, seed=seed, indices=range(count), resolution=resolution, share=share)
 
-        return cached_array(
-            self.cache / "holes" / f"{hashlib.sha256(key.encode()).hexdigest()}.npy",
-            shape=(count, resolution, resolution),
-            dtype=np.dtype(bool),
-            fill=draw,
-        )
+        path = self.cache / "holes" / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
+        return cached_array(path, shape=(count, resolution, resolution), dtype=np.dtype(bool), fill=draw)
 
     def setup(self, stage: str) -> None:
         """Encode the images, or find their tokens in the cache."""
         if self.serving.cache == "off":
             return
-        cache = TokenCache(folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256, batch_size=self.serving.val_batch_size)
         for split, images, flip in (("train", self.splits.train, self.serving.flip), ("val", self.splits.val, False)):
-            self._tokens[split] = cache.tokens(images, self.tokenizer.encode, num_tokens=self.tokenizer.num_image_tokens, flip=flip)
+            self._tokens[split] = cached_tokens(
+                images, self.tokenizer.encode, folder=self.cache / "tokens", tokenizer_id=self.tokenizer.sha256,
+                num_tokens=self.tokenizer.num_image_tokens, flip=flip, batch_size=self.serving.val_batch_size,
+            )  # fmt: skip
 
     def train_dataloader(self) -> ResumableLoader:
         """Return shuffled batches; a resumed run goes on at the next unseen one, overfitting sees the same ones again."""
         again = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
-        items, size = len(self.splits.train) * (2 if self.serving.flip else 1), self.serving.batch_size
-        return self._loader("train", self.splits.train, items, batch_size=size, shuffle=not again, drop_last=True)
+        items = len(self.splits.train) * (2 if self.serving.flip else 1)
+        return self._loader("train", items, self.serving.batch_size, shuffle=not again, drop_last=True)
 
     def val_dataloader(self) -> ResumableLoader:
         """Return the validation batches, always in the same order."""
-        items, size = len(self.splits.val), self.serving.val_batch_size
-        return self._loader("val", self.splits.val, items, batch_size=size, shuffle=False, drop_last=False)
+        return self._loader("val", len(self.splits.val), self.serving.val_batch_size, shuffle=False, drop_last=False)
 
-    def train_batch(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """Return training images by index; n + i is the mirrored copy of image i of n."""
-        return self._batch("train", self.splits.train, indices)
-
-    def _batch(self, split: str, images: ImageSet, indices: np.ndarray) -> dict[str, Tensor]:
+    def batch(self, split: str, indices: np.ndarray) -> dict[str, Tensor]:
+        """Return images of train or val by index; n + i is the mirrored copy of image i of n."""
+        images = getattr(self.splits, split).images
         if self.serving.cache == "on":
             batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
         else:
-            batch = {"tokens": self.tokenizer.encode(torch.from_numpy(mirrored_images(images.images, indices))).cpu()}
+            batch = {"tokens": self.tokenizer.encode(torch.from_numpy(mirrored_images(images, indices))).cpu()}
         if self.with_images:
-            batch["images"] = torch.from_numpy(mirrored_images(images.images, indices))
+            batch["images"] = torch.from_numpy(mirrored_images(images, indices))
         return batch
 
-    def _loader(
-        self, split: str, images: ImageSet, num_items: int, *, batch_size: int, shuffle: bool, drop_last: bool
-    ) -> ResumableLoader:
+    def _loader(self, split: str, num_items: int, batch_size: int, *, shuffle: bool, drop_last: bool) -> ResumableLoader:
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return ResumableLoader(
-            num_items=num_items,
-            batch_size=batch_size,
-            collate=functools.partial(self._batch, split, images),
-            seed=self.seed,
-            shuffle=shuffle,
-            drop_last=drop_last,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
-        )
+            num_items=num_items, batch_size=batch_size, collate=functools.partial(self.batch, split), seed=self.seed,
+            shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size,
+        )  # fmt: skip

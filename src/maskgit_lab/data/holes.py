@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-DEFAULT_SHARE = (0.10, 0.30)
+DEFAULT_SHARE = (0.10, 0.30)  # least and largest share of pixels under a hole
 MAX_STROKES = 60  # tries; all but a few holes need fewer than ten
 NUM_LARGE_STROKES = 4  # later ones are thin, so that what is left of the share can be met
 TOLERANCE = 0.02  # a hole is done when its share is this close below its target
@@ -120,9 +120,5 @@ def _half(rng: np.random.Generator, resolution: int, low: float, high: float) ->
     return np.ascontiguousarray(np.rot90(hole, int(rng.integers(4))))
 
 
-STYLES: dict[str, Callable[[np.random.Generator, int, float, float], np.ndarray]] = {
-    "brush": _brush,
-    "box": _box,
-    "centre": _centre,
-    "half": _half,
-}
+Style = Callable[[np.random.Generator, int, float, float], np.ndarray]  # resolution, least and largest share -> hole
+STYLES: dict[str, Style] = {"brush": _brush, "box": _box, "centre": _centre, "half": _half}

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from maskgit_lab.data.array_cache import cached_array
+from maskgit_lab.data.image_set import ImageSet
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 READER_VERSION = 1
@@ -58,17 +59,22 @@ def load_images(paths: Sequence[Path], *, resolution: int, exact: bool = False, 
     Raises:
         ValueError: naming the files that cannot be read, or have another size where `exact`.
     """
-    shape = (len(paths), resolution, resolution, 3)
-    if cache is None:
-        out = np.empty(shape, dtype=np.uint8)
+
+    def read(out: np.ndarray) -> None:
         _read_into(out, paths, lambda path: _read_image(path, resolution, exact))
-        return out
-    return cached_array(
-        cache / "images" / f"{files_fingerprint(paths, resolution)}.npy",
-        shape=shape,
-        dtype=np.dtype(np.uint8),
-        fill=lambda out: _read_into(out, paths, lambda path: _read_image(path, resolution, exact)),
-    )
+
+    shape, dtype = (len(paths), resolution, resolution, 3), np.dtype(np.uint8)
+    if cache is None:
+        images = np.empty(shape, dtype)
+        read(images)
+        return images
+    return cached_array(cache / "images" / f"{files_fingerprint(paths, resolution)}.npy", shape=shape, dtype=dtype, fill=read)
+
+
+def load_image_set(paths: Sequence[Path], *, resolution: int, exact: bool = False, cache: Path) -> ImageSet:
+    """Return the images of `load_images` with their names and their fingerprint."""
+    images = load_images(paths, resolution=resolution, exact=exact, cache=cache)
+    return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, resolution))
 
 
 def load_masks(paths: Sequence[Path], *, resolution: int, hole: str, exact: bool = False) -> np.ndarray:
@@ -142,10 +148,8 @@ def _read_into(out: np.ndarray, paths: Sequence[Path], read: Callable[[Path], np
             problems.append(f"{paths[i]} ({error})")
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        bar = tqdm(total=len(paths), desc="Reading images", unit="img", disable=len(paths) < MIN_FOR_BAR)
-        for _ in pool.map(load, range(len(paths))):
-            bar.update()
-        bar.close()
+        done = pool.map(load, range(len(paths)))
+        list(tqdm(done, total=len(paths), desc="Reading images", unit="img", disable=len(paths) < MIN_FOR_BAR))
     if problems:
         raise ValueError(f"{len(problems)} of {len(paths)} files cannot be used: {_some(sorted(problems))}. Repair or remove them")
 

@@ -1,62 +1,43 @@
 """Any folder of images of any size, resized and cropped, with holes from mask files or drawn."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from maskgit_lab.data.cat_faces import SPLITS, without_test_images
-from maskgit_lab.data.holes import draw_holes
-from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
-from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.data.holes import DEFAULT_SHARE, draw_holes
+from maskgit_lab.data.image_files import files_fingerprint, list_images, load_image_set, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_set import DataSplits, InpaintSet
 
 TEST_SHARE_OF_VAL = 0.5  # without a test folder, this part of the held-out images is the test set
 
 
+@dataclass(eq=False, kw_only=True)
 class ImageFolder:
-    """Read a folder of images.
+    """Read a folder of images; paths may be strings."""
 
-    Args:
-        root: images for training and validation, and for the test where test_root is None.
-        test_root: images for the test; they are taken as the truth.
-        masks: masks of the test images, paired by name; None = drawn.
-        mask_hole: which colour marks the hole in mask files, white or black.
-        hole_style: brush, box, centre or half, for drawn holes.
-        hole_share: least and largest share of pixels in a drawn hole.
-        resolution: pixels per side after resizing and cropping.
-        val_share: share of root that is held out, chosen by a hash of the name, so that new files do not move old ones.
-        seed: of the drawn holes.
-        split: "clean" = drop from train and val every image whose pixels equal a test image; "lab" = keep all.
-    """
+    root: Path  # images for training and validation, and for the test where test_root is None
+    test_root: Path | None = None  # images for the test; they are taken as the truth
+    masks: Path | None = None  # masks of the test images, paired by name; None = drawn
+    mask_hole: str = "white"  # which colour marks the hole in mask files, white or black
+    hole_style: str = "brush"  # brush, box, centre or half, for drawn holes
+    hole_share: Sequence[float] = DEFAULT_SHARE  # least and largest share of pixels in a drawn hole
+    resolution: int = 64  # pixels per side after resizing and cropping
+    val_share: float = 0.1  # share of root that is held out, chosen by a hash of the name: new files do not move old ones
+    seed: int = 0  # of the drawn holes
+    split: str = "clean"  # drop from train and val every image whose pixels equal a test image; "lab" = keep all
 
-    def __init__(
-        self,
-        *,
-        root: str,
-        test_root: str | None = None,
-        masks: str | None = None,
-        mask_hole: str = "white",
-        hole_style: str = "brush",
-        hole_share: tuple[float, float] = (0.10, 0.30),
-        resolution: int = 64,
-        val_share: float = 0.1,
-        seed: int = 0,
-        split: str = "clean",
-    ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"data.split must be lab or clean, got {split!r}")
-        if not 0 < val_share < 1:
-            raise ValueError(f"data.source.val_share must be between 0 and 1, got {val_share}")
-        self.root = Path(root).expanduser()
-        self.test_root = None if test_root is None else Path(test_root).expanduser()
-        self.masks = None if masks is None else Path(masks).expanduser()
-        self.mask_hole = mask_hole
-        self.hole_style = hole_style
-        self.hole_share = (hole_share[0], hole_share[1])
-        self.resolution = resolution
-        self.val_share = val_share
-        self.seed = seed
-        self.split = split
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise ValueError(f"data.split must be lab or clean, got {self.split!r}")
+        if not 0 < self.val_share < 1:
+            raise ValueError(f"data.source.val_share must be between 0 and 1, got {self.val_share}")
+        self.root = Path(self.root).expanduser()
+        self.test_root, self.masks = (None if path is None else Path(path).expanduser() for path in (self.test_root, self.masks))
+        self.hole_share = tuple(self.hole_share)
 
     def load(self, *, cache: Path) -> DataSplits:
         """Read everything; problems are reported before training starts.
@@ -85,15 +66,11 @@ class ImageFolder:
                     "add images or raise data.source.val_share"
                 )
         test = self._test(chosen["test"], cache)
-        train, val = (self._images(chosen[name], cache) for name in ("train", "val"))
+        train, val = (load_image_set(chosen[name], resolution=self.resolution, cache=cache) for name in ("train", "val"))
         if self.split == "clean":
-            (train, _), (val, _) = (without_test_images(images, test) for images in (train, val))
+            train, val = (without_test_images(images, test) for images in (train, val))
         sizes = f"{len(train):,} / {len(val):,} / {len(test):,}"
         return DataSplits(train, val, test, f"{self.root.name}, split {self.split}: {sizes} (train / val / test)")
-
-    def _images(self, paths: list[Path], cache: Path) -> ImageSet:
-        images = load_images(paths, resolution=self.resolution, cache=cache)
-        return ImageSet(images, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
 
     def _test(self, paths: list[Path], cache: Path) -> InpaintSet:
         truth = load_images(paths, resolution=self.resolution, cache=cache)
@@ -104,13 +81,7 @@ class ImageFolder:
             holes = draw_holes(
                 style=self.hole_style, seed=self.seed, indices=range(len(paths)), resolution=self.resolution, share=self.hole_share
             )
-        return InpaintSet(
-            images=paint_holes(truth, holes),
-            holes=holes,
-            names=tuple(p.name for p in paths),
-            truth=truth,
-            fingerprint=files_fingerprint(paths, self.resolution),
-        )
+        return InpaintSet.of(truth, holes, tuple(p.name for p in paths), files_fingerprint(paths, self.resolution))
 
 
 def _place(name: str) -> float:

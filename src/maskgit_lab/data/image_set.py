@@ -1,12 +1,14 @@
 """Sets of images: plain arrays with names and a fingerprint, the same for every source of data."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-HOLE_GREY = 128  # what the pixels of a hole are set to (lab protocol)
+from maskgit_lab.core.pixels import HOLE_GREY
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,7 @@ class ImageSet:
     fingerprint: str  # hex digest of what the pixels depend on
 
     def __post_init__(self) -> None:
-        require_images(self.images, "images")
-        if len(self.names) != len(self.images):
-            raise ValueError(f"an image set needs a name per image, got {len(self.names)} for {len(self.images)}")
+        _require_named_images(self.images, self.names, "an image set")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -36,16 +36,19 @@ class InpaintSet:
     truth: np.ndarray | None  # (n, H, W, 3) uint8, None when unknown
     fingerprint: str
 
+    @classmethod
+    def of(cls, truth: np.ndarray, holes: np.ndarray, names: tuple[str, ...], fingerprint: str) -> Self:
+        """Return images whose truth is known, with their holes painted grey."""
+        return cls(paint_holes(truth, holes), holes, names, truth, fingerprint)
+
     def __post_init__(self) -> None:
-        require_images(self.images, "images")
+        _require_named_images(self.images, self.names, "an inpaint set")
         if self.holes.dtype != np.bool_ or self.holes.shape != self.images.shape[:3]:
             raise ValueError(
                 f"holes must be bool {self.images.shape[:3]}, one per image, got {self.holes.dtype} {self.holes.shape}"
             )
         if self.truth is not None and self.truth.shape != self.images.shape:
             raise ValueError(f"truth must have the images' shape {self.images.shape}, got {self.truth.shape}")
-        if len(self.names) != len(self.images):
-            raise ValueError(f"an inpaint set needs a name per image, got {len(self.names)} for {len(self.images)}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -61,17 +64,23 @@ class DataSplits:
     description: str  # one line for people and tables: source, split, sizes
 
 
-def require_images(images: np.ndarray, what: str) -> None:
-    """Raise ValueError unless `images` is uint8 (n, H, W, 3)."""
+def _require_named_images(images: np.ndarray, names: tuple[str, ...], what: str) -> None:
+    """Raise ValueError unless `images` is uint8 (n, H, W, 3) and has n names."""
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-        raise ValueError(f"{what} must be uint8 (n, H, W, 3), got {images.dtype} {images.shape}")
+        raise ValueError(f"images must be uint8 (n, H, W, 3), got {images.dtype} {images.shape}")
+    if len(names) != len(images):
+        raise ValueError(f"{what} needs a name per image, got {len(names)} for {len(images)}")
 
 
 def paint_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """Return a copy of uint8 images (n, H, W, 3) with every hole pixel (n, H, W) set to grey."""
-    painted = np.array(images)
-    painted[holes] = HOLE_GREY
-    return painted
+    return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
+
+
+def slices(count: int, size: int) -> Iterator[slice]:
+    """Yield the parts of `count` images in their order, `size` at once."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 def mirrored_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ resumes in the middle of an epoch; a torch DataLoader would start that epoch aga
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,55 +14,38 @@ import numpy as np
 log = logging.getLogger("maskgit_lab")
 
 
+@dataclass(eq=False, kw_only=True)
 class ResumableLoader:
     """Serve `collate(indices)` for every batch of an epoch.
 
-    Args:
-        num_items: items of the whole set.
-        batch_size: items per batch on each rank.
-        collate: indices (B,) int64 -> batch.
-        seed: of the order.
-        shuffle: new order every epoch; False = always 0, 1, 2, ...
-        drop_last: leave out a last batch that is not full.
-        rank: this process; it serves every world_size-th item of the order.
-        world_size: processes. The order is cut to a multiple of it when `drop_last`, else filled up from its beginning, so that
-            all ranks serve equally many batches; `items_in_batch` tells how many items of a batch count.
-
     Batch b of all ranks together holds the items of batch b of one process with world_size * batch_size: item i of rank r is its
-    item i * world_size + r.
+    item i * world_size + r. With several processes the order is cut to a multiple of them when `drop_last`, else filled up from its
+    beginning, so that all ranks serve equally many batches; `items_in_batch` tells how many items of a batch count.
     """
 
-    def __init__(
-        self,
-        *,
-        num_items: int,
-        batch_size: int,
-        collate: Callable[[np.ndarray], Any],
-        seed: int,
-        shuffle: bool,
-        drop_last: bool,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"data.batch_size must be at least 1, got {batch_size}")
-        if num_items < 1:
+    num_items: int  # of the whole set
+    batch_size: int  # items per batch on each rank
+    collate: Callable[[np.ndarray], Any]  # indices (B,) int64 -> batch
+    seed: int  # of the order
+    shuffle: bool  # new order every epoch; False = always 0, 1, 2, ...
+    drop_last: bool  # leave out a last batch that is not full
+    rank: int = 0  # this process; it serves every world_size-th item of the order
+    world_size: int = 1  # processes
+
+    batch_sampler = None  # Lightning looks for it next to `sampler`
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"data.batch_size must be at least 1, got {self.batch_size}")
+        if self.num_items < 1:
             raise ValueError("the loader needs at least one item")
-        self.num_items = num_items
-        self.batch_size = batch_size
-        self.collate = collate
-        self.seed = seed
-        self.shuffle = shuffle
-        self.drop_last = drop_last
-        self.rank = rank
-        self.world_size = world_size
+        if len(self) == 0:
+            where = f"{self.batch_size} on {self.world_size} devices"
+            raise ValueError(f"data.batch_size ({where}) exceeds the {self.num_items} items there are")
+        self._whole_batch = self.batch_size * self.world_size  # items on all ranks together
         self.epoch = 0
         self._resume_at = 0  # batch at which the next iteration starts
         self._served = 0  # batches served of the current epoch
-        if len(self) == 0:
-            raise ValueError(f"data.batch_size ({batch_size} on {world_size} devices) exceeds the {num_items} items there are")
-
-    batch_sampler = None  # Lightning looks for it next to `sampler`
 
     @property
     def sampler(self) -> "ResumableLoader":
@@ -78,8 +62,7 @@ class ResumableLoader:
 
     def items_in_batch(self, batch: int) -> int:
         """Return how many items batch number `batch` has on all ranks together, without those that only fill up."""
-        whole = self.batch_size * self.world_size
-        return whole if self.drop_last else min(whole, self.num_items - batch * whole)
+        return self._whole_batch if self.drop_last else min(self._whole_batch, self.num_items - batch * self._whole_batch)
 
     def __iter__(self) -> Iterator[Any]:
         # a generator: epoch and place are read when the first batch is fetched, after Lightning has set both
@@ -102,12 +85,7 @@ class ResumableLoader:
 
     def state_dict(self) -> dict[str, int]:
         """Return the place after the last batch served."""
-        return {
-            "epoch": self.epoch,
-            "served": self._served,
-            "batches": len(self),
-            "items_in_batch": self.batch_size * self.world_size,
-        }
+        return {"epoch": self.epoch, "served": self._served, "batches": len(self), "items_in_batch": self._whole_batch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on after the last batch that was served.
@@ -115,9 +93,8 @@ class ResumableLoader:
         The place is exact when batch size x processes is what it was. Else the epoch goes on at the same batch number, which
         repeats or leaves out some of its items; a warning says so, and later epochs are whole.
         """
-        batches, whole = state.get("batches", len(self)), self.batch_size * self.world_size
-        whole_epochs, self._resume_at = divmod(state["served"], batches)
-        before = state.get("items_in_batch", whole)
+        whole_epochs, self._resume_at = divmod(state["served"], state.get("batches", len(self)))
+        whole, before = self._whole_batch, state.get("items_in_batch", self._whole_batch)
         if self._resume_at and before != whole:
             log.warning(
                 f"Resumed in the middle of an epoch with {whole} images per step on all devices instead of {before}: the rest "

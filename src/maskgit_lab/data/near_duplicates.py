@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskgit_lab.data.image_set import unit_range
+from maskgit_lab.data.image_set import slices, unit_range
 
 THUMBNAIL = 8  # pixels per side; small enough to forgive compression and resizing, large enough to tell two cats apart
 CHUNK = 1024  # rows of the distance matrix at once
@@ -27,11 +27,8 @@ class Pair:
 
 def thumbnails(images: np.ndarray, *, batch_size: int = 1024) -> Tensor:
     """Return descriptors (n, d) of images uint8 (n, H, W, 3) whose distance is the RMS difference of thumbnails, 0..255."""
-    parts = []
-    for start in range(0, len(images), batch_size):
-        small = F.adaptive_avg_pool2d(unit_range(images[start : start + batch_size]), THUMBNAIL)
-        parts.append(255 * small.flatten(1) / small[0].numel() ** 0.5)
-    return torch.cat(parts)
+    small = torch.cat([F.adaptive_avg_pool2d(unit_range(images[part]), THUMBNAIL) for part in slices(len(images), batch_size)])
+    return 255 * small.flatten(1) / small[0].numel() ** 0.5
 
 
 def near_pairs(
@@ -66,22 +63,13 @@ def _nearest(a: Tensor, b: Tensor, keys_a: Sequence[bytes], keys_b: Sequence[byt
     """Return distance (n,) and index (n,) of the nearest row of b that has another key; infinite where there is none."""
     ids = {key: number for number, key in enumerate(dict.fromkeys([*keys_a, *keys_b]))}
     id_a, id_b = (torch.tensor([ids[key] for key in keys]) for keys in (keys_a, keys_b))
-    distances, places = [], []
-    for start in range(0, len(a), CHUNK):
-        part = torch.cdist(a[start : start + CHUNK], b)
-        part.masked_fill_(id_a[start : start + CHUNK, None] == id_b, torch.inf)
-        distance, place = part.min(1)
-        distances.append(distance)
-        places.append(place)
-    return torch.cat(distances), torch.cat(places)
+    parts = [torch.cdist(a[part], b).masked_fill_(id_a[part, None] == id_b, torch.inf).min(1) for part in slices(len(a), CHUNK)]
+    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
 
 
 def _once(pairs: Sequence[Pair]) -> list[Pair]:
     """Keep one of (a, b) and (b, a)."""
-    seen: set[frozenset[int]] = set()
-    kept = []
+    kept: dict[frozenset[int], Pair] = {}
     for pair in pairs:
-        if (both := frozenset((pair.index_a, pair.index_b))) not in seen:
-            seen.add(both)
-            kept.append(pair)
-    return kept
+        kept.setdefault(frozenset((pair.index_a, pair.index_b)), pair)
+    return list(kept.values())

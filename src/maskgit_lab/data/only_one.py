@@ -25,11 +25,9 @@ def only_one(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
-        lock.acquire(timeout=PATIENCE)
+        held = lock.acquire(timeout=PATIENCE)
     except Timeout:
         log.info(f"Waiting for another process that is making {path}")
-        lock.acquire()
-    try:
+        held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.data.cat_painter import Face, Field, Image, blend, smooth_noise
 from maskgit_lab.data.holes import draw_holes
-from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, paint_holes
+from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet, slices
 
 # raise it when a change alters pixels: caches and tokenizers of older images are then not found again
 PAINTER_VERSION = 2
@@ -57,10 +58,9 @@ def render_cats(seed: int, indices: Sequence[int], resolution: int = 64) -> np.n
         (n, resolution, resolution, 3) uint8.
     """
     images = np.empty((len(indices), resolution, resolution, 3), dtype=np.uint8)
-    for start in range(0, len(indices), CHUNK):
-        draws = np.stack([_draws(seed, index) for index in indices[start : start + CHUNK]])
-        painted = np.round(np.clip(_paint(draws, resolution), 0, 1) * 255)
-        images[start : start + CHUNK] = painted.transpose(0, 2, 3, 1)
+    for part in slices(len(indices), CHUNK):
+        draws = np.stack([_draws(seed, index) for index in indices[part]])
+        images[part] = np.round(np.clip(_paint(draws, resolution), 0, 1) * 255).transpose(0, 2, 3, 1)
     return images
 
 
@@ -221,29 +221,27 @@ def _muzzle(dice: _Dice, face: Face, image: Image, coat: np.ndarray, light: Fiel
     blend(image, nose, face.edge(face.triangle([left, right, bottom], 0.015)))
 
 
+@dataclass(eq=False, kw_only=True)
 class SyntheticCats:
     """The embedded data set.
-
-    Args:
-        num_train: training images, at least 1.
-        num_val: validation images, at least 1.
-        num_test: test images, at least 1.
-        seed: of the whole set, at least 0; another seed gives other cats.
-        resolution: pixels per side.
 
     Raises:
         ValueError: a negative seed or an empty split; the message names the config key.
     """
 
-    def __init__(self, *, num_train: int, num_val: int, num_test: int, seed: int = 0, resolution: int = 64) -> None:
-        self.counts = {"train": num_train, "val": num_val, "test": num_test}
+    num_train: int  # images, at least 1, as of the other splits
+    num_val: int
+    num_test: int
+    seed: int = 0  # of the whole set, at least 0; another seed gives other cats
+    resolution: int = 64  # pixels per side
+
+    def __post_init__(self) -> None:
+        self.counts = {"train": self.num_train, "val": self.num_val, "test": self.num_test}
         for split, count in self.counts.items():
             if count < 1:
                 raise ValueError(f"data.source.num_{split} must be at least 1, got {count}")
-        if seed < 0:
-            raise ValueError(f"data.source.seed must be at least 0, got {seed}")
-        self.seed = seed
-        self.resolution = resolution
+        if self.seed < 0:
+            raise ValueError(f"data.source.seed must be at least 0, got {self.seed}")
 
     def load(self, *, cache: Path) -> DataSplits:
         """Paint the images, or find them in the cache.
@@ -257,13 +255,8 @@ class SyntheticCats:
         sets = {split: self._split(split, cache) for split in SPLITS}
         truth = sets["test"].images
         holes = draw_holes(style="brush", seed=self.seed + TEST_HOLES_SEED, indices=range(len(truth)), resolution=self.resolution)
-        test = InpaintSet(
-            images=paint_holes(truth, holes),
-            holes=holes,
-            names=sets["test"].names,
-            truth=truth,
-            fingerprint=hashlib.sha256(sets["test"].fingerprint.encode() + holes.tobytes()).hexdigest(),
-        )
+        fingerprint = hashlib.sha256(sets["test"].fingerprint.encode() + holes.tobytes()).hexdigest()
+        test = InpaintSet.of(truth, holes, sets["test"].names, fingerprint)
         sizes = " / ".join(f"{count:,}" for count in self.counts.values())
         return DataSplits(sets["train"], sets["val"], test, f"synthetic cats, seed {self.seed}: {sizes} (train / val / test)")
 
@@ -271,27 +264,22 @@ class SyntheticCats:
         count = self.counts[split]
         key = f"synthetic_cats/{PAINTER_VERSION}/{self.seed}/{split}/{count}/{self.resolution}"
         fingerprint = hashlib.sha256(key.encode()).hexdigest()
-        images = cached_array(
-            cache / "images" / f"{fingerprint}.npy",
-            shape=(count, self.resolution, self.resolution, 3),
-            dtype=np.dtype(np.uint8),
-            fill=lambda out: self._render_into(out, split),
-        )
+        path, shape = cache / "images" / f"{fingerprint}.npy", (count, self.resolution, self.resolution, 3)
+        images = cached_array(path, shape=shape, dtype=np.dtype(np.uint8), fill=lambda out: self._render_into(out, split))
         names = tuple(f"{split}_{i:06d}.png" for i in range(count))
         return ImageSet(images=images, names=names, fingerprint=fingerprint)
 
     def _render_into(self, out: np.ndarray, split: str) -> None:
         stream = self.seed * len(SPLITS) + SPLITS[split]
 
-        def paint(start: int) -> int:
-            part = range(start, min(start + CHUNK, len(out)))
-            out[start : part.stop] = render_cats(stream, part, self.resolution)
-            return len(part)
+        def paint(part: slice) -> int:
+            out[part] = render_cats(stream, range(part.start, part.stop), self.resolution)
+            return part.stop - part.start
 
         # threads: numpy releases the interpreter's lock in the array operations that paint
         with (
             ThreadPoolExecutor(os.cpu_count()) as pool,
             tqdm(total=len(out), desc=f"Painting {split} cats", unit="cat", disable=len(out) < MIN_FOR_BAR) as bar,
         ):
-            for count in pool.map(paint, range(0, len(out), CHUNK)):
+            for count in pool.map(paint, slices(len(out), CHUNK)):
                 bar.update(count)

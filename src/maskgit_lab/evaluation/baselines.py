@@ -8,25 +8,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from maskgit_lab.data.image_set import HOLE_GREY, InpaintSet
+from maskgit_lab.core.pixels import HOLE_GREY, to_uint8
+from maskgit_lab.data.image_set import InpaintSet, paint_holes, slices
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
-from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 # sweeps per level; after the coarser levels they reach one grey level in closed holes, one on average in a half-hidden image
 SWEEPS = 48
 OTHER_REAL = "other real pictures"
-
-
-def grey_fill(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Return images uint8 (n, H, W, 3) with grey holes (n, H, W)."""
-    return np.where(holes[..., None], np.uint8(HOLE_GREY), images)
-
-
-def composite(filled: np.ndarray, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Return `filled` (n, H, W, 3) inside the holes (n, H, W) and the known pixels of `images` outside, exactly."""
-    return np.where(holes[..., None], filled, images)
 
 
 def diffusion_fill(images: np.ndarray, holes: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
@@ -41,13 +31,11 @@ def diffusion_fill(images: np.ndarray, holes: np.ndarray, *, batch_size: int = 3
         (n, H, W, 3) uint8, known pixels untouched.
     """
     filled = np.array(images)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
+    for part in slices(len(images), batch_size):
         pixels = torch.from_numpy(np.array(images[part])).permute(0, 3, 1, 2).float()
         known = torch.from_numpy(~holes[part])[:, None].float()
-        surface = _solve(pixels * known, known).round().clamp(0, 255)
-        smooth = surface.permute(0, 2, 3, 1).to(torch.uint8).numpy()
-        filled[part] = composite(smooth, images[part], holes[part])
+        smooth = _solve(pixels * known, known).round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8).numpy()
+        filled[part] = np.where(holes[part, ..., None], smooth, images[part])
     return filled
 
 
@@ -95,11 +83,11 @@ def reference_outputs(
     Returns:
         Images by name, each (n, H, W, 3) uint8.
     """
-    outputs = {"grey fill": grey_fill(test.images, test.holes), "diffusion fill": diffusion_fill(test.images, test.holes)}
+    outputs = {"grey fill": paint_holes(test.images, test.holes), "diffusion fill": diffusion_fill(test.images, test.holes)}
     if tokenizer is not None and test.truth is not None:
         decoded = reconstruct(tokenizer, test.truth, batch_size=batch_size)
         outputs["VQGAN reconstruction, decoded"] = decoded
-        outputs["VQGAN reconstruction, composited"] = composite(decoded, test.truth, test.holes)
+        outputs["VQGAN reconstruction, composited"] = np.where(test.holes[..., None], decoded, test.truth)
     if others is not None:
         outputs[OTHER_REAL] = np.array(others[: len(test)])
     return outputs
@@ -108,20 +96,17 @@ def reference_outputs(
 def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: int) -> np.ndarray:
     """Return images uint8 (n, H, W, 3) after encoding and decoding."""
     out = np.empty_like(images)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
+    for part in slices(len(images), batch_size):
         tokens = tokenizer.encode(torch.from_numpy(np.array(images[part])))
         out[part] = to_uint8(tokenizer.decode(tokens)).cpu().numpy()
     return out
 
 
 def score_outputs(
-    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None,
-    device: str = "cpu",
-) -> dict[str, float]:  # fmt: skip
+    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None, device: str = "cpu"
+) -> dict[str, float]:
     """Return the scores of a whole set of images uint8 (n, H, W, 3); see OutputScores."""
     scores = OutputScores(truth, paired=paired, lpips=lpips, device=device)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, min(start + batch_size, len(images)))
+    for part in slices(len(images), batch_size):
         scores.add(torch.from_numpy(np.array(images[part])), part)
     return scores.compute()

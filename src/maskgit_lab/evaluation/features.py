@@ -23,17 +23,11 @@ INCEPTION_2015_REMEDY = (
 
 
 class Extractor(nn.Module, ABC):
-    """Images to one feature vector each.
+    """Images to one feature vector each."""
 
-    Attributes:
-        name: used in metric names, `fd_<name>`.
-        num_features: d.
-        protocol: plain values that tell one measurement from another: file, sha256, layer, resize.
-    """
-
-    name: str
-    num_features: int
-    protocol: dict[str, Any]
+    name: str  # used in metric names, `fd_<name>`
+    num_features: int  # d
+    protocol: dict[str, Any]  # plain values that tell one measurement from another: file, sha256, layer, resize
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -124,54 +118,45 @@ class Inception2015(Extractor):
     """The Inception of 2015 behind every published FID, 2048-d, as torchmetrics runs it: `fid`.
 
     Args:
-        network: uint8 images -> features.
-        protocol: of its weights.
+        weights: a local copy of the weights; None = torch-fidelity's cache, else its download.
+        antialias: how to resize to 299 pixels. True, torchmetrics' default: pixel centres aligned, which for smaller images
+            is also what pytorch-fid does; False: TensorFlow 1's resize, whose corners differ, as torch-fidelity does.
+
+    Raises:
+        FileNotFoundError: when the file is missing, or there is none in the cache and no network.
+        ValueError: when the file is not those weights.
     """
 
     name = "inception"
     num_features = 2048
 
-    def __init__(self, *, network: nn.Module, protocol: dict[str, Any]) -> None:
+    def __init__(self, *, weights: str | Path | None = None, antialias: bool = True) -> None:
+        from torchmetrics.image.fid import NoTrainInceptionV3
+
         super().__init__()
+        path = _cached_inception_2015() if weights is None else Path(weights)
+        if not path.is_file():
+            raise FileNotFoundError(f"no Inception weights at {path}. {INCEPTION_2015_REMEDY}")
+        origin = file_protocol(path)
+        if not origin["weights_sha256"].startswith(INCEPTION_2015_SHA256):
+            raise ValueError(
+                f"{path} is not the Inception of 2015: its sha256 starts with {origin['weights_sha256'][:8]}, "
+                f"not {INCEPTION_2015_SHA256}. {INCEPTION_2015_REMEDY}"
+            )
+        network = NoTrainInceptionV3(
+            name="inception-v3-compat", features_list=["2048"], feature_extractor_weights_path=str(path), antialias=antialias
+        )
         self.network = network.requires_grad_(False).eval()
-        self.protocol = {"extractor": self.name, "num_features": self.num_features, **protocol}
+        resize = "bilinear to 299" if antialias else "bilinear to 299 as TensorFlow 1"
+        self.protocol = {"extractor": self.name, "num_features": self.num_features, "resize": resize, "antialias": antialias}
+        self.protocol |= origin
 
     def forward(self, images: Tensor) -> Tensor:
         """Round to 8 bits, because the images of published scores were files."""
         return self.network((images * 255).round().clamp(0, 255).to(torch.uint8)).float()
 
 
-def inception_2015(*, weights: str | Path | None = None, antialias: bool = True) -> Inception2015:
-    """Load torchmetrics' FID network.
-
-    Args:
-        weights: a local copy of the weights; None = torch-fidelity's cache, else its download.
-        antialias: how to resize to 299 pixels. True, torchmetrics' default: pixel centres aligned, which for smaller images
-            is also what pytorch-fid does; False: TensorFlow 1's resize, whose corners differ, as torch-fidelity does.
-
-    Returns:
-        The extractor.
-
-    Raises:
-        FileNotFoundError: when the file is missing, or there is none in the cache and no network.
-        ValueError: when the file is not those weights.
-    """
-    from torchmetrics.image.fid import NoTrainInceptionV3
-
-    path = _cached_inception_2015() if weights is None else Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"no Inception weights at {path}. {INCEPTION_2015_REMEDY}")
-    origin = file_protocol(path)
-    if not origin["weights_sha256"].startswith(INCEPTION_2015_SHA256):
-        raise ValueError(
-            f"{path} is not the Inception of 2015: its sha256 starts with {origin['weights_sha256'][:8]}, "
-            f"not {INCEPTION_2015_SHA256}. {INCEPTION_2015_REMEDY}"
-        )
-    network = NoTrainInceptionV3(
-        name="inception-v3-compat", features_list=["2048"], feature_extractor_weights_path=str(path), antialias=antialias
-    )
-    resize = "bilinear to 299" if antialias else "bilinear to 299 as TensorFlow 1"
-    return Inception2015(network=network, protocol={"resize": resize, "antialias": antialias, **origin})
+inception_2015 = Inception2015  # what configurations call it
 
 
 def _cached_inception_2015() -> Path:
@@ -179,13 +164,12 @@ def _cached_inception_2015() -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(INCEPTION_2015_URL).name
     if path.is_file():
         return path
-    partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(INCEPTION_2015_URL, str(partial), progress=False)
+        torch.hub.download_url_to_file(INCEPTION_2015_URL, str(path), progress=False)  # writes it whole or not at all
     except OSError as error:  # URLError too
         raise FileNotFoundError(f"cannot download {INCEPTION_2015_URL}: {error}. {INCEPTION_2015_REMEDY}") from error
-    return partial.replace(path)
+    return path
 
 
 def file_protocol(path: Path) -> dict[str, str]:

@@ -31,14 +31,10 @@ class Filler:
         training = self.model.training
         self.model.eval()
         try:
+            given, hidden = (torch.from_numpy(np.array(array)) for array in (images, holes))
+            noise = image_generators(self.seed, NOISE_STREAM, list(indices))
             return fill_holes(
-                self.model,
-                self.tokenizer,
-                torch.from_numpy(np.array(images)),
-                torch.from_numpy(np.array(holes)),
-                settings=self.settings,
-                generators=image_generators(self.seed, NOISE_STREAM, list(indices)),
-                autocast=self.autocast,
+                self.model, self.tokenizer, given, hidden, settings=self.settings, generators=noise, autocast=self.autocast
             )
         finally:
             self.model.train(training)

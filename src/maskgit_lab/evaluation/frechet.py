@@ -38,7 +38,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     (mean_a, from_a), (mean_b, from_b) = _centred(a), _centred(b)
     scale = ((len(a) - 1) * (len(b) - 1)) ** 0.5
     without_cross = _squared(mean_a - mean_b) + _squared(from_a) / (len(a) - 1) + _squared(from_b) / (len(b) - 1)
-    product = _on_host(_square_root_factor(from_a) @ _square_root_factor(from_b).T)
+    product = _square_root_factor(from_a) @ _square_root_factor(from_b).T
+    product = product.cpu().numpy() if isinstance(product, Tensor) else product
     # roots of the Gram matrix's eigenvalues take half the time of singular values, and lose up to half the digits of small ones:
     # they are used where the lost digits cannot reach the distance's seventh
     cross, uncertainty = _sum_of_roots(product, rank=min(len(a) - 1, len(b) - 1, a.shape[1]))
@@ -64,10 +65,6 @@ def _centred(features: Tensor) -> tuple[Array, Array]:
 def _squared(x: Array) -> float:
     """Return the sum of squares."""
     return float(x.ravel() @ x.ravel())
-
-
-def _on_host(x: Array) -> np.ndarray:
-    return x.cpu().numpy() if isinstance(x, Tensor) else x
 
 
 def _sum_of_roots(product: np.ndarray, *, rank: int) -> tuple[float, float]:
@@ -100,8 +97,6 @@ class FrechetDistance(Metric):
     """
 
     full_state_update = False
-    higher_is_better = False
-    is_differentiable = False
 
     def __init__(self, extractor: Extractor) -> None:
         super().__init__()

@@ -5,7 +5,8 @@ spot. Images are encoded once for the whole table, and the first step, where eve
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,13 +16,14 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.pixels import composite, to_uint8
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import MaskSchedule
-from maskgit_lab.data.image_set import InpaintSet
+from maskgit_lab.data.image_set import InpaintSet, slices
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
-from maskgit_lab.models.filling import Masked, composite, decode_masked, predict_at_once, read_masked, to_uint8
+from maskgit_lab.models.filling import decode_masked, predict_at_once, read_masked
 
 OUTPUTS = ("decoded", "composited")
 
@@ -48,10 +50,6 @@ class Grid:
     def cell(self, schedule: MaskSchedule, sweet_spot: int) -> DecodeSettings:
         """Return how a cell is decoded; errors name the key."""
         return dataclasses.replace(self.settings, schedule=schedule, sweet_spot=sweet_spot)
-
-    def decodes(self) -> int:
-        """Return how many trajectories an image goes through."""
-        return len(self.schedules) * len(self.seeds)
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def evaluate_grid(
     batch_size: int,
     lpips: Metric | None = None,
     num_shown: int = 8,
-    progress: "Iterator[None] | None" = None,
+    progress: Callable[[int], object] = lambda num_images: None,
 ) -> GridScores:
     """Measure every cell.
 
@@ -101,82 +99,51 @@ def evaluate_grid(
         batch_size: images at once; changes no fill.
         lpips: torchmetrics' LPIPS, or None.
         num_shown: images kept of every cell.
-        progress: advanced after every trajectory of a batch.
+        progress: called with the number of images after every trajectory of a batch.
 
     Returns:
         The scores of every cell, and of one prediction of all hidden tokens at once.
     """
     device = str(filler.tokenizer.device)
-    keys = [(s, spot, out, seed) for s in grid.schedules for spot in grid.sweet_spots for out in OUTPUTS for seed in grid.seeds]
+    keys = itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS, grid.seeds)
     scores = {key: OutputScores(truth, lpips=lpips, device=device) for key in keys}
-    whole = _SinglePrediction()
-    shown: dict[tuple[str, int], list[np.ndarray]] = {(s, spot): [] for s in grid.schedules for spot in grid.sweet_spots}
+    at_once = np.zeros(3)  # all hidden tokens in one prediction: summed cross entropy, correct, hidden
+    shown: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in itertools.product(grid.schedules, grid.sweet_spots)}
+    filler.model.eval()
     with filler.model.weights_fixed():
-        for start in range(0, len(test), batch_size):
-            part = slice(start, min(start + batch_size, len(test)))
-            masked = _read(filler, test, part, grid.settings.mask_dilation)
+        for part in slices(len(test), batch_size):
+            images, holes = (torch.from_numpy(np.array(array[part])) for array in (test.images, test.holes))
+            masked = read_masked(
+                filler.model, filler.tokenizer, images, holes,
+                mask_dilation=grid.settings.mask_dilation, autocast=filler.autocast,
+            )  # fmt: skip
             true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
-            whole.add(predict_at_once(filler.model, masked, autocast=filler.autocast), true_tokens[masked.mask])
-            for name, seed, stops in _trajectories(filler, masked, grid, part):
-                for spot, tokens in stops.items():
+            logits = predict_at_once(filler.model, masked, autocast=filler.autocast)
+            at_once += _compared(logits.float(), true_tokens[masked.mask])
+            for name, seed in itertools.product(grid.schedules, grid.seeds):
+                generators = image_generators(seed, NOISE_STREAM, range(part.start, part.stop))
+                whole = grid.cell(grid.schedules[name], max(grid.sweet_spots))
+                trace = decode_masked(filler.model, masked, settings=whole, generators=generators, autocast=filler.autocast)
+                for spot in grid.sweet_spots:
+                    tokens = trace.step_tokens[spot - 1]
                     decoded = to_uint8(filler.tokenizer.decode(tokens))
                     filled = composite(decoded, masked.images, masked.holes)
-                    for output, images in zip(OUTPUTS, (decoded, filled), strict=True):
-                        scores[name, spot, output, seed].add(images, part)
+                    for output, outputs in zip(OUTPUTS, (decoded, filled), strict=True):
+                        scores[name, spot, output, seed].add(outputs, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
-                    if seed == grid.seeds[0] and start < num_shown:
-                        shown[name, spot].append(filled.cpu().numpy()[: num_shown - start])
-                if progress is not None:
-                    next(progress)
-    cells = [
-        Cell(name, spot, output, _by_score([scores[name, spot, output, seed].compute() for seed in grid.seeds]))
-        for name in grid.schedules
-        for spot in grid.sweet_spots
-        for output in OUTPUTS
-    ]
+                    if seed == grid.seeds[0] and part.start < num_shown:
+                        shown[name, spot].append(filled.cpu().numpy()[: num_shown - part.start])
+                progress(len(images))
+    cells = []
+    for name, spot, output in itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS):
+        per_seed = [scores[name, spot, output, seed].compute() for seed in grid.seeds]
+        cells.append(Cell(name, spot, output, {score: [found[score] for found in per_seed] for score in per_seed[0]}))
     kept = {key: np.concatenate(parts) for key, parts in shown.items()}
-    return GridScores(cells, list(grid.seeds), whole.cross_entropy(), whole.accuracy(), kept)
+    cross_entropy, accuracy = (at_once[:2] / max(1, at_once[2])).tolist()
+    return GridScores(cells, list(grid.seeds), cross_entropy, accuracy, kept)
 
 
-def _read(filler: Filler, test: InpaintSet, part: slice, mask_dilation: int) -> Masked:
-    filler.model.eval()
-    images, holes = (torch.from_numpy(np.array(array[part])) for array in (test.images, test.holes))
-    return read_masked(filler.model, filler.tokenizer, images, holes, mask_dilation=mask_dilation, autocast=filler.autocast)
-
-
-def _trajectories(filler: Filler, masked: Masked, grid: Grid, part: slice) -> Iterator[tuple[str, int, dict[int, Tensor]]]:
-    """Yield schedule, seed, and the tokens at every sweet spot of that one decode."""
-    last = max(grid.sweet_spots)
-    for name, schedule in grid.schedules.items():
-        for seed in grid.seeds:
-            trace = decode_masked(
-                filler.model, masked, settings=grid.cell(schedule, last), autocast=filler.autocast,
-                generators=image_generators(seed, NOISE_STREAM, range(part.start, part.stop)),
-            )  # fmt: skip
-            yield name, seed, {spot: trace.step_tokens[spot - 1] for spot in grid.sweet_spots}
-
-
-def _by_score(per_seed: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    return {name: [scores[name] for scores in per_seed] for name in per_seed[0]}
-
-
-class _SinglePrediction:
-    """Cross entropy and accuracy when all hidden tokens are predicted at once: the network without any decoding."""
-
-    def __init__(self) -> None:
-        self._loss, self._correct, self._hidden = 0.0, 0, 0
-
-    def add(self, logits: Tensor, target: Tensor) -> None:
-        """Count logits (M, V + 1) and true tokens (M,) of the hidden positions of one batch."""
-        hidden = logits.float()
-        self._loss += float(F.cross_entropy(hidden, target, reduction="sum"))
-        self._correct += int((hidden.argmax(-1) == target).sum())
-        self._hidden += len(target)
-
-    def cross_entropy(self) -> float:
-        """Return nats per hidden token."""
-        return self._loss / max(1, self._hidden)
-
-    def accuracy(self) -> float:
-        """Return the share predicted exactly."""
-        return self._correct / max(1, self._hidden)
+def _compared(logits: Tensor, target: Tensor) -> tuple[float, int, int]:
+    """Return the summed cross entropy of logits (M, V + 1) and true tokens (M,), how many are predicted exactly, and M."""
+    loss = F.cross_entropy(logits, target, reduction="sum")
+    return float(loss), int((logits.argmax(-1) == target).sum()), len(target)

@@ -1,6 +1,6 @@
 """Scores of the hole only: per image over its hole pixels, then the mean over images.
 
-Most of a whole-image score is the known part, which was copied. Images without a hole are left out and counted.
+Most of a whole-image score is the known part, which was copied. Images without a hole are left out.
 """
 
 from abc import abstractmethod
@@ -10,16 +10,13 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from maskgit_lab.evaluation.features import Extractor
-
 MIN_SQUARED_ERROR = 1e-10  # a perfect fill scores 100 dB instead of infinity
 
 
-class MeanOverImages(Metric):
-    """Mean of a score per image; float32 sums, because Apple's GPUs have no float64."""
+class HoleMetric(Metric):
+    """Mean over images with a hole; float32 sums, because Apple's GPUs have no float64."""
 
     full_state_update = False
-    is_differentiable = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,24 +25,6 @@ class MeanOverImages(Metric):
         self.total: Tensor
         self.count: Tensor
 
-    def add(self, scores: Tensor) -> None:
-        """Add scores (B,)."""
-        self.total += scores.float().sum()
-        self.count += len(scores)
-
-    def compute(self) -> Tensor:
-        """Return the mean, NaN when nothing was added."""
-        return torch.where(self.count > 0, self.total / self.count, torch.nan)
-
-
-class HoleMetric(MeanOverImages):
-    """Mean over images with a hole; `num_skipped` counts those without."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("num_skipped", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-        self.num_skipped: Tensor
-
     @abstractmethod
     def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
         """Return a score (B,) for images that all have a hole."""
@@ -53,15 +32,17 @@ class HoleMetric(MeanOverImages):
     def update(self, images: Tensor, truth: Tensor, holes: Tensor) -> None:
         """Add images (B, 3, H, W) in [0, 1], their truth and their holes (B, H, W) bool."""
         some = holes.flatten(1).any(1)
-        self.num_skipped += (~some).sum()
         if bool(some.any()):
-            self.add(self.per_image(images[some].float(), truth[some].float(), holes[some]))
+            self.total += self.per_image(images[some].float(), truth[some].float(), holes[some]).sum()
+            self.count += some.sum()
+
+    def compute(self) -> Tensor:
+        """Return the mean, NaN when no image had a hole."""
+        return torch.where(self.count > 0, self.total / self.count, torch.nan)
 
 
 class HolePSNR(HoleMetric):
     """Peak signal-to-noise ratio in dB of the hole pixels."""
-
-    higher_is_better = True
 
     def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
         """Return 10 log10(1 / MSE)."""
@@ -71,8 +52,6 @@ class HolePSNR(HoleMetric):
 class HoleMAE(HoleMetric):
     """Mean absolute error of the hole pixels, in 8-bit grey values (0..255)."""
 
-    higher_is_better = False
-
     def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
         """Return the mean absolute difference times 255."""
         return 255 * hole_mean((images - truth).abs(), holes)
@@ -81,8 +60,6 @@ class HoleMAE(HoleMetric):
 class HoleSSIM(HoleMetric):
     """Structural similarity (Wang et al. 2004, 11-pixel Gaussian window), its map averaged over the hole pixels."""
 
-    higher_is_better = True
-
     def per_image(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
         """Return the mean of the SSIM map inside the hole."""
         result = structural_similarity_index_measure(images, truth, data_range=1.0, return_full_image=True)
@@ -90,28 +67,9 @@ class HoleSSIM(HoleMetric):
         return hole_mean(result[1], holes)
 
 
-class FeatureDistance(MeanOverImages):
-    """Mean Euclidean distance between the features of an image and of its truth: does it look like the original?
-
-    Args:
-        extractor: images in [0, 1] -> features.
-
-    Attributes:
-        name: `feature_distance_<extractor>`.
-    """
-
-    higher_is_better = False
-
-    def __init__(self, extractor: Extractor) -> None:
-        super().__init__()
-        self.extractor = extractor
-        self.name = f"feature_distance_{extractor.name}"
-
-    def update(self, images: Tensor, truth: Tensor) -> None:
-        """Add images (B, 3, H, W) in [0, 1] and their truth."""
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            difference = self.extractor(images.float()).float() - self.extractor(truth.float()).float()
-        self.add(difference.norm(dim=1))
+def hole_metrics() -> dict[str, HoleMetric]:
+    """Return new metrics by the names of their scores."""
+    return {"psnr_hole": HolePSNR(), "ssim_hole": HoleSSIM(), "mae_hole": HoleMAE()}
 
 
 def hole_mean(values: Tensor, holes: Tensor) -> Tensor:

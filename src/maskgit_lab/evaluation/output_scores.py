@@ -1,5 +1,7 @@
 """Scores of one set of output images, added batch by batch: the distance of distributions, and measures of the hole only."""
 
+from dataclasses import KW_ONLY, dataclass, field
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -7,43 +9,37 @@ from torchmetrics.image.kid import poly_mmd
 
 from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation.frechet import frechet_distance
-from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
+from maskgit_lab.evaluation.hole_metrics import HoleMetric, hole_metrics
 from maskgit_lab.evaluation.truth import Truth, extract
 
 # which way is better, by the start of a score's name
 HIGHER_IS_BETTER = ("psnr", "ssim", "token_accuracy")
 
 
+@dataclass(eq=False)
 class OutputScores:
-    """Collect scores of images against their truth; batches may come in any order.
+    """Collect scores of images against their truth; batches may come in any order."""
 
-    Args:
-        truth: images, holes, features and the extractor.
-        paired: False for images of other scenes: they are measured only as a distribution.
-        lpips: torchmetrics' LPIPS, or None.
-        device: where features are computed.
-    """
-
-    def __init__(self, truth: Truth, *, paired: bool = True, lpips: Metric | None = None, device: str = "cpu") -> None:
-        self.truth = truth
-        self.paired = paired
-        self.lpips = lpips
-        self.device = device
-        self.features: list[Tensor] = []
-        self.lpips_sum = 0.0
-        self.hole_metrics = {"psnr_hole": HolePSNR(), "ssim_hole": HoleSSIM(), "mae_hole": HoleMAE()}
-        self.correct, self.hidden = 0, 0
+    truth: Truth  # images, holes, features and the extractor
+    _: KW_ONLY
+    paired: bool = True  # False for images of other scenes: they are measured only as a distribution
+    lpips: Metric | None = None  # torchmetrics' LPIPS
+    device: str = "cpu"  # where features are computed
+    features: list[Tensor] = field(default_factory=list, init=False)
+    in_hole: dict[str, HoleMetric] = field(default_factory=hole_metrics, init=False)
+    lpips_sum: float = field(default=0.0, init=False)
+    correct: int = field(default=0, init=False)  # tokens
+    hidden: int = field(default=0, init=False)
 
     def add(self, images: Tensor, part: slice) -> None:
         """Add images uint8 (B, H, W, 3), the outputs for the truth's images `part`."""
-        features = extract(self.truth.extractor, images, device=self.device)
-        self.features.append(features)
+        self.features.append(extract(self.truth.extractor, images, device=self.device))
         if not self.paired:
             return
         filled, true = unit_range(images.cpu()), unit_range(self.truth.images[part])
         if self.truth.holes is not None:
             holes = torch.from_numpy(self.truth.holes[part].copy())
-            for metric in self.hole_metrics.values():
+            for metric in self.in_hole.values():
                 metric.update(filled, true, holes)
         if self.lpips is not None:
             with torch.no_grad():
@@ -66,7 +62,7 @@ class OutputScores:
             return scores
         scores[f"feature_distance_{name}"] = float((features - self.truth.features).norm(dim=1).mean())
         if self.truth.holes is not None:
-            scores |= {key: float(metric.compute()) for key, metric in self.hole_metrics.items()}
+            scores |= {key: float(metric.compute()) for key, metric in self.in_hole.items()}
         if self.lpips is not None:
             scores["lpips"] = self.lpips_sum / len(features)
         if self.hidden:

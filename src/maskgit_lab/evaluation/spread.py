@@ -50,11 +50,7 @@ class Spread:
     def __str__(self) -> str:
         if self.sd is None or not math.isfinite(self.mean):
             return f"{self.mean:.4g}"
-        decimals = _decimals(self.sd, self.mean)
+        # two digits of the spread, or four of the mean where there is none
+        digits, size = (2, self.sd) if self.sd > 0 else (4, abs(self.mean))
+        decimals = 0 if size <= 0 else max(0, min(8, digits - 1 - math.floor(math.log10(size))))
         return f"{self.mean:.{decimals}f} ± {self.sd:.{decimals}f}"
-
-
-def _decimals(sd: float, mean: float) -> int:
-    """Return how many decimals show two digits of the spread, or four digits of the mean where there is none."""
-    digits, size = (2, sd) if sd > 0 else (4, abs(mean))
-    return 0 if size <= 0 else max(0, min(8, digits - 1 - math.floor(math.log10(size))))

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskgit_lab.data.array_cache import cached_array
-from maskgit_lab.data.image_set import unit_range
+from maskgit_lab.data.image_set import slices, unit_range
 from maskgit_lab.evaluation.features import Extractor
 
 MIN_FOR_BAR = 200  # images
@@ -36,12 +36,15 @@ def read_truth(
     """Return the truth with its features, which are cached by the content of the images and the extractor's protocol."""
     key = json.dumps(extractor.protocol, sort_keys=True, default=str).encode()
     digest = hashlib.sha256(key + np.ascontiguousarray(images).tobytes())
-    features = cached_array(
-        cache / "features" / f"{digest.hexdigest()}.npy",
-        shape=(len(images), extractor.num_features),
-        dtype=np.dtype(np.float32),
-        fill=lambda out: _features_into(out, images, extractor, batch_size, device),
-    )
+
+    def extract_into(out: np.ndarray) -> None:
+        with tqdm(total=len(images), desc="Features of the truth", unit="img", disable=len(images) < MIN_FOR_BAR) as bar:
+            for part in slices(len(images), batch_size):
+                out[part] = extract(extractor, images[part], device=device).numpy()
+                bar.update(part.stop - part.start)
+
+    path, shape = cache / "features" / f"{digest.hexdigest()}.npy", (len(images), extractor.num_features)
+    features = cached_array(path, shape=shape, dtype=np.dtype(np.float32), fill=extract_into)
     return Truth(images=images, holes=holes, features=torch.from_numpy(np.array(features)), extractor=extractor)
 
 
@@ -49,11 +52,3 @@ def extract(extractor: Extractor, images: np.ndarray | Tensor, *, device: str) -
     """Return features (n, d) float32 on the CPU of images uint8 (n, H, W, 3), outside autocast."""
     with torch.no_grad(), torch.autocast(torch.device(device).type, enabled=False):
         return extractor(unit_range(images).to(device)).float().cpu()
-
-
-def _features_into(out: np.ndarray, images: np.ndarray, extractor: Extractor, batch_size: int, device: str) -> None:
-    with tqdm(total=len(images), desc="Features of the truth", unit="img", disable=len(images) < MIN_FOR_BAR) as bar:
-        for start in range(0, len(images), batch_size):
-            part = slice(start, start + batch_size)
-            out[part] = extract(extractor, images[part], device=device).numpy()
-            bar.update(len(out[part]))

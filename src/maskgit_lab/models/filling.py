@@ -9,11 +9,10 @@ from torch import Tensor
 
 from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode
 from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.pixels import HOLE_GREY, composite, to_uint8
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.prediction import Predictors
 from maskgit_lab.models.tokenizer import FrozenTokenizer
-
-HOLE_GREY = 128  # what the pixels of a hole are set to before encoding (lab protocol)
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,6 @@ class Fill:
     tokens: Tensor  # (B, N) int64
     mask: Tensor  # (B, N) bool: tokens that were hidden
     trace: DecodeTrace
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """Turn float images in [0, 1] (B, 3, H, W) into uint8 (B, H, W, 3)."""
-    return (images * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-
-
-def composite(filled: Tensor, images: Tensor, holes: Tensor) -> Tensor:
-    """Take the hole from `filled` and everything else from `images`, both uint8 (B, H, W, 3); holes (B, H, W) bool."""
-    return torch.where(holes[..., None], filled, images)
 
 
 def read_masked(

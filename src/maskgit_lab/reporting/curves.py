@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from maskgit_lab.reporting.figures import save_figure
+from maskgit_lab.reporting.figures import plots, save_figure
 from maskgit_lab.runs.metrics_file import read_metrics
 
 # panel -> the columns of metrics.csv that belong in it; prefixes end in *
@@ -30,32 +29,22 @@ def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
     panels = {title: names for title, names in panels.items() if names}
     if not panels:
         return None
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2.8 * rows), dpi=120, layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis, (title, names) in zip(axes, panels.items(), strict=False):
+    steps = np.concatenate([points[:, 0] for points in series.values()])
+    edge = 0.03 * max(steps.max() - steps.min(), 1)
+    figure, axes = plots(len(panels), width=4.2, height=2.8)
+    for axis, (title, names) in zip(axes, panels.items(), strict=True):
         for name in names:
             marker = "o" if len(series[name]) < FEW_POINTS and name.startswith(("val/", "train/fixed")) else ""
             colour = COLOURS.get(name, COLOURS.get(name.split("/")[0]))
             axis.plot(*series[name].T, label=name, marker=marker, markersize=3, linewidth=1.4, color=colour)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step", fontsize=8)
-        axis.set_xlim(*_step_range(series))
+        axis.set_xlim(steps.min() - edge, steps.max() + edge)  # the same everywhere: panels can be read against each other
         axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5))
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25)
         axis.legend(fontsize=7, frameon=False)
-    for axis in axes[len(panels) :]:
-        axis.axis("off")
     return save_figure(figure, path)
-
-
-def _step_range(series: Mapping[str, np.ndarray]) -> tuple[float, float]:
-    """Return the same limits for every panel, so that they can be read against each other."""
-    steps = np.concatenate([points[:, 0] for points in series.values()])
-    edge = 0.03 * max(steps.max() - steps.min(), 1)
-    return float(steps.min() - edge), float(steps.max() + edge)
 
 
 def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> list[str]:
@@ -66,8 +55,7 @@ def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> li
 
 def save_schedule_curves(path: Path, schedules: Mapping[str, Callable[[float], float]]) -> Path:
     """Write the share hidden over progress of every schedule."""
-    figure = Figure(figsize=(5.2, 3.6), dpi=120, layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = plots(1, width=5.2, height=3.6)
     progress = np.linspace(0, 1, 101)
     for name, schedule in schedules.items():
         axis.plot(progress, [schedule(float(r)) for r in progress], label=name, linewidth=1.6)

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maskgit_lab.evaluation.output_scores import is_higher_better
+from maskgit_lab.runs.metrics_file import DECODED_SCORES
 from maskgit_lab.runs.metrics_file import VALIDATION_LOSS as LOSS
 
 FIXED_TRAIN_LOSS = "train/fixed_loss"
-MEASURES = ("fid", "fd_", "psnr_hole", "ssim_hole", "mae_hole")  # of the epochs, next to the loss
 
 
 def diagnose(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def diagnose(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
         best: measure -> {epoch, value}; gap_at_best, gap_at_end: validation minus training loss on fixed masks, None when unknown;
         agree: whether all measures name the same epoch.
     """
-    names = [LOSS, *sorted({name for epoch in epochs for name in epoch if name.startswith(_val(MEASURES))})]
+    names = [LOSS, *sorted({name for epoch in epochs for name in epoch if name.startswith(DECODED_SCORES)})]
     best: dict[str, dict[str, float]] = {}
     for name in names:
         measured = [(epoch[name], i + 1) for i, epoch in enumerate(epochs) if name in epoch]
@@ -57,7 +57,3 @@ def sentences(diagnosis: Mapping[str, Any], num_epochs: int) -> list[str]:
     if others:
         lines.append(f"The measures disagree about the best epoch: {', '.join(others)}")
     return lines
-
-
-def _val(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"val/{name}" for name in names)

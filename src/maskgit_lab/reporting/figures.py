@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-GAP = 2  # pixels between the images of a strip
+GAP, STRIP_SCALE = 2, 2  # of a strip: pixels between its images, and how many times all of it is enlarged
 HIDDEN_COLOUR = (0.16, 0.18, 0.26)
 VISIBLE_COLOUR = (0.93, 0.91, 0.86)
 FIGURE_DPI = 120
+MAX_PLOTS = 3  # in a row
 MARGIN = 8  # pixels between and around the images of a figure
 HEADING = 28  # pixels of a line of text
 ROWS_CELL = 160  # least width of an image in pixels, so that its heading fits
@@ -24,13 +26,7 @@ TITLE_WIDTH = 660
 
 
 def strip_image(
-    *,
-    image: np.ndarray,
-    hole: np.ndarray,
-    steps: Sequence[np.ndarray],
-    result: np.ndarray,
-    truth: np.ndarray | None,
-    scale: int = 2,
+    *, image: np.ndarray, hole: np.ndarray, steps: Sequence[np.ndarray], result: np.ndarray, truth: np.ndarray | None
 ) -> np.ndarray:
     """Draw one image's decoding side by side: input, mask, steps, result, truth.
 
@@ -40,18 +36,13 @@ def strip_image(
         steps: images after some decoding steps.
         result: as `image`.
         truth: as `image`.
-        scale: enlargement without smoothing.
 
     Returns:
-        (h, w, 3) uint8.
+        (h, w, 3) uint8, enlarged without smoothing, with white between the images and below.
     """
     panels = [image, _coloured(hole), *steps, result, *([] if truth is None else [truth])]
-    enlarged = [_enlarged(panel, scale) for panel in panels]
-    gap = np.full((enlarged[0].shape[0], GAP * scale, 3), 255, dtype=np.uint8)
-    parts = [part for panel in enlarged for part in (panel, gap)][:-1]
-    strip = np.concatenate(parts, axis=1)
-    margin = np.full((GAP * scale, strip.shape[1], 3), 255, dtype=np.uint8)
-    return np.concatenate([strip, margin])
+    padded = [np.pad(panel, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for panel in panels]
+    return _enlarged(np.concatenate(padded, axis=1)[:, :-GAP], STRIP_SCALE)
 
 
 def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_truth: bool) -> Path:
@@ -86,10 +77,9 @@ def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "")
     Returns:
         `path`.
     """
-    height, width = next(iter(columns.values())).shape[1:3]
+    num_rows, height, width = next(iter(columns.values())).shape[:3]
     scale = -(-ROWS_CELL // width)
     height, width = height * scale, width * scale
-    num_rows = len(next(iter(columns.values())))
     first = HEADING * (2 if title else 1)
     total_width = len(columns) * (width + MARGIN) - MARGIN
     figure = _pixel_figure(total_width, first + num_rows * (height + MARGIN) - MARGIN)
@@ -179,6 +169,16 @@ def _write(
     """Put text around a point."""
     x, y = (MARGIN + centre) / figure.bbox.width, 1 - (MARGIN + top) / figure.bbox.height
     figure.text(x, y, text, size=size, weight=weight, ha="center", va="center")
+
+
+def plots(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many plots, each of a size in inches."""
+    columns, rows = min(MAX_PLOTS, count), -(-count // MAX_PLOTS)
+    figure = Figure(figsize=(width * columns, height * rows), dpi=FIGURE_DPI, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.axis("off")
+    return figure, axes[:count]
 
 
 def save_figure(figure: Figure, path: Path) -> Path:

@@ -6,22 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from maskgit_lab.core.pixels import to_uint8
 from maskgit_lab.core.schedules import Arccos, Cosine, Cubic, Linear, MaskSchedule, Root, Square
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.test_set import MODEL_ROWS, TestScores
-from maskgit_lab.models.filling import to_uint8
 from maskgit_lab.reporting.curves import save_schedule_curves, save_training_curves
 from maskgit_lab.reporting.figures import save_rows, save_schedule_figure
 
-SCHEDULES: dict[str, MaskSchedule] = {
-    "linear": Linear(),
-    "cosine": Cosine(),
-    "square": Square(),
-    "cubic": Cubic(),
-    "root": Root(),
-    "arccos": Arccos(),
-}
+SCHEDULES: dict[str, MaskSchedule] = {kind.__name__.lower(): kind() for kind in (Linear, Cosine, Square, Cubic, Root, Arccos)}
 ROWS_SHOWN = 8
 
 

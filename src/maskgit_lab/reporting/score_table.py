@@ -1,6 +1,6 @@
 """The scores of a run's test images as a table, for the terminal and as Markdown."""
 
-from typing import Any, Literal
+from typing import Any
 
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.test_set import CEILING, TestScores
@@ -23,8 +23,5 @@ def markdown_scores(scores: TestScores) -> str:
 def _table(scores: TestScores) -> tuple[list[str], list[list[Any]], list[set[int]]]:
     """Return headers, cells and, per column, the rows with the best value."""
     headers, cells = list(scores.rows[0]), [list(row.values()) for row in scores.rows]
-    better: list[Literal["higher", "lower"] | None] = [
-        None, *("higher" if is_higher_better(name) else "lower" for name in headers[1:])
-    ]  # fmt: skip
     candidates = {i for i, row in enumerate(scores.rows) if not row["fill"].startswith(CEILING)}
-    return headers, cells, best_rows(cells, better, candidates=candidates)
+    return headers, cells, best_rows(cells, [None, *map(is_higher_better, headers[1:])], candidates=candidates)

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
-from maskgit_lab.reporting.figures import save_figure
+from maskgit_lab.reporting.figures import plots, save_figure
 from maskgit_lab.runs.sweep import RunRecord, differing_keys, shown_key, shown_value
 
-MAX_COLUMNS = 3
 MAX_CURVES = 12  # more cannot be told apart
 
 Curves = dict[str, dict[Any, list[float]]]  # curve -> place on the x axis -> a value per seed
@@ -26,16 +24,11 @@ def save_sweep_figure(path: Path, runs: Sequence[RunRecord]) -> Path | None:
         return None
     across = _across(done, keys)
     names = list(dict.fromkeys(name for run in done for name in run.scores()))
-    rows = -(-len(names) // MAX_COLUMNS)
-    columns = min(MAX_COLUMNS, len(names))
-    figure = Figure(figsize=(4.4 * columns, 3.2 * rows), dpi=120, layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis, name in zip(axes, names, strict=False):
+    figure, axes = plots(len(names), width=4.4, height=3.2)
+    for axis, name in zip(axes, names, strict=True):
         _panel(axis, _curves(done, keys, across, name))
         axis.set_title(f"{name} ({'higher' if is_higher_better(name) else 'lower'} is better)", fontsize=10)
         axis.set_xlabel(shown_key(across), fontsize=9)
-    for axis in axes[len(names) :]:
-        axis.axis("off")
     if len(keys) > 1:
         axes[0].legend(fontsize=7, frameon=False, title=", ".join(shown_key(key) for key in keys if key != across))
     return save_figure(figure, path)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 MISSING = "-"
 
@@ -15,26 +15,26 @@ def format_cell(value: Any) -> str:
 
 
 def best_rows(
-    rows: Sequence[Sequence[Any]], better: Sequence[Literal["higher", "lower"] | None], *, candidates: set[int] | None = None
+    rows: Sequence[Sequence[Any]], higher_is_better: Sequence[bool | None], *, candidates: set[int] | None = None
 ) -> list[set[int]]:
     """Find the rows with the best value of each column; ties all count.
 
     Args:
         rows: cells, row by row; missing values and NaN never win.
-        better: per column, which direction is good; None for columns without one.
+        higher_is_better: per column; None for columns without a direction.
         candidates: rows that may win; None = all.
 
     Returns:
         Row numbers per column.
     """
     marks: list[set[int]] = []
-    for column, direction in enumerate(better):
+    for column, higher in enumerate(higher_is_better):
         values = {
             i: float(row[column])
             for i, row in enumerate(rows)
-            if direction and (candidates is None or i in candidates) and format_cell(row[column]) != MISSING
+            if higher is not None and (candidates is None or i in candidates) and format_cell(row[column]) != MISSING
         }
-        target = (max if direction == "higher" else min)(values.values(), default=None)
+        target = (max if higher else min)(values.values(), default=None)
         marks.append({i for i, value in values.items() if value == target})
     return marks
 
@@ -43,8 +43,7 @@ def render_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best:
     """Return an aligned table; `best[column]` holds the rows to mark with a star."""
     cells = _cells(rows, best, mark="{}*")
     widths = [max(len(text) for text in column) for column in zip(headers, *cells, strict=True)]
-    lines = [_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)]
-    return "\n".join(lines)
+    return "\n".join([_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)])
 
 
 def render_markdown(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:

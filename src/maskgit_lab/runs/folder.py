@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CONFIG_FILE = "config.yaml"
-RESULT_FILE = "result.json"
-METRICS_FILE = "metrics.csv"  # the name that Lightning's logger gives it
+from maskgit_lab.machine.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -21,17 +19,17 @@ class RunFolder:
     @property
     def config(self) -> Path:
         """The resolved configuration of the run."""
-        return self.root / CONFIG_FILE
+        return self.root / "config.yaml"
 
     @property
     def result(self) -> Path:
         """Status, scores and provenance."""
-        return self.root / RESULT_FILE
+        return self.root / "result.json"
 
     @property
     def metrics(self) -> Path:
-        """Every curve, as CSV."""
-        return self.root / METRICS_FILE
+        """Every curve, as CSV, under the name that Lightning's logger gives it."""
+        return self.root / "metrics.csv"
 
     @property
     def checkpoints(self) -> Path:
@@ -68,21 +66,17 @@ class RunFolder:
 
     def write_config(self, text: str) -> None:
         """Write config.yaml in one piece; `collect` may read while a sweep runs."""
-        partial = self.config.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(self.config)
+        with whole_file(self.config) as partial:
+            partial.write_text(text)
 
     def write_result(self, content: dict[str, Any]) -> None:
         """Write result.json in one piece, so that a reader never sees half of it."""
-        partial = self.result.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
-        partial.replace(self.result)
+        with whole_file(self.result) as partial:
+            partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
 
     def read_result(self) -> dict[str, Any]:
         """Return the content of result.json."""
-        content = json.loads(self.result.read_text())
-        assert isinstance(content, dict)
-        return content
+        return dict(json.loads(self.result.read_text()))
 
     def record_failure(self, error: BaseException) -> bool:
         """Write an error into result.json unless one is there: of several processes the first one records why.

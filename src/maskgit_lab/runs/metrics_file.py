@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 VALIDATION_LOSS = "val/loss"  # every validated epoch has one
+# columns that were measured on decoded images, by the settings of the run that trained
+DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/mae_hole")
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -1,6 +1,5 @@
 """The jobs of a sweep as records, and what they differ in."""
 
-import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -54,23 +53,22 @@ def read_sweep(root: Path) -> list[RunRecord]:
     folders = sorted((path.parent for path in root.glob("*/config.yaml")), key=lambda path: (len(path.name), path.name))
     if not folders:
         raise FileNotFoundError(f"{root} is not a sweep: it has no numbered run folders (SWEEP/0/config.yaml)")
-    return [RunRecord(folder, flat(_read_config(folder)), read_result(folder)) for folder in folders]
+    return [RunRecord(folder, _read_config(folder), read_result(folder)) for folder in folders]
 
 
 def read_result(folder: Path) -> dict[str, Any]:
     """Return result.json of a run, {} when there is none; a run whose process is gone has died."""
-    path = RunFolder(folder).result
-    content = dict(json.loads(path.read_text())) if path.is_file() else {}
+    run = RunFolder(folder)
+    content = run.read_result() if run.result.is_file() else {}
     if content.get("status") == "running" and not _alive(content.get("process", {})):
         content["status"] = DIED
     return content
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
-    """Return config.yaml of a run as plain values."""
-    content = OmegaConf.to_container(OmegaConf.load(RunFolder(folder).config), resolve=True, throw_on_missing=True)
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
+    """Return the plain values of a run's config.yaml under dotted keys."""
+    content: Any = OmegaConf.to_container(OmegaConf.load(RunFolder(folder).config), resolve=True, throw_on_missing=True)
+    return flat(content)
 
 
 def _alive(process: Mapping[str, Any]) -> bool:

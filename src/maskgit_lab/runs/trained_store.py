@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.runs.folder import RunFolder, shown_path
-from maskgit_lab.runs.metrics_file import read_rows
+from maskgit_lab.runs.metrics_file import DECODED_SCORES, read_rows
 
 log = logging.getLogger("maskgit_lab")
 
-
-# columns of metrics.csv that were measured on decoded images, with the settings of the run that trained
-DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/mae_hole")
 # facts of a training run that a run which takes it over reports as its own
 FACTS = ("num_parameters", "epochs", "stopped_early", "monitor")
 
@@ -32,15 +30,11 @@ class Trained:
     facts: dict[str, Any]  # see FACTS, and the seconds it took
 
 
+@dataclass(frozen=True)
 class TrainedStore:
-    """References to training runs in one folder, a small file for each.
+    """References to training runs in one folder, a small file for each."""
 
-    Args:
-        folder: of a sweep or of the cache.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path  # of a sweep or of the cache
 
     def path(self, key: str) -> Path:
         """Return the file of a key; lock it while training."""
@@ -60,9 +54,8 @@ class TrainedStore:
         """Note that a run was trained, by a path relative to this folder."""
         facts = {name: result[name] for name in FACTS} | {"seconds": result["seconds"]["stage_2"]}
         content = {"run": os.path.relpath(run.root.resolve(), self.folder.resolve()), "facts": facts}
-        partial = self.path(key).with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=2) + "\n")
-        partial.replace(self.path(key))
+        with whole_file(self.path(key)) as partial:
+            partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:
@@ -81,13 +74,11 @@ def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:
 
 def curves_of(trained: Trained) -> list[tuple[int, dict[str, float]]]:
     """Return (step, values) of a training run's curves, those without decoding."""
-    return [
-        (
-            int(row["step"]),
-            {name: float(value) for name, value in row.items() if name != "step" and value and not name.startswith(DECODED_SCORES)},
-        )
-        for row in read_rows(trained.folder.metrics)
-    ]
+    curves = []
+    for row in read_rows(trained.folder.metrics):
+        measured = {name: float(value) for name, value in row.items() if value and not name.startswith(DECODED_SCORES)}
+        curves.append((int(measured.pop("step")), measured))
+    return curves
 
 
 def _link(source: Path, target: Path) -> None:

@@ -14,11 +14,11 @@ from torch import Tensor
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.core.losses import MaskedLoss, masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask, token_mask
+from maskgit_lab.core.pixels import HOLE_GREY
 from maskgit_lab.core.randomness import counter_seed, generator
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.hole_draw import HoleDraw
 from maskgit_lab.data.loader import ResumableLoader
-from maskgit_lab.models.filling import HOLE_GREY
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.training.devices import require_whole_weights

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from maskgit_lab.machine.whole_file import whole_file
+
 BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a bare product does not show
 # Sides of square products, and how many times slower bf16 may be there before it is clearly behind. Small ones come first: a
 # processor without bf16 takes a hundred times as long, seconds for a product that a fast one does in a millisecond. They are
@@ -82,10 +84,8 @@ def _remembered(path: Path) -> float:
         return float(path.read_text())
     except (OSError, ValueError):
         speed = bf16_speed()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(f"{speed:.3f}\n")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(f"{speed:.3f}\n")
     return float(f"{speed:.3f}")
 
 

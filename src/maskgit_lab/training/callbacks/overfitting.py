@@ -39,7 +39,7 @@ class FixedTrainLoss(Callback):
         for number, indices in enumerate(self._batches(data, trainer.world_size)):
             share = BatchShare(len(indices), trainer.global_rank, trainer.world_size)
             own = share.own(torch.from_numpy(indices), -(-len(indices) // trainer.world_size))
-            batch = pl_module.transfer_batch_to_device(data.train_batch(own.numpy()), pl_module.device, 0)
+            batch = pl_module.transfer_batch_to_device(data.batch("train", own.numpy()), pl_module.device, 0)
             with trainer.precision_plugin.forward_context():
                 total += pl_module.measured_loss(batch, number, share) * len(indices)
             count += len(indices)

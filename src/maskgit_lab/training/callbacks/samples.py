@@ -8,9 +8,10 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.pixels import to_uint8
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.models.filling import Fill, to_uint8
+from maskgit_lab.models.filling import Fill
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.reporting.figures import save_strip, strip_image
 from maskgit_lab.training.module import MaskedTokenModule

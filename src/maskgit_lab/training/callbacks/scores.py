@@ -14,7 +14,7 @@ from maskgit_lab.data.image_set import InpaintSet, unit_range
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.frechet import FrechetDistance
-from maskgit_lab.evaluation.hole_metrics import HoleMAE, HolePSNR, HoleSSIM
+from maskgit_lab.evaluation.hole_metrics import hole_metrics
 from maskgit_lab.evaluation.output_scores import distance_name
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import autocast_dtype
@@ -50,7 +50,7 @@ class InpaintingScores(Callback):
         self.batch_size = batch_size
         self.seed = seed
         self.distance = FrechetDistance(extractor)
-        self.hole_metrics = {"psnr_hole": HolePSNR(), "ssim_hole": HoleSSIM(), "mae_hole": HoleMAE()}
+        self.hole_metrics = hole_metrics()
         self.distance_name = distance_name(extractor.name)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
