@@ -32,15 +32,11 @@ class Filled:
     step_masks: np.ndarray  # (S, n, grid, grid) bool: tokens still hidden after each step
 
 
+@dataclass(eq=False, repr=False)
 class Inpainter:
-    """Fill holes, any number of images at a time; an image's fill does not depend on its batch.
+    """Fill holes, any number of images at a time; an image's fill does not depend on its batch."""
 
-    Args:
-        filler: networks, tokenizer, decoding settings and seed.
-    """
-
-    def __init__(self, filler: Filler) -> None:
-        self.filler = filler
+    filler: Filler  # networks, tokenizer, decoding settings and seed
 
     @classmethod
     def from_run(

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
 from maskgit_lab.assembly.speed import at_speed, check_speed
-from maskgit_lab.assembly.stage1 import find_or_train_tokenizer, precision_memory
+from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.holes import draw_holes
@@ -54,11 +54,6 @@ class Run:
     extractor: Extractor
     settings: DecodeSettings
 
-    @property
-    def figure_steps(self) -> int:
-        """Steps of the schedule figures."""
-        return int(self.config.decode[FIGURE_STEPS])
-
 
 def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sweep: Path | None = None) -> Run:
     """Build every object of a run; stage 1 is trained here when no cached tokenizer fits."""
@@ -75,29 +70,21 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     else:
         tokenizer = FrozenTokenizer.load(wait_for(folder.tokenizer))
     training = config.training
+    in_holes = training.mask_region == "hole"
     datamodule = InpaintingDataModule(
-        splits=splits,
-        tokenizer=tokenizer,
-        cache=config.paths.cache_folder,
-        serving=Serving.of(config.data),
-        with_images=training.mask_region == "hole",  # images come with the tokens only where something reads them
-        seed=config.seed,
-    )
+        splits=splits, tokenizer=tokenizer, cache=config.paths.cache_folder, serving=Serving.of(config.data), seed=config.seed,
+        with_images=in_holes,  # images come with the tokens only where something reads them
+    )  # fmt: skip
     torch.manual_seed(config.seed)  # the same start whether stage 1 was trained just now or found
     model = at_speed(config.speed, build_model(config.model, tokenizer), tokenizer, settings)
     options = compile_options(training.compile)
     if options is not None:
         model.transformer.compile_blocks(**options)
     module = MaskedTokenModule(
-        model=model,
-        tokenizer=tokenizer,
-        mask_schedule=build(training.mask_schedule),
-        optimizer=build(config.optimizer),
-        holes=datamodule.train_holes() if training.mask_region == "hole" else None,
-        encode_masked=training.encode_masked,
-        label_smoothing=training.label_smoothing,
-        seed=config.seed,
-    )
+        model=model, tokenizer=tokenizer, mask_schedule=build(training.mask_schedule), optimizer=build(config.optimizer),
+        holes=datamodule.train_holes() if in_holes else None, encode_masked=training.encode_masked,
+        label_smoothing=training.label_smoothing, seed=config.seed,
+    )  # fmt: skip
     extractor = with_tokenizer(extractor, tokenizer)
     callbacks = build_callbacks(config, folder, datamodule, settings, extractor)
     trainer = build_trainer(config, folder, loggers, callbacks)
@@ -105,14 +92,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
 
 
 def check_configuration(config: TrainConfig) -> None:
-    """Build what needs neither data nor a tokenizer, so that a mistake is reported before stage 1 is trained.
-
-    Args:
-        config: of the run.
-
-    Raises:
-        ValueError: naming the key.
-    """
+    """Build what needs neither data nor a tokenizer, so that a mistake is a ValueError naming its key before stage 1 is trained."""
     if config.callbacks["best"] is None:
         raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
     if config.training.mask_region not in ("hole", "grid"):
@@ -186,12 +166,12 @@ def build_callbacks(
 ) -> list[Callback]:
     """Build the configured callbacks, scores and images before averaged weights, which swap the weights back."""
     nodes = {name: node for name, node in config.callbacks.items() if node is not None}
-    images = datamodule.val_fills()
+    filling = {"images": datamodule.val_fills(), "settings": settings, "seed": config.seed}
     objects: dict[str, dict[str, Any]] = {
         "best": {"dirpath": folder.checkpoints},
         "last": {"dirpath": folder.checkpoints},
-        "scores": {"images": images, "settings": settings, "extractor": extractor, "seed": config.seed},
-        "samples": {"images": images, "settings": settings, "folder": folder.figures / "samples", "seed": config.seed},
+        "scores": {"extractor": extractor, **filling},
+        "samples": {"folder": folder.figures / "samples", **filling},
     }
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
     return [
@@ -205,7 +185,7 @@ def build_trainer(config: TrainConfig, folder: RunFolder, loggers: list[Logger],
     """Build Lightning's trainer in the precision that suits the machine."""
     options = config.trainer
     one = asks_for_one_device(options.get("devices", 1), options.get("num_nodes", 1))
-    memory = precision_memory(config)
+    memory = config.paths.precision
     precision, reason = resolve_precision(options["precision"], options["accelerator"], single=one, memory=memory)
     log.info(f"Stage 2: {reason}")
     return build(options, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root))

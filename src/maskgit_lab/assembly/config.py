@@ -14,17 +14,9 @@ def config_dir() -> str:
 
 
 def build(node: Any, **objects: Any) -> Any:
-    """Build the object that a node's `_target_` names; plain Python values go in.
+    """Build the object that a node's `_target_` names; plain Python values and `objects`, made already, go in.
 
-    Args:
-        node: a mapping with `_target_`.
-        **objects: arguments that are objects already.
-
-    Returns:
-        The object.
-
-    Raises:
-        ValueError: when the node has no `_target_` or a key that the target does not take; the message names both.
+    Raise ValueError when the node has no `_target_` or a key that the target does not take; the message names both.
     """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate

@@ -17,8 +17,7 @@ def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTok
     """Load a training checkpoint's network into `model`, refusing one of another tokenizer."""
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     require_same_tokenizer(content.get("tokenizer_sha256"), tokenizer)
-    prefix = "model."
-    model.load_state_dict({key.removeprefix(prefix): value for key, value in content["state_dict"].items()})
+    model.load_state_dict({key.removeprefix("model."): value for key, value in content["state_dict"].items()})
 
 
 def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:

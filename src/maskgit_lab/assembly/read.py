@@ -18,19 +18,9 @@ Schema = TypeVar("Schema")
 
 
 def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
-    """Turn what a command is told into the object of its schema.
+    """Turn what a command is told, as Hydra composed it and KEY=VALUE as typed, into an instance of its schema in `SCHEMAS`.
 
-    Args:
-        command: its name, a key of `SCHEMAS`.
-        cfg: as Hydra composed it.
-        overrides: what was typed, KEY=VALUE.
-
-    Returns:
-        An instance of the schema.
-
-    Raises:
-        OmegaConfBaseException: naming a key that has no value, or a value of another type.
-        ValueError, FileNotFoundError: see `resumed`.
+    Raise OmegaConfBaseException naming a key that has no value, or a value of another type; for other errors see `resumed`.
     """
     prepare = _PREPARE.get(command)
     return typed(prepare(cfg, overrides) if prepare else cfg, SCHEMAS[command])
@@ -44,17 +34,9 @@ def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
 
 
 def load_config(root: str | Path) -> TrainConfig:
-    """Read the configuration that a run folder records.
+    """Read the configuration that a run folder records, typed.
 
-    Args:
-        root: run folder.
-
-    Returns:
-        The configuration, typed.
-
-    Raises:
-        FileNotFoundError: when the folder is not a run's.
-        ValueError: when the run has a key that this version does not know.
+    Raise FileNotFoundError when the folder is not a run's, ValueError when the run has a key that this version does not know.
     """
     try:
         return typed(_recorded(Path(root)), TrainConfig)
@@ -73,18 +55,9 @@ def num_devices(cfg: DictConfig) -> Any:
 
 
 def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """Choose what to run: the configuration as composed, or that of the run in `resume` with what was typed on top.
+    """Choose what to run: the configuration as composed, or that of the run in `resume` with what was typed (KEY=VALUE) on top.
 
-    Args:
-        cfg: as Hydra composed it.
-        overrides: what was typed, KEY=VALUE.
-
-    Returns:
-        The configuration to run.
-
-    Raises:
-        FileNotFoundError: when `resume` is not a run folder.
-        ValueError: when an override names a key that the run's configuration does not have.
+    Raise FileNotFoundError when `resume` is not a run folder, ValueError when an override names a key that the run does not have.
     """
     folder = cfg.resume
     if folder is None:

@@ -28,6 +28,11 @@ class Paths:
         """Folder of derived files, safe to delete."""
         return Path(self.cache).expanduser()
 
+    @property
+    def precision(self) -> Path:
+        """Folder that keeps how fast this machine multiplies."""
+        return self.cache_folder / "precision"
+
 
 @dataclass
 class Metrics:

@@ -19,19 +19,9 @@ def check_speed(speed: str, settings: DecodeSettings) -> None:
 
 
 def at_speed(speed: str, model: MaskedTokenModel, tokenizer: FrozenTokenizer, settings: DecodeSettings) -> MaskedTokenModel:
-    """Accelerate a model together with its tokenizer at `speed=fast`.
+    """Return a model, together with its tokenizer, made faster at `speed=fast`, or as it is; for ValueErrors see `check_speed`.
 
-    Args:
-        speed: fast or plain.
-        model: shares its networks with what is returned.
-        tokenizer: of the same run; its convolutions are replaced in place where that is faster.
-        settings: how holes will be filled.
-
-    Returns:
-        The faster model, or `model` as it is.
-
-    Raises:
-        ValueError: see `check_speed`.
+    The faster model shares its networks with `model`; of the tokenizer, convolutions are replaced in place where that is faster.
     """
     check_speed(speed, settings)
     return accelerate(model, tokenizer) if speed == FAST else model

@@ -5,7 +5,6 @@ import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,13 +23,8 @@ NETWORKS = ("perceptual", "discriminator")  # of tokenizer.training: networks ne
 def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: Path) -> FrozenTokenizer:
     """Find the tokenizer, or train it in one process while others wait for it.
 
-    Args:
-        config: of the run; a trained tokenizer goes to tokenizers/KEY/ in its cache.
-        splits: the images to train on.
-        folder: run folder for logs and reconstructions.
-
-    Returns:
-        The tokenizer: from `tokenizer.checkpoint`, from the cache, or trained now.
+    It comes from `tokenizer.checkpoint` or from tokenizers/KEY/ in the cache, or is trained now on `splits` and kept there, with
+    logs and reconstructions in the run folder `folder`.
     """
     if config.tokenizer.checkpoint:
         return _given(Path(config.tokenizer.checkpoint), config.tokenizer)
@@ -45,12 +39,20 @@ def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: 
 
 
 def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path: Path) -> FrozenTokenizer:
+    from maskgit_lab.training.tokenizer_training import train_tokenizer
+
     log.info(f"Stage 1: training tokenizer {path.parent.name} on {splits.description}")
     start = time.perf_counter()
-    tokenizer, scores = _train(config, splits, folder, path.parent)
+    own = config.tokenizer
+    built = {name: node and build(node) for name, node in own.training.items() if name in NETWORKS}
+    tokenizer, scores = train_tokenizer(
+        model=build(own.model), splits=splits, mean=own.mean, std=own.std, flip=config.data["flip"], seed=config.stage1_seed,
+        accelerator=config.trainer["accelerator"], precision=stage1_precision(config), folder=folder, checkpoints=path.parent,
+        **{**own.training, **built},
+    )  # fmt: skip
     scores = {"seconds": round(time.perf_counter() - start, 1), **scores}
     (path.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
-    (path.parent / "config.json").write_text(json.dumps(asdict(config.tokenizer), indent=2) + "\n")
+    (path.parent / "config.json").write_text(json.dumps(asdict(own), indent=2) + "\n")
     tokenizer.save(path)  # last: when it is there, the rest is
     log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
     return tokenizer
@@ -75,29 +77,4 @@ def stage1_precision(config: TrainConfig) -> str:
 
     asked, accelerator = config.trainer["precision"], config.trainer["accelerator"]
     known = asked in ("32-true", "bf16-mixed")
-    return resolve_precision(asked if known else "auto", accelerator, memory=precision_memory(config))[0]
-
-
-def precision_memory(config: TrainConfig) -> Path:
-    """Return the folder that keeps how fast this machine multiplies."""
-    return config.paths.cache_folder / "precision"
-
-
-def _train(config: TrainConfig, splits: DataSplits, folder: Path, checkpoints: Path) -> tuple[FrozenTokenizer, dict[str, Any]]:
-    from maskgit_lab.training.tokenizer_training import train_tokenizer
-
-    tokenizer = config.tokenizer
-    built = {name: node and build(node) for name, node in tokenizer.training.items() if name in NETWORKS}
-    return train_tokenizer(
-        model=build(tokenizer.model),
-        splits=splits,
-        mean=tokenizer.mean,
-        std=tokenizer.std,
-        flip=config.data["flip"],
-        seed=config.stage1_seed,
-        accelerator=config.trainer["accelerator"],
-        precision=stage1_precision(config),
-        folder=folder,
-        checkpoints=checkpoints,
-        **{**tokenizer.training, **built},
-    )
+    return resolve_precision(asked if known else "auto", accelerator, memory=config.paths.precision)[0]

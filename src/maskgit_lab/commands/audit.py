@@ -6,13 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from maskgit_lab.assembly.compose import load_data
 from maskgit_lab.assembly.schemas import AuditConfig
 from maskgit_lab.data.cat_faces import without_test_images
 from maskgit_lab.data.duplicates import Exact, exact_duplicates, pixel_keys
-from maskgit_lab.data.near_duplicates import Pair, near_pairs, thumbnails
+from maskgit_lab.data.near_duplicates import near_pairs, thumbnails
 from maskgit_lab.reporting.figures import save_pairs
 from maskgit_lab.reporting.tables import render_markdown, render_table
 from maskgit_lab.runs.folder import shown_path
@@ -46,16 +44,10 @@ def audit(config: AuditConfig) -> None:
         ],
         "clean": {**clean, "test": len(splits.test)},
     }  # fmt: skip
-    _write(Path(config.out), found, exact, counts, pairs, images, near=config.near)
-
-
-def _write(
-    out: Path, found: dict[str, Any], exact: dict[str, Exact], counts: dict[tuple[str, str], int], pairs: list[Pair],
-    images: dict[str, np.ndarray], *, near: float,
-) -> None:  # fmt: skip
+    out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     headers, rows = _table(exact)
-    sentences = _sentences(found, exact, counts, near)
+    sentences = _sentences(found, exact, counts, config.near)
     (out / "audit.json").write_text(json.dumps(found, indent=2) + "\n")
     (out / "audit.md").write_text(render_markdown(headers, rows) + "\n" + "\n".join(f"- {s}" for s in sentences) + "\n")
     log.info("\n" + render_table(headers, rows) + "\n\n" + "\n".join(sentences))

@@ -24,11 +24,7 @@ class Collected:
 
 
 def collect(head: str | None) -> None:
-    """Write table.md, table.csv and sweep.png of the sweep that the command line names, and print the table.
-
-    Args:
-        head: what `--help` begins with.
-    """
+    """Write and print the table of the sweep that the command line names; `head`: what `--help` begins with."""
     parser = argparse.ArgumentParser(
         prog="python -m maskgit_lab.collect", description=head, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,28 +51,23 @@ def collected_at_the_end() -> Iterator[None]:
 
 
 def collect_sweep(root: Path, out: Path | None = None) -> Collected:
-    """Write table.md, table.csv and sweep.png of a sweep, as far as it has got; safe while it runs.
+    """Write table.md, table.csv and sweep.png of the sweep in `root`, as far as it has got, to `out` or there.
 
-    Args:
-        root: folder of the sweep.
-        out: where the files go; None = root.
-
-    Returns:
-        The jobs, and the text for the terminal.
-
-    Raises:
-        FileNotFoundError: when the folder holds no jobs.
+    Safe while the sweep runs. Raise FileNotFoundError when the folder holds no jobs.
     """
+    from maskgit_lab.reporting.sweep_figure import save_sweep_figure  # needs matplotlib, which takes a while
+
     runs = read_sweep(root)
     headers, rows = sweep_table(runs)
     notes = _notes(runs, num_jobs(root))
     out = out or root
     out.mkdir(parents=True, exist_ok=True)
     markdown = f"# Sweep {root.resolve().parent.name} ({root.resolve().name})\n\n{render_markdown(headers, rows)}\n"
-    files = {"table.md": markdown + "\n".join(f"- {note}" for note in notes) + "\n"}
-    written = [_write(out / name, text) for name, text in files.items()]
-    written.append(_write_csv(out / "table.csv", headers, rows))
-    written += _draw(out / "sweep.png", runs)
+    (out / "table.md").write_text(markdown + "\n".join(f"- {note}" for note in notes) + "\n")
+    with (out / "table.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([headers, *rows])
+    figure = save_sweep_figure(out / "sweep.png", runs)
+    written = [out / "table.md", out / "table.csv", *([figure] if figure else [])]
     lines = ["", render_table(headers, rows), "", *notes, f"Written: {', '.join(shown_path(path) for path in written)}"]
     return Collected(runs, "\n".join(lines))
 
@@ -97,21 +88,3 @@ def _reason(run: RunRecord) -> str:
         return ""
     logs = sorted(run.folder.glob("*.log"))
     return f": {run.result['error']}" + (f" ({shown_path(logs[0])})" if logs else "")
-
-
-def _write(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
-
-
-def _write_csv(path: Path, headers: list[str], rows: list[list[str]]) -> Path:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([headers, *rows])
-    return path
-
-
-def _draw(path: Path, runs: list[RunRecord]) -> list[Path]:
-    from maskgit_lab.reporting.sweep_figure import save_sweep_figure
-
-    drawn = save_sweep_figure(path, runs)
-    return [drawn] if drawn else []

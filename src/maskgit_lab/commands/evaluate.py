@@ -5,25 +5,26 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
+from PIL import Image
 from torchmetrics import Metric
 from tqdm import tqdm
 
 from maskgit_lab.assembly.compose import decode_changes, load_data, with_tokenizer
 from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.assembly.read import load_config
-from maskgit_lab.assembly.schemas import EvaluateConfig, Group
+from maskgit_lab.assembly.schemas import EvaluateConfig
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.baselines import OTHER_REAL, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import Extractor
-from maskgit_lab.evaluation.grid import OUTPUTS, Cell, Grid, GridScores, evaluate_grid
+from maskgit_lab.evaluation.grid import OUTPUTS, Cell, Grid, evaluate_grid
 from maskgit_lab.evaluation.output_scores import distance_name
 from maskgit_lab.evaluation.perceptual_similarity import build_lpips
 from maskgit_lab.evaluation.spread import Spread
@@ -48,11 +49,7 @@ CHOSEN_BY_CELLS = ("schedule", "sweet_spot")
 def evaluate(config: EvaluateConfig) -> None:
     """Measure a run or a folder of outputs and write what was found.
 
-    Args:
-        config: of the command.
-
-    Raises:
-        ValueError: when neither or both are given, or the test images have no truth.
+    Raise ValueError when neither or both are given, or the test images have no truth.
     """
     if (config.run is None) == (config.outputs is None):
         raise ValueError("evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER")
@@ -72,13 +69,12 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     grid = _grid(config, filler.settings)
     extractor = with_tokenizer(build(config.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
     lpips = build_lpips(config.lpips) if config.lpips else None
-    cache = config.paths.cache_folder
     run_config = load_config(folder)
     splits = load_data(run_config.data, config.paths)
     test = _first(splits.test, config.max_images)
     if test.truth is None:
         raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
-    device = str(filler.tokenizer.device)
+    cache, device = config.paths.cache_folder, str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
     references = _references(test, truth, filler.tokenizer, splits.val.images, config.batch_size, lpips, device)
     with tqdm(total=len(grid.schedules) * len(grid.seeds) * len(test), desc="Grid", unit="fill") as bar:
@@ -95,21 +91,17 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
         "seconds": round(time.perf_counter() - start, 1),
     }
     single = {"token_cross_entropy": scores.token_cross_entropy, "token_accuracy": scores.token_accuracy}
-    out = Path(config.out) if config.out else folder / "evaluation"
-    figure = _draw(out, test, scores)
+    out = Path(config.out or folder / "evaluation")
+    columns = {"truth": np.asarray(test.truth[:NUM_SHOWN]), "input": test.images[:NUM_SHOWN]}
+    columns |= {f"{name} {spot}": images for (name, spot), images in scores.images.items()}
+    figure = save_rows(out / "figures" / "grid.png", columns)
     _write(out, scores.cells, references, protocol, score=distance_name(extractor.name), single=single)
     log.info(f"Figure: {shown_path(figure)}")
     log.info(peak_memory_line())
-    _show_on_dashboard(run_config.logger, folder, csv_rows(scores.cells, references), figure)
-
-
-def _show_on_dashboard(logger: Group, folder: Path, rows: Sequence[Sequence[Any]], figure: Path) -> None:
-    wandb = logger.get("wandb")
-    if wandb is None:
-        return
-    if log_evaluation(
-        folder, project=wandb["project"], name=wandb["name"], offline=wandb["offline"], columns=CSV_HEADER, rows=rows,
-        images=[figure],
+    wandb = run_config.logger.get("wandb")
+    if wandb is not None and log_evaluation(
+        folder, columns=CSV_HEADER, rows=csv_rows(scores.cells, references), images=[figure],
+        project=wandb["project"], name=wandb["name"], offline=wandb["offline"],
     ):  # fmt: skip
         log.info("The table is in the run's dashboard, as evaluation/table")
 
@@ -119,7 +111,8 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
         raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
     paths = list_images(folder, key="outputs")
     truth_paths = pair_masks(paths, list_images(Path(config.truth), key="truth"))
-    resolution = _side(truth_paths[0])
+    with Image.open(truth_paths[0]) as image:
+        resolution = image.height
     images = load_images(paths, resolution=resolution, exact=True)
     true = load_images(truth_paths, resolution=resolution, exact=True)
     holes = None
@@ -130,16 +123,14 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     if not isinstance(extractor, Extractor):
         raise ValueError("metrics=tokenizer belongs to a run; for outputs=FOLDER choose metrics=inception or another")
     lpips = build_lpips(config.lpips) if config.lpips else None
-    cache = config.paths.cache_folder
-    truth = read_truth(true, holes, extractor, cache=cache, batch_size=config.batch_size, device="cpu")
+    truth = read_truth(true, holes, extractor, cache=config.paths.cache_folder, batch_size=config.batch_size, device="cpu")
     scores = score_outputs(images, truth, batch_size=config.batch_size, lpips=lpips)
     references: References = {}
     if holes is not None:
         test = InpaintSet(true, holes, tuple(p.name for p in truth_paths), true, "outputs")
         references = _references(test, truth, None, None, config.batch_size, lpips, "cpu")
     cell = Cell(folder.name, 0, "outputs", {name: [value] for name, value in scores.items()})
-    out = Path(config.out) if config.out else Path("evaluation")
-    _write(out, [cell], references, _protocol(truth, others=0), score=distance_name(extractor.name))
+    _write(Path(config.out or "evaluation"), [cell], references, _protocol(truth, others=0), score=distance_name(extractor.name))
 
 
 def _grid(config: EvaluateConfig, settings: DecodeSettings) -> Grid:
@@ -186,14 +177,6 @@ def _protocol(truth: Truth, *, others: int) -> dict[str, Any]:
     return {**protocol, "provenance": provenance()}
 
 
-def _draw(out: Path, test: InpaintSet, scores: GridScores) -> Path:
-    assert test.truth is not None
-    shown = slice(0, NUM_SHOWN)
-    columns = {"truth": np.asarray(test.truth[shown]), "input": test.images[shown]}
-    columns |= {f"{name} {spot}": images for (name, spot), images in scores.images.items()}
-    return save_rows(out / "figures" / "grid.png", columns)
-
-
 def _write(
     out: Path, cells: list[Cell], references: Mapping[str, Mapping[str, float]], protocol: dict[str, Any], *, score: str,
     single: Mapping[str, float] | None = None,
@@ -204,11 +187,7 @@ def _write(
     content = {
         "protocol": protocol,
         "cells": [
-            {
-                "schedule": cell.schedule, "sweet_spot": cell.sweet_spot, "output": cell.output,
-                "scores": {name: Spread.of(values).as_dict() for name, values in cell.scores.items()},
-            }
-            for cell in cells
+            vars(cell) | {"scores": {name: Spread.of(values).as_dict() for name, values in cell.scores.items()}} for cell in cells
         ],
         "references": references,
     }  # fmt: skip
@@ -223,15 +202,6 @@ def _write(
     with (out / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows([CSV_HEADER, *csv_rows(cells, references)])
     log.info("\n" + terminal_tables(cells, references, score=score, outputs=outputs))
-    if "note" in protocol:
-        notes.append(f"Note: {protocol['note']}")
-    for note in notes:
+    for note in [*notes, *([f"Note: {protocol['note']}"] if "note" in protocol else [])]:
         log.info(note)
     log.info(f"\nWritten: {', '.join(shown_path(out / name) for name in ('evaluation.json', 'table.md', 'table.csv'))}")
-
-
-def _side(path: Path) -> int:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return image.height

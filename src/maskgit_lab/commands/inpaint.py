@@ -33,12 +33,9 @@ def inpaint(config: InpaintConfig) -> None:
         holes = load_masks(masks, resolution=inpainter.resolution, hole=config.mask_hole)
     else:
         holes = draw_holes(
-            style=config.hole_style,
-            seed=config.seed,
-            indices=range(len(paths)),
+            style=config.hole_style, share=config.hole_share, seed=config.seed, indices=range(len(paths)),
             resolution=inpainter.resolution,
-            share=config.hole_share,
-        )
+        )  # fmt: skip
     out = Path(config.out)
     with tqdm(total=len(paths), desc="Filling", unit="img") as bar:
         for start in range(0, len(paths), config.batch_size):

@@ -31,20 +31,10 @@ FLOOR_AND_CEILING = (
 
 
 def report(config: ReportConfig) -> None:
-    """Write report.html and report.md about the run or the sweep in `run`.
-
-    Args:
-        config: of the command.
-
-    Raises:
-        FileNotFoundError: when the folder is neither.
-    """
+    """Write report.html and report.md about the run or the sweep in `run`; FileNotFoundError when the folder is neither."""
     root = Path(config.run)
-    if RunFolder(root).config.is_file():
-        title, blocks = _run_report(RunFolder(root))
-    else:
-        title, blocks = _sweep_report(root)
-    out = Path(config.out) if config.out else root
+    title, blocks = _run_report(RunFolder(root)) if RunFolder(root).config.is_file() else _sweep_report(root)
+    out = Path(config.out or root)
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.html").write_text(render_html(title, blocks))
     (out / "report.md").write_text(render_report_markdown(title, blocks, folder=out))
@@ -85,7 +75,10 @@ def _sweep_report(root: Path) -> tuple[str, list[Block]]:
     ]
     if BATCH_SIZE in differing_keys(runs):
         blocks += _batch_sizes(runs)
-    blocks += [block for run in runs if "error" in run.result for block in _failure(run)]
+    for run in runs:
+        if "error" in run.result:
+            blocks.append(Text([f"{run.folder.name} {run.status}: {run.result['error']}"]))
+            blocks.append(Code("Traceback", str(run.result.get("traceback", ""))))
     blocks.append(Heading("Fills"))
     for run in runs:
         label = ", ".join(f"{key}={run.config.get(key)}" for key in [*differing_keys(runs), "seed"])
@@ -96,23 +89,13 @@ def _sweep_report(root: Path) -> tuple[str, list[Block]]:
 def _batch_sizes(runs: Sequence[RunRecord]) -> list[Block]:
     """Return the scores by batch size, averaged over all other differences."""
     others = {key for key in differing_keys(runs) if key != BATCH_SIZE}
-    pooled = [
-        RunRecord(run.folder, {k: v for k, v in run.config.items() if k not in others}, run.result) for run in runs
-    ]  # fmt: skip
+    pooled = [RunRecord(run.folder, {k: v for k, v in run.config.items() if k not in others}, run.result) for run in runs]
     note = f"Averaged over {', '.join(sorted(others))} and the seed" if others else "Averaged over the seed"
     return [Heading("Batch sizes"), Text([note], soft=True), Table(*sweep_table(pooled))]
 
 
-def _failure(run: RunRecord) -> list[Block]:
-    return [
-        Text([f"{run.folder.name} {run.status}: {run.result['error']}"]),
-        Code("Traceback", str(run.result.get("traceback", ""))),
-    ]
-
-
 def _summary(result: Mapping[str, Any]) -> list[str]:
-    seconds = result.get("seconds", {})
-    times = ", ".join(f"{name.replace('_', ' ')} {value:.0f} s" for name, value in seconds.items())
+    times = ", ".join(f"{name.replace('_', ' ')} {value:.0f} s" for name, value in result.get("seconds", {}).items())
     lines = [f"{result.get('status', 'no result')}; {result.get('data', '')}"]
     if "num_parameters" in result:
         lines.append(f"{result['num_parameters'] / 1e6:.1f} M parameters, {result['epochs']} epochs; {times}")

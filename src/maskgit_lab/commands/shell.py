@@ -40,12 +40,7 @@ class SweepRefusedError(Exception):
 def hydra_command(name: str, head: str | None) -> Callable[[], None]:
     """Make the command that runs the function `name` of `commands/NAME.py` with the configuration of conf/NAME.yaml.
 
-    Args:
-        name: of the command.
-        head: what `--help` begins with, the docstring of the command's module.
-
-    Returns:
-        The command, a function without arguments.
+    `head`, the docstring of the command's module, is what `--help` begins with.
     """
 
     def main() -> None:

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from maskgit_lab.assembly.compose import Run, build_model, compose
+from maskgit_lab.assembly.compose import FIGURE_STEPS, Run, build_model, compose
 from maskgit_lab.assembly.keys import training_key
 from maskgit_lab.assembly.load import load_weights
 from maskgit_lab.assembly.read import as_yaml
@@ -49,15 +49,9 @@ def train(config: TrainConfig) -> float:
 
 
 def require_one_device_in_sweeps(config: TrainConfig) -> None:
-    """End a sweep before its first job when a job asks for more than one device.
+    """Raise SweepRefusedError, which ends a sweep before its first job, when a job asks for more than one device.
 
     The processes that Lightning would start for the other devices would each begin a sweep of their own.
-
-    Args:
-        config: of the job.
-
-    Raises:
-        SweepRefusedError: naming the devices.
     """
     devices, num_nodes = config.trainer.get("devices", 1), config.trainer.get("num_nodes", 1)
     if HydraConfig.get().mode == RunMode.MULTIRUN and not asks_for_one_device(devices, num_nodes):
@@ -68,25 +62,19 @@ def require_one_device_in_sweeps(config: TrainConfig) -> None:
 
 
 def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None) -> float:
-    """Train, score and draw one configuration in a run folder.
+    """Train, score and draw one configuration in the run folder `root`, as a job of the sweep in the folder `sweep`.
 
-    `result.json` is written whatever happens; its status is completed, interrupted or failed. Of several processes the first
-    does all this; the others train with it and leave.
-
-    Args:
-        config: of the run.
-        root: the run folder.
-        sweep: folder of the sweep that the run is a job of.
-
-    Returns:
-        The best value of the monitored metric; NaN on other processes and after a dry run.
+    Return the best value of the monitored metric; NaN on other processes and after a dry run. `result.json` is written whatever
+    happens; its status is completed, interrupted or failed. Of several processes the first does all this; the others train with it
+    and leave.
     """
     folder = RunFolder(root)
     if process_rank() > 0:
         return help_to_train(config, folder)
     folder.write_config(as_yaml(config))
-    result: dict[str, Any] = {"status": "running", "name": config.name, "seed": config.seed}
-    result |= {"process": process(), "provenance": provenance()}
+    result: dict[str, Any] = {
+        "status": "running", "name": config.name, "seed": config.seed, "process": process(), "provenance": provenance()
+    }  # fmt: skip
     folder.write_result(result)
     loggers: list[Logger] = []
     try:
@@ -143,17 +131,9 @@ def how_to_go_on(folder: RunFolder) -> str:
 
 
 def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | None:
-    """Open the store of shared training runs: within the sweep, in the cache, or nowhere.
+    """Open the store of shared training runs: within the sweep's folder, in the cache, or None = share nothing.
 
-    Args:
-        config: of the run.
-        sweep: folder of the sweep that the run is a job of.
-
-    Returns:
-        The store; None = share nothing.
-
-    Raises:
-        ValueError: when `reuse` is none of its options.
+    Raise ValueError when `reuse` is none of its options.
     """
     places = {"sweep": sweep / "trained" if sweep else None, "cache": config.paths.cache_folder / "trained", "never": None}
     if config.reuse not in places:
@@ -201,10 +181,9 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     if profile:  # with trainer.profiler; Lightning says it in a log that is quiet here
         log.info(profile)
     result["seconds"]["stage_2"] = round(time.perf_counter() - start, 1)
-    result["num_parameters"] = parameters
-    result["epochs"] = run.trainer.current_epoch
     early = run.trainer.early_stopping_callback
-    result["stopped_early"] = early is not None and early.stopped_epoch > 0
+    stopped_early = early is not None and early.stopped_epoch > 0
+    result |= {"num_parameters": parameters, "epochs": run.trainer.current_epoch, "stopped_early": stopped_early}
     best = next(c for c in run.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor)
     score = math.nan if best.best_model_score is None else float(best.best_model_score)
     result["monitor"] = {"name": best.monitor, "best": score}
@@ -218,23 +197,16 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
     network = build_model(run.config.model, run.tokenizer).to(run.tokenizer.device)
     load_weights(network, run.folder.checkpoint("best"), run.tokenizer)
     model = at_speed(run.config.speed, network, run.tokenizer, run.settings)
-    autocast = autocast_dtype(str(run.trainer.precision))
-    filler = Filler(model, run.tokenizer, run.settings, run.config.seed, autocast)
-    scores = score_test_set(
-        filler,
-        run.splits.test,
-        run.extractor,
-        cache=run.config.paths.cache_folder,
-        batch_size=run.datamodule.serving.val_batch_size,
-    )
+    filler = Filler(model, run.tokenizer, run.settings, run.config.seed, autocast_dtype(str(run.trainer.precision)))
+    test, batch_size = run.splits.test, run.datamodule.serving.val_batch_size
+    scores = score_test_set(filler, test, run.extractor, cache=run.config.paths.cache_folder, batch_size=batch_size)
     for logger in loggers:
         logger.save()
     epochs = read_epochs(run.folder.metrics)
     result["diagnosis"] = diagnose(epochs)
-    figures = draw_run(filler, scores, run.splits.test, run.folder.root, num_steps=run.figure_steps)
+    figures = draw_run(filler, scores, test, run.folder.root, num_steps=int(run.config.decode[FIGURE_STEPS]))
     log_final(loggers, scores.rows, figures)
-    result["scores"] = scores.rows
-    result["protocol"] = scores.protocol
+    result |= {"scores": scores.rows, "protocol": scores.protocol}
     result["seconds"]["scores_and_pictures"] = round(time.perf_counter() - start, 1)
     log.info("\n" + "\n".join(sentences(result["diagnosis"], len(epochs))))
     if scores.rows:

@@ -33,15 +33,7 @@ def token_mask(holes: Tensor, *, grid: int, dilation: int = 0) -> Tensor:
 
 
 def smallest_k_mask(values: Tensor, count: Tensor) -> Tensor:
-    """Mark the `count[b]` smallest values of each row; equal values go by position, lower first.
-
-    Args:
-        values: (B, N) float.
-        count: (B,) int, a count per row.
-
-    Returns:
-        (B, N) bool with exactly `count[b]` True in row b.
-    """
+    """Return (B, N) bool: True for the `count[b]` (B,) smallest values (B, N) of row b; equal ones go by position, lower first."""
     order = values.argsort(dim=1, stable=True)
     rank = torch.empty_like(order)
     rank.scatter_(1, order, torch.arange(values.shape[1], device=values.device).expand_as(order))

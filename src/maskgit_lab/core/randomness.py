@@ -17,16 +17,9 @@ def counter_seed(seed: int, stream: str, *counters: int) -> int:
 
 
 def generator(seed: int, stream: str, *counters: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Make a fresh generator for one purpose at one step.
+    """Make a fresh generator that depends on the run's seed, the stream and the counters (epoch, step, image index, ...) only.
 
-    Args:
-        seed: the run's seed.
-        stream: what the numbers are for; different streams are independent.
-        *counters: epoch, step, image index, ...
-        device: of the generator.
-
-    Returns:
-        A generator that depends on seed, stream and counters only.
+    `stream` says what the numbers are for; different streams are independent.
     """
     return torch.Generator(device=device).manual_seed(counter_seed(seed, stream, *counters))
 

@@ -10,23 +10,14 @@ are common in later work, sigmoid comes from discrete diffusion.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, overload
+from typing import overload
 
 import torch
 from torch import Tensor
 
 
-class MaskSchedule(Protocol):
-    """Share of tokens still hidden at progress r; works on floats and on tensors of any shape."""
-
-    @overload
-    def __call__(self, progress: float) -> float: ...
-    @overload
-    def __call__(self, progress: Tensor) -> Tensor: ...
-
-
-class _Schedule(ABC):
-    """Float and tensor calls for a formula written on float64 tensors."""
+class MaskSchedule(ABC):
+    """Share of tokens still hidden at progress r: float and tensor calls for a formula written on float64 tensors."""
 
     @abstractmethod
     def share(self, r: Tensor) -> Tensor:
@@ -49,21 +40,21 @@ class _Schedule(ABC):
         return f"{type(self).__name__}()"
 
 
-class Linear(_Schedule):
+class Linear(MaskSchedule):
     """gamma = 1 - r."""
 
     def share(self, r: Tensor) -> Tensor:
         return 1 - r
 
 
-class Cosine(_Schedule):
+class Cosine(MaskSchedule):
     """gamma = cos(pi r / 2)."""
 
     def share(self, r: Tensor) -> Tensor:
         return torch.where(r < 1, torch.cos(r * (math.pi / 2)), torch.zeros_like(r))
 
 
-class _Power(_Schedule):
+class _Power(MaskSchedule):
     """gamma = 1 - r^exponent."""
 
     exponent: float
@@ -90,14 +81,14 @@ class Root(_Power):
     exponent = 0.5
 
 
-class Arccos(_Schedule):
+class Arccos(MaskSchedule):
     """gamma = (2 / pi) arccos(r)."""
 
     def share(self, r: Tensor) -> Tensor:
         return torch.arccos(r) * (2 / math.pi)
 
 
-class Logarithmic(_Schedule):
+class Logarithmic(MaskSchedule):
     """gamma = -log2(r) / log2(N), clipped to [0, 1]; convex: most tokens are revealed at once."""
 
     def __init__(self, *, num_image_tokens: int = 256) -> None:
@@ -107,7 +98,7 @@ class Logarithmic(_Schedule):
         return -torch.log2(r) / self.log_tokens
 
 
-class Exponential(_Schedule):
+class Exponential(MaskSchedule):
     """gamma = 1 - 2^(-log2(N) (1 - r)), scaled so that gamma(0) = 1; concave: few tokens are revealed first."""
 
     def __init__(self, *, num_image_tokens: int = 256) -> None:
@@ -118,7 +109,7 @@ class Exponential(_Schedule):
         return (1 - 2 ** (-self.log_tokens * (1 - r))) / (1 - 2**-self.log_tokens)
 
 
-class Sigmoid(_Schedule):
+class Sigmoid(MaskSchedule):
     """Logistic falling between -3 and 3, normalised to reach 1 and 0."""
 
     LIMIT = 3.0
@@ -128,7 +119,7 @@ class Sigmoid(_Schedule):
         return (torch.sigmoid(self.LIMIT - 2 * self.LIMIT * r) - low) / (high - low)
 
 
-class Vector(_Schedule):
+class Vector(MaskSchedule):
     """A free list of shares hidden after steps 1..T, linear in between (Ni et al. 2024 search for such lists).
 
     Args:

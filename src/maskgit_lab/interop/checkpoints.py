@@ -15,20 +15,11 @@ MAX_DEPTH = 3  # of nested dicts: {"model": {"state_dict": {...}}} and one more
 
 
 def read_state_dict(path: Path, *, marker: str, kind: str) -> dict[str, Tensor]:
-    """Find the tensors of one network in a checkpoint.
+    """Return the tensors of one network in a file that `torch.save` wrote, by the network's own names.
 
-    Args:
-        path: a file that `torch.save` wrote.
-        marker: a key that the network's state dict must have; what comes before it in the file is the prefix to strip, and
-            tensors without that prefix belong to other networks and are left out.
-        kind: the network in words, for the messages.
-
-    Returns:
-        The tensors by the network's own names.
-
-    Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: when the file cannot be read or holds no such key; the message lists some keys that it does hold.
+    `marker` is a key that the network's state dict must have; what comes before it in the file is the prefix to strip, and tensors
+    without that prefix belong to other networks and are left out. `kind` is the network in words, for the messages. Raise
+    FileNotFoundError when there is no such file, ValueError when it cannot be read or holds no such key, with some that it holds.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint of {kind} at {path}")

@@ -18,18 +18,10 @@ NUM_MIDDLE_BLOCKS = 2
 
 
 def load_vqgan(path: str | Path, img_resolution: int = LAB_RESOLUTION) -> VQGAN:
-    """Load a lab VQGAN: plain state dict, wrapped, or prefixed; every tensor must fit.
+    """Load a lab VQGAN in training mode: plain state dict, wrapped, or prefixed; every tensor must fit.
 
-    Args:
-        path: a checkpoint that `torch.save` wrote, such as the lab's VQGAN.pt.
-        img_resolution: pixels per side; not visible in the tensors, the lab's is 64.
-
-    Returns:
-        The network in training mode; its sizes are read off the tensors, beta is the lab's 0.25.
-
-    Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: when it is not a lab VQGAN; the message says what was expected and found.
+    Its sizes are read off the tensors; `img_resolution`, pixels per side, and beta are not visible there: the lab's, 64 and 0.25.
+    Raise FileNotFoundError when there is no such file, ValueError, with what was expected and found, when it is not a lab VQGAN.
     """
     state = read_state_dict(Path(path), marker="codebook.embedding.weight", kind="the lab's VQGAN")
     try:

@@ -35,33 +35,20 @@ LAB_DROPOUT = 0.1
 
 
 def load_transformer(path: str | Path, num_heads: int = 16) -> BidirectionalTransformer:
-    """Load a lab transformer: fused `to_qkv` or separate q, k, v projections, wrapped or prefixed.
+    """Load a lab transformer in training mode: fused `to_qkv` or separate q, k, v projections, wrapped or prefixed.
 
-    Args:
-        path: a checkpoint that `torch.save` wrote.
-        num_heads: not visible in the tensors; the lab's is 16.
-
-    Returns:
-        The network in training mode with the lab's dropout; sizes are read off the tensors.
-
-    Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: when it is not a lab transformer; the message says what was expected and found.
+    Its sizes are read off the tensors; `num_heads` and dropout are not visible there, the lab's are 16 and 0.1. Raise
+    FileNotFoundError when there is no such file, ValueError, with what was expected and found, when it is not a lab transformer.
     """
     state = read_state_dict(Path(path), marker="tok_emb.weight", kind="the lab's transformer")
     try:
         converted = _converted(state)
         vocabulary, dim = converted["token_embedding.weight"].shape
         model = BidirectionalTransformer(
-            num_image_tokens=converted["position_embedding"].shape[0],
-            num_codebook_vectors=vocabulary - 1,
-            dim=dim,
-            num_layers=1 + max(int(key.split(".")[1]) for key in converted if key.startswith("blocks.")),
-            num_heads=num_heads,
-            hidden_dim=converted["blocks.0.mlp.0.weight"].shape[0],
-            dropout=LAB_DROPOUT,
-            attention_dropout=LAB_DROPOUT,
-        )
+            num_image_tokens=converted["position_embedding"].shape[0], num_codebook_vectors=vocabulary - 1, dim=dim,
+            num_layers=1 + max(int(key.split(".")[1]) for key in converted if key.startswith("blocks.")), num_heads=num_heads,
+            hidden_dim=converted["blocks.0.mlp.0.weight"].shape[0], dropout=LAB_DROPOUT, attention_dropout=LAB_DROPOUT,
+        )  # fmt: skip
         model.load_state_dict(converted)
     except (KeyError, RuntimeError) as error:
         raise ValueError(

@@ -31,14 +31,10 @@ def let_waiting_threads_sleep(environment: MutableMapping[str, str] = os.environ
 
 
 def share_cores(processes: int | None = 1, environment: MutableMapping[str, str] = os.environ) -> str:
-    """Set the number of threads where this process may use fewer cores than OpenMP would take.
+    """Set the number of threads where this process may use fewer cores than OpenMP would take; return a sentence for the log.
 
-    Args:
-        processes: how many are about to share the cores, this one included; None = not known, their launcher decides.
-        environment: OMP_NUM_THREADS in it, the user's or a launcher's, wins; else it is set, also for processes started here.
-
-    Returns:
-        A sentence for the log.
+    `processes` are about to share the cores, this one included; None = not known, their launcher decides. OMP_NUM_THREADS in the
+    environment, the user's or a launcher's, wins; else it is set, also for processes started from here.
     """
     given = environment.get("OMP_NUM_THREADS")
     if given is None and processes is not None:

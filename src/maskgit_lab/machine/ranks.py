@@ -21,13 +21,9 @@ def process_rank() -> int:
 
 
 def processes_to_start(devices: Any) -> int | None:
-    """Count the processes that will share this one's cores once Lightning has started them.
+    """Count the processes, at least 1, that will share this one's cores once Lightning has started them; None = not known yet.
 
-    Args:
-        devices: `trainer.devices` as Lightning reads it: 2, "2", [0, 1]; only Lightning knows what "auto" and -1 are.
-
-    Returns:
-        At least 1; None = not known yet.
+    `devices` is `trainer.devices` as Lightning reads it: 2, "2", [0, 1]; only Lightning knows what "auto" and -1 are.
     """
     if any(name in os.environ for name in RANK_VARIABLES):
         return 1  # all were started already, and their launcher gave each its cores

@@ -53,14 +53,8 @@ def generator_hinge_loss(fake: Tensor) -> Tensor:
 def adaptive_weight(reconstruction_loss: Tensor, gan_loss: Tensor, last_layer: Tensor, *, scale: float = 0.8) -> Tensor:
     """Return the weight that makes both losses pull equally hard on the decoder's last layer (Esser et al. 2021, eq. 7).
 
-    Args:
-        reconstruction_loss: scalar; its graph is kept.
-        gan_loss: scalar; its graph is kept.
-        last_layer: weight of the decoder's last convolution.
-        scale: share of the reconstruction's pull (lab protocol: 0.8).
-
-    Returns:
-        Scalar, without gradient.
+    A scalar without gradient, of two scalars whose graphs are kept and the weight of the decoder's last convolution. `scale`: the
+    share of the reconstruction's pull (lab protocol: 0.8).
     """
     (rec,) = torch.autograd.grad(reconstruction_loss, last_layer, retain_graph=True)
     (gan,) = torch.autograd.grad(gan_loss, last_layer, retain_graph=True)

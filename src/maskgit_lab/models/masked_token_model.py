@@ -41,18 +41,11 @@ class MaskedTokenModel(nn.Module):
         return self(tokens, context)[hidden]
 
     def predictors(self, tokens: Tensor, mask: Tensor, context: Tensor | None) -> Predictors:
-        """Prepare what predicts the hidden tokens of some images.
+        """Return what predicts the hidden tokens of some images, in any number of decodes.
 
-        Args:
-            tokens: (B, N) int64; values under `mask` are ignored.
-            mask: (B, N) bool, True = hidden.
-            context: of `read_context`.
-
-        Returns:
-            Predictors for any number of decodes of these images.
+        `tokens` (B, N) int64 are ignored under `mask` (B, N) bool, True = hidden; `context` is what `read_context` returned.
         """
-        network = functools.partial(self, context=context)
-        return GridPredictors(network, tokens, mask, self.transformer.mask_token_id)
+        return GridPredictors(functools.partial(self, context=context), tokens, mask, self.transformer.mask_token_id)
 
     def weights_fixed(self) -> AbstractContextManager[None]:
         """Promise that no weights change inside; a faster model prepares them once. Promises may nest."""

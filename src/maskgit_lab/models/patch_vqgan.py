@@ -1,12 +1,10 @@
 """A VQGAN that is fast on two cores: pixels are unshuffled into cells first, and all convolutions but the last run on the grid."""
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskgit_lab.models.codebook import Codebook
-from maskgit_lab.models.vqgan import Reconstruction
+from maskgit_lab.models.vqgan import CodebookNetwork
 
 
 class GridBlock(nn.Module):
@@ -23,7 +21,7 @@ class GridBlock(nn.Module):
         return x + self.conv2(F.silu(self.conv1(F.silu(self.norm(x)))))
 
 
-class PatchVQGAN(nn.Module):
+class PatchVQGAN(CodebookNetwork):
     """The lab VQGAN's interface on a patch stem.
 
     Args:
@@ -38,7 +36,7 @@ class PatchVQGAN(nn.Module):
         pixel_channels: width of the last layers, which run at full resolution and hide the cells' borders.
     """
 
-    CPU_BATCH = 32  # images whose activations stay in a CPU's cache
+    CPU_BATCH = 32
 
     def __init__(
         self,
@@ -53,18 +51,16 @@ class PatchVQGAN(nn.Module):
         beta: float,
         pixel_channels: int = 16,
     ) -> None:
-        super().__init__()
         if img_resolution % patch_size:
             raise ValueError(f"tokenizer.model.img_resolution ({img_resolution}) must be a multiple of patch_size ({patch_size})")
-        self.arguments: dict[str, Any] = {
+        super().__init__(
+            img_resolution=img_resolution, latent_resolution=img_resolution // patch_size, num_codebook_vectors=num_codebook_vectors
+        )
+        self.arguments = {
             "image_channels": image_channels, "patch_size": patch_size, "channels": channels, "num_blocks": num_blocks,
             "latent_dim": latent_dim, "img_resolution": img_resolution, "num_codebook_vectors": num_codebook_vectors,
             "beta": beta, "pixel_channels": pixel_channels,
         }  # fmt: skip
-        self.img_resolution = img_resolution
-        self.latent_resolution = img_resolution // patch_size
-        self.num_image_tokens = self.latent_resolution**2
-        self.num_codebook_vectors = num_codebook_vectors
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(patch_size),
             nn.Conv2d(image_channels * patch_size**2, channels, 3, padding=1),
@@ -84,29 +80,3 @@ class PatchVQGAN(nn.Module):
             nn.SiLU(),
             nn.Conv2d(pixel_channels, image_channels, 3, padding=1),
         )
-
-    @property
-    def last_layer(self) -> Tensor:
-        """The weight against which the adversarial loss is balanced."""
-        last = self.decoder[-1]
-        assert isinstance(last, nn.Conv2d)
-        return last.weight
-
-    def features(self, images: Tensor) -> Tensor:
-        """Return latents before quantisation (B, latent_dim, h, w)."""
-        return self.encoder(images)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Return tokens (B, N) int64 of normalised images (B, 3, H, W)."""
-        return self.codebook.nearest(self.codebook.latents(self.features(images)))
-
-    def decode(self, tokens: Tensor) -> Tensor:
-        """Return normalised images (B, 3, H, W) of tokens (B, N)."""
-        codes = self.codebook.lookup(tokens)
-        side = self.latent_resolution
-        return self.decoder(codes.transpose(1, 2).reshape(len(tokens), -1, side, side))
-
-    def forward(self, images: Tensor) -> Reconstruction:
-        """Encode, quantise and decode normalised images."""
-        output = self.codebook(self.features(images))
-        return Reconstruction(self.decoder(output.quantized), output.loss, output.tokens)

@@ -15,17 +15,9 @@ class Predictors(Protocol):
         """Return logits (M, V + 1) of all hidden tokens predicted at once: the first step of every decode."""
 
     def start(self, settings: DecodeSettings, choose: Choice = most_likely) -> Predictor:
-        """Begin one decode of the same images.
+        """Begin one decode of the same images, which takes tokens from logits by `choose`; return what `decode` calls in each step.
 
-        Args:
-            settings: how it decodes.
-            choose: takes a token from logits.
-
-        Returns:
-            What `decode` calls in every step.
-
-        Raises:
-            ValueError: when it cannot decode so; the message names the configuration key.
+        Raise ValueError when it cannot decode so; the message names the configuration key.
         """
 
 

@@ -37,23 +37,11 @@ class SqueezeNet(nn.Module):
                 taps.append(x)
         return taps
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Same as `features`."""
-        return self.features(images)
-
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
         """Read torchvision's `squeezenet1_0` state dict; its classifier is ignored.
 
-        Args:
-            path: the file.
-
-        Returns:
-            The network, frozen.
-
-        Raises:
-            FileNotFoundError: when there is no such file.
-            ValueError: when it holds something else.
+        Raise FileNotFoundError when there is no such file, ValueError when it holds something else.
         """
         path = Path(path)
         expected = "a torchvision squeezenet1_0 state dict (features.0.weight (96, 3, 7, 7), ..., features.12...)"

@@ -102,17 +102,9 @@ class FrozenTokenizer:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a file that `save` wrote.
+        """Read a file that `save` wrote, onto the CPU.
 
-        Args:
-            path: the file.
-
-        Returns:
-            The tokenizer, on the CPU.
-
-        Raises:
-            FileNotFoundError: when there is no such file.
-            ValueError: when it is another kind of file.
+        Raise FileNotFoundError when there is no such file, ValueError when it is another kind of file.
         """
         if not path.is_file():
             raise FileNotFoundError(f"no tokenizer at {path}: train one (python -m maskgit_lab.train_tokenizer)")

@@ -4,6 +4,7 @@ Sizes and initialisation follow the lab's network (15 post-norm blocks at its `b
 query-key-value projection, which equals the lab's to float32 rounding.
 """
 
+import functools
 from typing import Any
 
 import torch
@@ -101,17 +102,11 @@ class BidirectionalTransformer(nn.Module):
         self.position_embedding = nn.Parameter(torch.empty(num_image_tokens, dim))
         self.embedding_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(
-            Block(
-                dim=dim,
-                num_heads=num_heads,
-                hidden_dim=hidden_dim,
-                dropout=dropout,
-                attention_dropout=attention_dropout,
-                norm_first=norm_first,
-            )
-            for _ in range(num_layers)
-        )
+        block = functools.partial(
+            Block, dim=dim, num_heads=num_heads, hidden_dim=hidden_dim, dropout=dropout, attention_dropout=attention_dropout,
+            norm_first=norm_first,
+        )  # fmt: skip
+        self.blocks = nn.ModuleList(block() for _ in range(num_layers))
         self.head = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.LayerNorm(dim, eps=LAYER_NORM_EPS))
         self.bias = nn.Parameter(torch.zeros(num_image_tokens, num_codebook_vectors + 1))
         self.apply(_initialise)

@@ -3,6 +3,7 @@
 Modules have the lab's order and names; `lab/vqgan_state_dict.json` of the shared folder lists all 315 tensors.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +26,63 @@ class Reconstruction:
     tokens: Tensor  # (B, N) int64, row by row
 
 
-class Encoder(nn.Module):
+class CodebookNetwork(nn.Module):
+    """An encoder and a decoder of normalised images with a codebook between them; a subclass makes the three.
+
+    Args:
+        img_resolution: pixels per side.
+        latent_resolution: tokens per side.
+        num_codebook_vectors: codes.
+    """
+
+    CPU_BATCH: int  # images whose activations stay in a CPU's cache
+    arguments: dict[str, Any]  # that make another network of the same sizes
+    encoder: nn.Module
+    decoder: nn.Module
+    codebook: Codebook
+
+    def __init__(self, *, img_resolution: int, latent_resolution: int, num_codebook_vectors: int) -> None:
+        super().__init__()
+        self.img_resolution = img_resolution
+        self.latent_resolution = latent_resolution
+        self.num_image_tokens = latent_resolution**2
+        self.num_codebook_vectors = num_codebook_vectors
+
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight against which the adversarial loss is balanced."""
+        return [layer for layer in self.decoder.modules() if isinstance(layer, nn.Conv2d)][-1].weight
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return latents before quantisation (B, latent_dim, h, w) of normalised images (B, 3, H, W)."""
+        return self.encoder(images)
+
+    def rendered(self, latents: Tensor) -> Tensor:
+        """Return normalised images (B, 3, H, W), not clamped, of quantised latents (B, latent_dim, h, w)."""
+        return self.decoder(latents)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return tokens (B, N) int64 of normalised images (B, 3, H, W)."""
+        return self.codebook.nearest(self.codebook.latents(self.features(images)))
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Return normalised images (B, 3, H, W), not clamped, of tokens (B, N)."""
+        codes = self.codebook.lookup(tokens)  # (B, N, C)
+        side = self.latent_resolution
+        return self.rendered(codes.transpose(1, 2).reshape(len(tokens), -1, side, side))
+
+    def forward(self, images: Tensor) -> Reconstruction:
+        """Encode, quantise and decode normalised images (B, 3, H, W)."""
+        output = self.codebook(self.features(images))
+        return Reconstruction(self.rendered(output.quantized), output.loss, output.tokens)
+
+
+class Encoder(nn.Sequential):
     """Images (B, 3, H, W) to latents (B, latent_dim, h, w)."""
 
+    model: nn.Sequential
+
     def __init__(self, *, image_channels: int, channels: Sequence[int], latent_dim: int, num_halvings: int) -> None:
-        super().__init__()
         num_stages = len(channels) - 1
         layers: list[nn.Module] = [nn.Conv2d(image_channels, channels[0], 3, padding=1)]
         width = channels[0]
@@ -41,18 +94,13 @@ class Encoder(nn.Module):
                 layers.append(Downsample(channels=width))
         layers += _middle(width)
         layers += [GroupNorm(channels=width), nn.SiLU(), nn.Conv2d(width, latent_dim, 3, padding=1)]
-        self.model = nn.Sequential(*layers)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Encode normalised images."""
-        return self.model(images)
+        super().__init__(OrderedDict(model=nn.Sequential(*layers)))
 
 
-class Decoder(nn.Module):
-    """Latents (B, latent_dim, h, w) to images (B, 3, H, W)."""
+class Decoder(nn.Sequential):
+    """Latents (B, latent_dim, h, w) to images (B, 3, H, W), not clamped."""
 
     def __init__(self, *, image_channels: int, channels: Sequence[int], latent_dim: int, num_halvings: int) -> None:
-        super().__init__()
         num_stages = len(channels)
         width = channels[-1]
         layers: list[nn.Module] = [nn.Conv2d(latent_dim, width, 3, padding=1), *_middle(width)]
@@ -65,14 +113,10 @@ class Decoder(nn.Module):
             if changes_resolution(stage, num_stages, num_halvings):
                 layers.append(Upsample(channels=width))
         layers += [GroupNorm(channels=width), nn.Conv2d(width, image_channels, 3, padding=1)]
-        self.model = nn.Sequential(*layers)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Decode to normalised images, not clamped."""
-        return self.model(latents)
+        super().__init__(OrderedDict(model=nn.Sequential(*layers)))
 
 
-class VQGAN(nn.Module):
+class VQGAN(CodebookNetwork):
     """The lab's tokenizer (lab protocol, stage 1).
 
     Args:
@@ -89,7 +133,8 @@ class VQGAN(nn.Module):
         ValueError: when the resolutions do not fit each other or the stages cannot hold the halvings.
     """
 
-    CPU_BATCH = 4  # images whose activations stay in a CPU's cache
+    CPU_BATCH = 4
+    encoder: Encoder
 
     def __init__(
         self,
@@ -103,55 +148,30 @@ class VQGAN(nn.Module):
         num_codebook_vectors: int,
         beta: float,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            img_resolution=img_resolution, latent_resolution=latent_resolution, num_codebook_vectors=num_codebook_vectors
+        )
         num_halvings = _num_halvings(img_resolution, latent_resolution)
         for key, num_stages in (("enc_channels", len(enc_channels) - 1), ("dec_channels", len(dec_channels))):
             if num_stages < max(1, 2 * num_halvings - 1):
                 raise ValueError(f"tokenizer.model.{key} has {num_stages} stages, too few for {num_halvings} halvings")
-        self.arguments: dict[str, Any] = {
+        self.arguments = {
             "image_channels": image_channels, "enc_channels": list(enc_channels), "dec_channels": list(dec_channels),
             "latent_dim": latent_dim, "img_resolution": img_resolution, "latent_resolution": latent_resolution,
             "num_codebook_vectors": num_codebook_vectors, "beta": beta,
         }  # fmt: skip
-        self.img_resolution = img_resolution
-        self.latent_resolution = latent_resolution
-        self.num_image_tokens = latent_resolution**2
-        self.num_codebook_vectors = num_codebook_vectors
-        self.encoder = Encoder(
-            image_channels=image_channels, channels=enc_channels, latent_dim=latent_dim, num_halvings=num_halvings
-        )
-        self.decoder = Decoder(
-            image_channels=image_channels, channels=dec_channels, latent_dim=latent_dim, num_halvings=num_halvings
-        )
+        sizes = {"image_channels": image_channels, "latent_dim": latent_dim, "num_halvings": num_halvings}
+        self.encoder = Encoder(channels=enc_channels, **sizes)
+        self.decoder = Decoder(channels=dec_channels, **sizes)
         self.codebook = Codebook(num_codebook_vectors=num_codebook_vectors, latent_dim=latent_dim, beta=beta)
         self.quant_conv = nn.Conv2d(latent_dim, latent_dim, 1)
         self.post_quant_conv = nn.Conv2d(latent_dim, latent_dim, 1)
 
-    @property
-    def last_layer(self) -> Tensor:
-        """The weight against which the adversarial loss is balanced."""
-        last = self.decoder.model[-1]
-        assert isinstance(last, nn.Conv2d)
-        return last.weight
-
     def features(self, images: Tensor) -> Tensor:
-        """Return latents before quantisation (B, latent_dim, h, w) of normalised images (B, 3, H, W)."""
         return self.quant_conv(self.encoder(images))
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Return tokens (B, N) int64 of normalised images (B, 3, H, W)."""
-        return self.codebook.nearest(self.codebook.latents(self.features(images)))
-
-    def decode(self, tokens: Tensor) -> Tensor:
-        """Return normalised images (B, 3, H, W), not clamped, of tokens (B, N)."""
-        codes = self.codebook.lookup(tokens)  # (B, N, C)
-        side = self.latent_resolution
-        return self.decoder(self.post_quant_conv(codes.transpose(1, 2).reshape(len(tokens), -1, side, side)))
-
-    def forward(self, images: Tensor) -> Reconstruction:
-        """Encode, quantise and decode normalised images (B, 3, H, W)."""
-        output = self.codebook(self.features(images))
-        return Reconstruction(self.decoder(self.post_quant_conv(output.quantized)), output.loss, output.tokens)
+    def rendered(self, latents: Tensor) -> Tensor:
+        return self.decoder(self.post_quant_conv(latents))
 
 
 def changes_resolution(stage: int, num_stages: int, num_halvings: int) -> bool:

@@ -3,6 +3,8 @@
 Attribute names (`gn`, `block`, `channel_up`, `proj_out`, `conv`) are the keys of the lab's checkpoints, so that they load strictly.
 """
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -10,21 +12,16 @@ NUM_GROUPS = 32
 GROUP_NORM_EPS = 1e-6
 
 
-class GroupNorm(nn.Module):
+class GroupNorm(nn.Sequential):
     """Group normalisation in 32 groups, or one per channel below 32 channels."""
 
     def __init__(self, *, channels: int) -> None:
-        super().__init__()
         groups = min(NUM_GROUPS, channels)
         if channels % groups:
             raise ValueError(
                 f"tokenizer.model channels must be at most {NUM_GROUPS} or a multiple of it (GroupNorm), got {channels}"
             )
-        self.gn = nn.GroupNorm(groups, channels, eps=GROUP_NORM_EPS)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to the same shape."""
-        return self.gn(x)
+        super().__init__(OrderedDict(gn=nn.GroupNorm(groups, channels, eps=GROUP_NORM_EPS)))
 
 
 class ResBlock(nn.Module):
@@ -69,25 +66,15 @@ class AttentionBlock(nn.Module):
         return x + self.proj_out(mixed.squeeze(1).transpose(1, 2).reshape(x.shape))
 
 
-class Downsample(nn.Module):
-    """Halve the resolution: a 3x3 convolution with stride 2, padded on the right and below only."""
+class Downsample(nn.Sequential):
+    """Map (B, C, h, w) to (B, C, h / 2, w / 2): a 3x3 convolution with stride 2, padded on the right and below only."""
 
     def __init__(self, *, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C, h / 2, w / 2)."""
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
+        super().__init__(OrderedDict(pad=nn.ZeroPad2d((0, 1, 0, 1)), conv=nn.Conv2d(channels, channels, 3, stride=2)))
 
 
-class Upsample(nn.Module):
-    """Double the resolution: nearest neighbour, then a 3x3 convolution."""
+class Upsample(nn.Sequential):
+    """Map (B, C, h, w) to (B, C, 2 h, 2 w): nearest neighbour, then a 3x3 convolution."""
 
     def __init__(self, *, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C, 2 h, 2 w)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        super().__init__(OrderedDict(larger=nn.Upsample(scale_factor=2.0), conv=nn.Conv2d(channels, channels, 3, padding=1)))

@@ -44,15 +44,10 @@ class CodebookRevival(nn.Module):
         return self.after_steps > 0 and step % self.after_steps == 0
 
     def move(self, codebook: Codebook, rows: Tensor, step: int) -> int:
-        """Put every entry on a latent at step 0, and the unused ones later.
+        """Put every entry on a latent at step 0, and the unused ones later; return how many entries were moved.
 
-        Args:
-            codebook: changed in place.
-            rows: current latents (..., C) to draw from, without replacement while they last.
-            step: the random choice is a function of (seed, step).
-
-        Returns:
-            How many entries were moved.
+        The codebook is changed in place. `rows` (..., C), current latents, are drawn from without replacement while they last;
+        the random choice is a function of (seed, step).
         """
         unused = step - self.last_used > self.after_steps
         moved = torch.nonzero(unused if step else torch.ones_like(unused)).flatten()

@@ -4,17 +4,9 @@ MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagrap
 
 
 def compile_options(value: bool | str) -> dict[str, str] | None:
-    """Turn `training.compile` into arguments of torch.compile.
+    """Turn `training.compile` (false, true or a mode) into arguments of torch.compile; None = compile nothing.
 
-    Args:
-        value: false, true, or a mode of torch.compile; reduce-overhead records CUDA graphs, for batches so small that a GPU waits
-            for its next kernel.
-
-    Returns:
-        The arguments; None = compile nothing.
-
-    Raises:
-        ValueError: when it is none of these.
+    reduce-overhead records CUDA graphs, for batches so small that a GPU waits for its next kernel. Any other value is a ValueError.
     """
     if isinstance(value, bool):
         return {} if value else None

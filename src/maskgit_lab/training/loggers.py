@@ -1,11 +1,10 @@
 """Loggers besides CSV: how they are made, how they get the final table and figures, and how they end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
@@ -14,58 +13,26 @@ from maskgit_lab.training.wandb_run import start
 
 
 def csv_logger(path: Path, *, resumed_step: int = 0) -> CSVLogger:
-    """Write metrics.csv in the run folder; the rows before the step at which a run resumes are kept.
+    """Write `path`, metrics.csv in the run folder.
 
-    Args:
-        path: metrics.csv in the run folder.
-        resumed_step: optimiser steps behind the checkpoint; 0 starts a new file.
-
-    Returns:
-        The logger.
+    The rows before `resumed_step`, the optimiser steps behind the checkpoint, are kept; 0 starts a new file.
     """
     rows: list[dict[str, str]] = []
     if resumed_step and path.is_file():
         rows = [row for row in read_rows(path) if int(row["step"]) < resumed_step]
     logger = CSVLogger(save_dir=path.parent, name="", version="")
     for row in rows:  # Lightning's logger starts a new file
-        values: dict[str, torch.Tensor | float] = {
-            name: float(value) for name, value in row.items() if value != "" and name != "step"
-        }
-        logger.log_metrics(values, step=int(row["step"]))
+        logger.log_metrics({name: float(v) for name, v in row.items() if v != "" and name != "step"}, step=int(row["step"]))
     return logger
 
 
-def wandb_logger(
-    *,
-    folder: Path,
-    project: str,
-    name: str,
-    offline: bool = True,
-    group: str | None = None,
-    tags: Sequence[str] = (),
-    notes: str = "",
-    provenance: Mapping[str, str] | None = None,
-) -> WandbLogger:
+def wandb_logger(*, folder: Path, **run: Any) -> WandbLogger:
     """Log to wandb; the arguments are those of `wandb_run.start`."""
-    run = start(
-        folder=folder, project=project, name=name, offline=offline, group=group, tags=tags, notes=notes,
-        provenance=provenance,
-    )  # fmt: skip
-    return WandbLogger(experiment=run, save_dir=str(folder))
+    return WandbLogger(experiment=start(folder=folder, **run), save_dir=str(folder))
 
 
 def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
-    """Write TensorBoard event files to tensorboard/ in the run folder.
-
-    Args:
-        folder: run folder.
-
-    Returns:
-        The logger.
-
-    Raises:
-        ValueError: when tensorboard is not installed; the message says how to get it.
-    """
+    """Write TensorBoard event files to tensorboard/ in the run folder; a ValueError says how to get it when it is not installed."""
     try:
         return TensorBoardLogger(save_dir=str(folder), name="", version="tensorboard")
     except ModuleNotFoundError as error:

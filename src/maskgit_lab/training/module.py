@@ -81,12 +81,8 @@ class MaskedTokenModule(L.LightningModule):
         """Move the tokenizer to the device; Lightning does not know it."""
         self.tokenizer.to(self.device)
         require_whole_weights(self.trainer)
-        if self.trainer.world_size > 1:
-            self._require_one_tokenizer()
-
-    def _require_one_tokenizer(self) -> None:
         strategy, own = self.trainer.strategy, self.tokenizer.sha256
-        if not strategy.reduce_boolean_decision(strategy.broadcast(own) == own):
+        if self.trainer.world_size > 1 and not strategy.reduce_boolean_decision(strategy.broadcast(own) == own):
             raise ValueError(
                 f"the processes of this run have different tokenizers (this one {own[:12]}): "
                 "hydra.run.dir and paths.cache must be folders that all of them see"
@@ -100,8 +96,7 @@ class MaskedTokenModule(L.LightningModule):
         """Return the loss of one batch with fresh masks."""
         trainer = self.trainer
         share = BatchShare(len(batch["tokens"]) * trainer.world_size, trainer.global_rank, trainer.world_size)
-        counters = (self.current_epoch, batch_idx, FOR_ALL_RANKS)
-        result = self._masked_loss(batch, "train", *counters, share=share)
+        result = self._masked_loss(batch, "train", self.current_epoch, batch_idx, FOR_ALL_RANKS, share=share)
         logged = torch.stack([result.loss.detach(), result.accuracy])
         if trainer.world_size > 1:
             torch.distributed.all_reduce(logged)  # one message; sync_dist would wait at a barrier for each value
@@ -158,11 +153,8 @@ class MaskedTokenModule(L.LightningModule):
                 "which updates everything by Adam"
             )
         # as a function: asking now would set the loaders up before Lightning gives them the place to resume at
-        optimizer, scheduler = self.optimizer_settings.build(self.model, self._total_steps)
+        optimizer, scheduler = self.optimizer_settings.build(self.model, lambda: int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _total_steps(self) -> int:
-        return int(self.trainer.estimated_stepping_batches)
 
     def configure_gradient_clipping(
         self,

@@ -19,12 +19,8 @@ ADAMS_RMS = 0.2  # usual size of an element of Adam's step, in learning rates (L
 
 def weight_matrices(module: nn.Module) -> list[Tensor]:
     """Return the weights of linear layers and convolutions; embeddings and codebooks are tables, not maps, and are left out."""
-    layers = (layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d))
-    return [
-        layer.weight
-        for layer in layers
-        if layer.weight.requires_grad and min(len(layer.weight), layer.weight[0].numel()) >= MIN_SIDE
-    ]
+    weights = [layer.weight for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    return [weight for weight in weights if weight.requires_grad and min(len(weight), weight[0].numel()) >= MIN_SIDE]
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

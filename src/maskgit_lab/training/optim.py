@@ -42,14 +42,9 @@ class AdamSettings:
         return self.final_lr_share + (1 - self.final_lr_share) * cosine
 
     def build(self, module: nn.Module, total_steps: Callable[[], int]) -> tuple[torch.optim.Optimizer, LambdaLR]:
-        """Build the optimiser and its scheduler.
+        """Build the optimiser of all the module's parameters, and its scheduler, stepped once per optimiser step.
 
-        Args:
-            module: all its parameters are updated.
-            total_steps: called after the first step, when the length of the run is known.
-
-        Returns:
-            The optimiser, and the scheduler, stepped once per optimiser step.
+        `total_steps` is called after the first step, when the length of the run is known.
         """
         optimizer: torch.optim.Optimizer
         if self.matrix_lr is None:

@@ -5,12 +5,11 @@ Optimisation is always manual, with or without a discriminator, so that there is
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,6 +22,27 @@ from maskgit_lab.training.optim import AdamSettings
 Batch = Tensor | dict[str, Tensor]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenizerSettings:
+    """How a tokenizer is trained."""
+
+    lr: float  # of Adam, at its highest
+    total_steps: int  # length of the learning rate's cosine decay
+    matrix_lr: float | None = None  # of the tokenizer's weight matrices, which Muon updates then; None = Adam for all
+    betas: tuple[float, float] = (0.9, 0.99)  # of Adam
+    warmup_steps: int = 0  # of the learning rate, linear
+    gradient_clip: float = 1.0  # largest norm of the tokenizer's gradient
+    perceptual_weight: float = 1.0  # of the perceptual distance next to the L1 distance of normalised pixels
+    gan_start_step: int = 0  # no discriminator and no loss of it before this step
+    gan_weight: float = 0.8  # pull of the adversarial loss on the last layer, as a share of the reconstruction's
+    revive_after_steps: int = 0  # see CodebookRevival; 0 = the lab's uniform start and no revival
+    seed: int = 0  # of the revival's choices
+
+    def __post_init__(self) -> None:
+        if self.total_steps < 1:
+            raise ValueError(f"tokenizer.training: the number of steps must be at least 1, got {self.total_steps}")
+
+
 class TokenizerModule(L.LightningModule):
     """Train a tokenizer on images, on one device.
 
@@ -32,19 +52,9 @@ class TokenizerModule(L.LightningModule):
         model: the tokenizer.
         mean: per channel, of pixel values in [0, 1]; the network sees (pixels - mean) / std.
         std: per channel.
-        lr: of Adam, at its highest.
-        total_steps: length of the learning rate's cosine decay.
-        matrix_lr: of the tokenizer's weight matrices, which Muon updates then; None = Adam for all.
-        betas: of Adam.
-        warmup_steps: of the learning rate, linear.
-        gradient_clip: largest norm of the tokenizer's gradient.
         perceptual: distance of two batches of images in [0, 1]; stays out of the checkpoint.
-        perceptual_weight: its weight next to the L1 distance of normalised pixels.
         discriminator: of normalised images; None = no adversarial loss.
-        gan_start_step: no discriminator and no loss of it before this step.
-        gan_weight: pull of the adversarial loss on the last layer, as a share of the reconstruction's.
-        revive_after_steps: see CodebookRevival; 0 = the lab's uniform start and no revival.
-        seed: of the revival's choices.
+        **settings: fields of TokenizerSettings.
     """
 
     def __init__(
@@ -53,35 +63,22 @@ class TokenizerModule(L.LightningModule):
         model: VQGAN | PatchVQGAN,
         mean: Sequence[float],
         std: Sequence[float],
-        lr: float,
-        total_steps: int,
-        matrix_lr: float | None = None,
-        betas: tuple[float, float] = (0.9, 0.99),
-        warmup_steps: int = 0,
-        gradient_clip: float = 1.0,
         perceptual: nn.Module | None = None,
-        perceptual_weight: float = 1.0,
         discriminator: nn.Module | None = None,
-        gan_start_step: int = 0,
-        gan_weight: float = 0.8,
-        revive_after_steps: int = 0,
-        seed: int = 0,
+        **settings: Any,
     ) -> None:
         super().__init__()
-        if total_steps < 1:
-            raise ValueError(f"tokenizer.training: the number of steps must be at least 1, got {total_steps}")
+        self.settings = own = TokenizerSettings(**settings)
         self.automatic_optimization = False
         self.model = model
         self.discriminator = discriminator
         # in a tuple: frozen weights do not belong in the checkpoint or the optimiser
-        self.perceptual = (perceptual,) if perceptual is not None and perceptual_weight else ()
-        self.perceptual_weight = perceptual_weight
-        self.gan_start_step = gan_start_step
-        self.gan_weight = gan_weight
-        self.gradient_clip = gradient_clip
-        self.total_steps = total_steps
-        self.optimizer_settings = AdamSettings(lr=lr, matrix_lr=matrix_lr, betas=(betas[0], betas[1]), warmup_steps=warmup_steps)
-        self.revival = CodebookRevival(num_codebook_vectors=model.num_codebook_vectors, after_steps=revive_after_steps, seed=seed)
+        self.perceptual = (perceptual,) if perceptual is not None and own.perceptual_weight else ()
+        first, second = own.betas
+        self.adam = AdamSettings(lr=own.lr, matrix_lr=own.matrix_lr, betas=(first, second), warmup_steps=own.warmup_steps)
+        self.revival = CodebookRevival(
+            num_codebook_vectors=model.num_codebook_vectors, after_steps=own.revive_after_steps, seed=own.seed
+        )
         self.register_buffer("mean", torch.tensor(list(mean)).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(1, -1, 1, 1), persistent=False)
         self.mean: Tensor
@@ -119,9 +116,9 @@ class TokenizerModule(L.LightningModule):
         for perceptual in self.perceptual:
             term = perceptual(self.pixels(fake).clamp(0, 1), self.pixels(images))
             self.log("train/loss_perceptual", term.detach())
-            distance = distance + self.perceptual_weight * term
+            distance = distance + self.settings.perceptual_weight * term
         loss = distance + output.codebook_loss
-        adversarial = self.discriminator is not None and step >= self.gan_start_step
+        adversarial = self.discriminator is not None and step >= self.settings.gan_start_step
         if adversarial:
             loss = loss + self._gan_term(distance, fake)
         self._update(loss)
@@ -135,37 +132,29 @@ class TokenizerModule(L.LightningModule):
         self.discriminator.requires_grad_(False)
         gan_loss = generator_hinge_loss(self.discriminator(fake))
         self.discriminator.requires_grad_(True)
-        weight = adaptive_weight(distance, gan_loss, self.model.last_layer, scale=self.gan_weight)
+        weight = adaptive_weight(distance, gan_loss, self.model.last_layer, scale=self.settings.gan_weight)
         self.log("train/loss_gan", gan_loss.detach())
         self.log("train/gan_weight", weight)
         return weight * gan_loss
 
     def _update(self, loss: Tensor) -> None:
-        optimizer = self._optimizers()[0]
+        optimizer = _listed(self.optimizers())[0]
         optimizer.zero_grad()
         self.manual_backward(loss)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
         optimizer.step()
-        self._schedulers()[0].step()
+        _listed(self.lr_schedulers())[0].step()
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
         assert self.discriminator is not None
         loss = discriminator_hinge_loss(self.discriminator(real), self.discriminator(fake))
         # the bare optimiser: Lightning would count the wrapped one's step as a global step
-        optimizer = self._optimizers()[1].optimizer
+        optimizer = _listed(self.optimizers())[1].optimizer
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
-        self._schedulers()[1].step()
+        _listed(self.lr_schedulers())[1].step()
         self.log("train/loss_discriminator", loss.detach())
-
-    def _optimizers(self) -> list[LightningOptimizer]:
-        found = self.optimizers()
-        return found if isinstance(found, list) else [found]
-
-    def _schedulers(self) -> list[Any]:
-        found = self.lr_schedulers()
-        return found if isinstance(found, list) else [found]
 
     def _log_codebook(self, tokens: Tensor, step: int) -> None:
         share = torch.bincount(tokens.flatten(), minlength=self.model.num_codebook_vectors).float() / tokens.numel()
@@ -183,9 +172,12 @@ class TokenizerModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the tokenizer's optimiser and, if there is one, the discriminator's, whose schedule begins at `gan_start_step`."""
-        pairs = [self.optimizer_settings.build(self.model, lambda: self.total_steps)]
+        steps, steps_with_gan = self.settings.total_steps, self.settings.total_steps - self.settings.gan_start_step
+        pairs = [self.adam.build(self.model, lambda: steps)]
         if self.discriminator is not None:
-            steps = self.total_steps - self.gan_start_step
-            adam = replace(self.optimizer_settings, matrix_lr=None)
-            pairs.append(adam.build(self.discriminator, lambda: steps))
+            pairs.append(replace(self.adam, matrix_lr=None).build(self.discriminator, lambda: steps_with_gan))
         return [optimizer for optimizer, _ in pairs], [scheduler for _, scheduler in pairs]
+
+
+def _listed(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else [found]

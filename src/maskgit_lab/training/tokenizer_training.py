@@ -1,7 +1,9 @@
 """Stage 1 from images to a frozen tokenizer: the trainer, its logs and its validation images."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from maskgit_lab.data.image_set import DataSplits, mirrored_images
 from maskgit_lab.data.loader import ResumableLoader
@@ -39,19 +41,10 @@ def train_tokenizer(
     checkpoints: Path,
     max_steps: int,
     batch_size: int,
-    lr: float,
-    matrix_lr: float | None = None,
-    warmup_steps: int,
-    betas: tuple[float, float],
-    revive_after_steps: int,
-    perceptual: nn.Module | None,
-    perceptual_weight: float,
-    discriminator: nn.Module | None,
-    gan_start_step: int,
-    gan_weight: float,
     val_every_n_steps: int,
     accelerator: str = "auto",
     precision: str = "32-true",
+    **settings: Any,
 ) -> tuple[FrozenTokenizer, dict[str, float]]:
     """Train a tokenizer; return it frozen, and the last validation's scores by name.
 
@@ -61,60 +54,29 @@ def train_tokenizer(
     """
     quiet_lightning()
     torch.manual_seed(seed)
-    module = TokenizerModule(
-        model=model,
-        mean=mean,
-        std=std,
-        lr=lr,
-        matrix_lr=matrix_lr,
-        total_steps=max_steps,
-        betas=betas,
-        warmup_steps=warmup_steps,
-        perceptual=perceptual,
-        perceptual_weight=perceptual_weight,
-        discriminator=discriminator,
-        gan_start_step=gan_start_step,
-        gan_weight=gan_weight,
-        revive_after_steps=revive_after_steps,
-        seed=seed,
-    )
+    module = TokenizerModule(model=model, mean=mean, std=std, total_steps=max_steps, seed=seed, **settings)
     last = ModelCheckpoint(
         dirpath=checkpoints, filename="last", save_on_exception=True, enable_version_counter=False,
         save_on_train_epoch_end=False,  # at every validation instead
     )  # fmt: skip
-    reconstructions = ReconstructionImages(images=splits.val.images[:NUM_IMAGES], folder=folder / "stage_1")
+    reconstructions = ReconstructionImages(images=np.array(splits.val.images[:NUM_IMAGES]), folder=folder / "stage_1")
     trainer = L.Trainer(
-        max_steps=max_steps,
-        accelerator=accelerator,
-        devices=1,
+        max_steps=max_steps, accelerator=accelerator, devices=1,
         precision=precision,  # type: ignore[arg-type]
-        logger=CSVLogger(save_dir=folder, name="", version="stage_1"),
+        logger=CSVLogger(save_dir=folder, name="", version="stage_1"), default_root_dir=str(folder),
         callbacks=[
-            StageBar(stage="Stage 1"),
-            StopBetweenBatches(),
-            last,
-            reconstructions,
-            Throughput(),
+            StageBar(stage="Stage 1"), StopBetweenBatches(), last, reconstructions, Throughput(),
             LearningRateMonitor(logging_interval="step"),
         ],
-        val_check_interval=val_every_n_steps,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=20,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        default_root_dir=str(folder),
-    )
+        val_check_interval=val_every_n_steps, check_val_every_n_epoch=None, num_sanity_val_steps=0, log_every_n_steps=20,
+        enable_model_summary=False, use_distributed_sampler=False,
+    )  # fmt: skip
     unfinished = checkpoints / "last.ckpt"
     val_images = splits.val.images[:MAX_VAL_IMAGES]
     val_loader = _loader(val_images, batch_size=VAL_BATCH_SIZE, seed=seed, shuffle=False, flip=False)
-    trainer.fit(
-        module,
-        _loader(splits.train.images, batch_size=batch_size, seed=seed, shuffle=True, flip=flip),
-        val_loader,
-        ckpt_path=unfinished if unfinished.is_file() else None,
-        weights_only=True,
-    )
+    train_loader = _loader(splits.train.images, batch_size=batch_size, seed=seed, shuffle=True, flip=flip)
+    ckpt_path = unfinished if unfinished.is_file() else None
+    trainer.fit(module, train_loader, val_loader, ckpt_path=ckpt_path, weights_only=True)
     scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
     return FrozenTokenizer(model, mean=mean, std=std), scores
@@ -128,21 +90,17 @@ def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, fl
         return {"images": torch.from_numpy(mirrored_images(images, indices))}
 
     return ResumableLoader(
-        num_items=num_images * (2 if flip else 1),
-        batch_size=min(batch_size, num_images),
-        collate=collate,
-        seed=seed,
-        shuffle=shuffle,
-        drop_last=shuffle,
-    )
+        num_items=num_images * (2 if flip else 1), batch_size=min(batch_size, num_images), collate=collate, seed=seed,
+        shuffle=shuffle, drop_last=shuffle,
+    )  # fmt: skip
 
 
+@dataclass(eq=False, kw_only=True)
 class ReconstructionImages(Callback):
     """Write truth above reconstruction at every validation, `step_001000.png`."""
 
-    def __init__(self, *, images: np.ndarray, folder: Path) -> None:
-        self.images = np.array(images)
-        self.folder = folder
+    images: np.ndarray
+    folder: Path
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Reconstruct the same images each time."""

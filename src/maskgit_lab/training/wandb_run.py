@@ -73,36 +73,19 @@ def start(
 
 
 def log_evaluation(
-    folder: Path,
-    *,
-    project: str,
-    name: str,
-    offline: bool,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    images: Sequence[Path],
+    folder: Path, *, columns: Sequence[str], rows: Sequence[Sequence[Any]], images: Sequence[Path], **run: Any
 ) -> bool:
-    """Put a table and figures of an evaluation into the wandb run of a run folder.
+    """Put a table and figures of an evaluation into the wandb run of a run folder; return whether it has one.
 
-    Args:
-        folder: run folder.
-        project: as in `start`.
-        name: as in `start`.
-        offline: as in `start`.
-        columns: of the table.
-        rows: of the table; empty texts become empty cells.
-        images: logged under evaluation/STEM.
-
-    Returns:
-        Whether the folder has a wandb run.
+    Empty texts in `rows` become empty cells; `images` are logged under evaluation/STEM; `run`: further arguments of `start`.
     """
     if not (folder / "wandb" / ID_FILE).is_file():
         return False
     import wandb
 
-    run = start(folder=folder, project=project, name=name, offline=offline)
+    dashboard = start(folder=folder, **run)
     cells = [[None if cell == "" else cell for cell in row] for row in rows]
     table = wandb.Table(columns=list(columns), data=cells)
-    run.log({"evaluation/table": table} | {f"evaluation/{path.stem}": wandb.Image(str(path)) for path in images})
-    run.finish()
+    dashboard.log({"evaluation/table": table} | {f"evaluation/{path.stem}": wandb.Image(str(path)) for path in images})
+    dashboard.finish()
     return True

@@ -4,6 +4,8 @@ The running `train/loss` averages over fresh masks, dropout and weights that cha
 and the evaluation mode of `val/loss`. Several processes share its batches as they share those of validation.
 """
 
+from dataclasses import dataclass
+
 import lightning as L
 import numpy as np
 import torch
@@ -14,23 +16,18 @@ from maskgit_lab.data.datamodule import InpaintingDataModule
 from maskgit_lab.training.module import MaskedTokenModule
 
 
+@dataclass(eq=False, kw_only=True)
 class FixedTrainLoss(Callback):
-    """Log `train/fixed_loss` at every validation.
+    """Log `train/fixed_loss` at every validation."""
 
-    Args:
-        num_images: training images, the same every time.
-    """
+    num_images: int = 256  # training images, the same every time
 
-    def __init__(self, *, num_images: int = 256) -> None:
-        if num_images < 1:
-            raise ValueError(f"callbacks.fixed_train_loss.num_images must be at least 1, got {num_images}")
-        self.num_images = num_images
+    def __post_init__(self) -> None:
+        if self.num_images < 1:
+            raise ValueError(f"callbacks.fixed_train_loss.num_images must be at least 1, got {self.num_images}")
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure; nothing in the sanity check.
-
-        Lightning has put the network in evaluation mode without gradients.
-        """
+        """Measure; nothing in the sanity check. Lightning has put the network in evaluation mode without gradients."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         if trainer.sanity_checking or not isinstance(data, InpaintingDataModule):
             return

@@ -1,5 +1,6 @@
 """Show what the model fills in, epoch by epoch: strips of input, mask, steps, result and truth, on disk and in the loggers."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import lightning as L
@@ -20,34 +21,16 @@ from maskgit_lab.training.precision import autocast_dtype
 NUM_STEPS_SHOWN = 4
 
 
+@dataclass(eq=False, kw_only=True)
 class SampleStrips(Callback):
-    """Write one figure per epoch and log one image per sample.
+    """Write one figure per epoch and log one image per sample."""
 
-    Args:
-        images: validation images with holes; the first `num_images` are shown, the same every epoch.
-        settings: how to decode.
-        folder: where `epoch_0003.png` goes.
-        num_images: strips per epoch.
-        every_n_epochs: how often.
-        seed: of the decoding noise.
-    """
-
-    def __init__(
-        self,
-        *,
-        images: InpaintSet,
-        settings: DecodeSettings,
-        folder: Path,
-        num_images: int = 4,
-        every_n_epochs: int = 1,
-        seed: int = 0,
-    ) -> None:
-        self.val_set = images
-        self.settings = settings
-        self.folder = Path(folder)
-        self.num_images = min(num_images, len(images.images))
-        self.every_n_epochs = every_n_epochs
-        self.seed = seed
+    images: InpaintSet  # validation images with holes; the first `num_images` are shown, the same every epoch
+    settings: DecodeSettings  # how to decode
+    folder: Path  # where `epoch_0003.png` goes
+    num_images: int = 4  # strips per epoch
+    every_n_epochs: int = 1
+    seed: int = 0  # of the decoding noise
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Fill the samples and show them; nothing in the sanity check and on other ranks."""
@@ -55,16 +38,12 @@ class SampleStrips(Callback):
             return
         assert isinstance(pl_module, MaskedTokenModule)
         filler = Filler(pl_module.model, pl_module.tokenizer, self.settings, self.seed, autocast_dtype(str(trainer.precision)))
-        images, holes = self.val_set.images[: self.num_images], self.val_set.holes[: self.num_images]
-        fill = filler.fill(images, holes, range(self.num_images))
+        images, holes, truth = self.images.images[: self.num_images], self.images.holes[: self.num_images], self.images.truth
+        fill = filler.fill(images, holes, range(len(images)))
         shown = shown_steps(len(fill.trace.step_tokens))
-        strips = sample_strips(fill, filler.tokenizer, images, holes, self.val_set.truth, steps=shown)
-        save_strip(
-            self.folder / f"epoch_{trainer.current_epoch:04d}.png",
-            np.concatenate(strips),
-            steps=[step + 1 for step in shown],
-            with_truth=self.val_set.truth is not None,
-        )
+        strips = sample_strips(fill, filler.tokenizer, images, holes, truth, steps=shown)
+        path = self.folder / f"epoch_{trainer.current_epoch:04d}.png"
+        save_strip(path, np.concatenate(strips), steps=[step + 1 for step in shown], with_truth=truth is not None)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("val/samples", [np.asarray(strip) for strip in strips])

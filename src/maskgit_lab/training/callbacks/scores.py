@@ -4,6 +4,8 @@ Several processes share the images and gather features and sums before a score i
 features and all arithmetic are float32 outside autocast: half precision moves the distance more than the seed does.
 """
 
+from dataclasses import InitVar, dataclass
+
 import lightning as L
 import numpy as np
 import torch
@@ -20,35 +22,20 @@ from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import autocast_dtype
 
 
+@dataclass(eq=False, kw_only=True)
 class InpaintingScores(Callback):
-    """Log `val/fd_<extractor>` (decoded), `val/psnr_hole`, `val/ssim_hole` and `val/mae_hole` (composited).
+    """Log `val/fd_<extractor>` (decoded), `val/psnr_hole`, `val/ssim_hole` and `val/mae_hole` (composited)."""
 
-    Args:
-        images: validation images with holes and truth; the same images, holes and noise every epoch.
-        settings: how to decode.
-        extractor: features of the distance.
-        every_n_epochs: how often.
-        batch_size: images at once.
-        seed: of the decoding noise.
-    """
+    images: InpaintSet  # validation images with holes and truth; the same images, holes and noise every epoch
+    settings: DecodeSettings  # how to decode
+    extractor: InitVar[Extractor]  # features of the distance
+    every_n_epochs: int = 1
+    batch_size: int = 64  # images at once
+    seed: int = 0  # of the decoding noise
 
-    def __init__(
-        self,
-        *,
-        images: InpaintSet,
-        settings: DecodeSettings,
-        extractor: Extractor,
-        every_n_epochs: int = 1,
-        batch_size: int = 64,
-        seed: int = 0,
-    ) -> None:
-        if every_n_epochs < 1:
-            raise ValueError(f"callbacks.scores.every_n_epochs must be at least 1, got {every_n_epochs}")
-        self.val_set = images
-        self.settings = settings
-        self.every_n_epochs = every_n_epochs
-        self.batch_size = batch_size
-        self.seed = seed
+    def __post_init__(self, extractor: Extractor) -> None:
+        if self.every_n_epochs < 1:
+            raise ValueError(f"callbacks.scores.every_n_epochs must be at least 1, got {self.every_n_epochs}")
         self.distance = FrechetDistance(extractor)
         self.hole_metrics = hole_metrics()
         self.distance_name = distance_name(extractor.name)
@@ -64,21 +51,21 @@ class InpaintingScores(Callback):
             pl_module.log(f"val/{name}", float(metric.compute()), sync_dist=True)  # the same number on every rank
 
     def _update(self, filler: Filler, rank: int, world_size: int) -> None:
-        mine = np.arange(rank, len(self.val_set.images), world_size)
-        if len(self.val_set.images) < world_size:
+        images, all_holes, truth = self.images.images, self.images.holes, self.images.truth
+        mine = np.arange(rank, len(images), world_size)
+        if len(images) < world_size:
             raise ValueError(
-                f"data.num_val_fills ({len(self.val_set.images)}) must be at least the number of processes ({world_size}): "
+                f"data.num_val_fills ({len(images)}) must be at least the number of processes ({world_size}): "
                 "each fills its share. callbacks.scores=null leaves the scores out"
             )
-        truth = self.val_set.truth
         assert truth is not None
         device = filler.tokenizer.device
         for metric in (self.distance, *self.hole_metrics.values()):
             metric.to(device).reset()
         for start in range(0, len(mine), self.batch_size):
             part = mine[start : start + self.batch_size]
-            fill = filler.fill(self.val_set.images[part], self.val_set.holes[part], part.tolist())
-            true, holes = unit_range(truth[part]).to(device), torch.from_numpy(self.val_set.holes[part]).to(device)
+            fill = filler.fill(images[part], all_holes[part], part.tolist())
+            true, holes = unit_range(truth[part]).to(device), torch.from_numpy(all_holes[part]).to(device)
             self.distance.update(true, real=True)
             self.distance.update(unit_range(fill.decoded), real=False)
             for metric in self.hole_metrics.values():

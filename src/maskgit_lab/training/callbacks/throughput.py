@@ -1,19 +1,19 @@
 """Log how many images per second training processes."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 
+@dataclass(eq=False, kw_only=True)
 class Throughput(Callback):
     """Log `train/images_per_second` every so many optimiser steps, without validation time."""
 
-    def __init__(self, *, every_n_steps: int = 20) -> None:
-        self.every_n_steps = every_n_steps
-        self._images = 0
-        self._since = 0.0
+    every_n_steps: int = 20
+    _images, _since = 0, 0.0  # since the last log
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start counting."""
