@@ -23,7 +23,7 @@ test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest
 
 quick: $(STAMP)  ## the fast tests, within a minute
-	$(BIN)/python -m pytest -m "not slow and not thorough"
+	$(BIN)/python -m pytest -m "not slow and not thorough" --ignore=tests/commands --ignore=tests/test_notebooks.py
 
 bench: $(STAMP)  ## speed as ratios; DEVICE=cuda on a GPU, GROUPS="decoding table" for some of it
 	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE)

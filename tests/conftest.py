@@ -53,6 +53,12 @@ def real_cats(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def real_cats_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose cache holds the decoded real cats after the first test that reads them."""
+    return tmp_path_factory.mktemp("real_home")
+
+
 @dataclass(frozen=True)
 class Made:
     """What the run left, and where it ran."""

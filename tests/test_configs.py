@@ -11,6 +11,8 @@ from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.schemas import register
 from tests.support.configs import CONF, check_target, composed, targets
 
+pytestmark = pytest.mark.thorough
+
 GROUPS = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name != "hydra")
 OPTIONS = [(group, p.stem) for group in GROUPS for p in sorted((CONF / group).glob("[!_]*.yaml"))]
 

@@ -9,6 +9,8 @@ from maskgit_lab.assembly.schemas import TrainConfig
 from tests.support import builders
 from tests.support.configs import composed, configuration
 
+pytestmark = pytest.mark.thorough
+
 
 def key(*overrides: str) -> str:
     return training_key(configuration(*overrides), builders.splits(), builders.tokenizer())

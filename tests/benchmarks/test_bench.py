@@ -14,6 +14,8 @@ from benchmarks.rows import Row, show, write
 from benchmarks.scaling import scaling
 from benchmarks.subjects import pictures, subject, transformer_flops
 
+pytestmark = pytest.mark.thorough
+
 CPU = torch.device("cpu")
 TINY = (
     "model=tiny", "tokenizer=patch_tiny", "model.transformer.dim=16", "model.transformer.num_layers=2",

@@ -28,8 +28,8 @@ def test_audit_finds_and_shows_copies_in_a_folder(tmp_path: Path):
 
 
 @pytest.mark.xdist_group("real_cats")
-def test_audit_finds_the_leak_of_the_real_data(real_cats: Path, tmp_path: Path):
-    answer = run("audit", "data=cat_faces", f"data.root={real_cats}", cwd=tmp_path, home=tmp_path / "home")
+def test_audit_finds_the_leak_of_the_real_data(real_cats: Path, real_cats_home: Path, tmp_path: Path):
+    answer = run("audit", "data=cat_faces", f"data.root={real_cats}", cwd=tmp_path, home=real_cats_home)
     assert answer.returncode == 0, answer.stderr
     assert "446 of 747 test images are in train, pixel for pixel; 570 in train or val" in answer.stdout
     assert "data.split=clean leaves 11,554 train / 2,876 val images for 747 test images" in answer.stdout

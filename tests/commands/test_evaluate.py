@@ -44,6 +44,21 @@ def test_evaluate_gives_the_score_of_the_run_in_its_last_cell(made: Made, evalua
         assert found["references"][name]["fd_tokenizer"] == pytest.approx(scores[name]["fd_tokenizer"], rel=1e-4)
 
 
+def test_evaluate_measures_the_runs_own_decoder_with_what_is_typed_on_top(made: Made, tmp_path: Path):
+    folder = tmp_path / "refreshing"
+    folder.mkdir()
+    for name in ("checkpoints", "tokenizer.pt"):
+        (folder / name).symlink_to(made.folder / name)
+    config = (made.folder / "config.yaml").read_text()
+    assert "refresh_every: null" in config
+    (folder / "config.yaml").write_text(config.replace("refresh_every: null", "refresh_every: 3"))
+    arguments = [f"run={folder}", "schedules=[cosine]", "sweet_spots=[7]", "seeds=[0]", "max_images=8"]
+    answer = run("evaluate", *arguments, "decode.num_steps=9", cwd=made.cwd, home=made.home)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    protocol = json.loads((folder / "evaluation" / "evaluation.json").read_text())["protocol"]
+    assert (protocol["refresh_every"], protocol["num_steps"], protocol["choice_temperature"]) == (3, 9, 4.5)
+
+
 def test_evaluate_says_everything_in_the_protocol(evaluation: Path):
     protocol = json.loads((evaluation / "evaluation.json").read_text())["protocol"]
     assert (protocol["extractor"], protocol["num_true"], protocol["num_outputs"]) == ("tokenizer", 16, 16)

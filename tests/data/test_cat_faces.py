@@ -76,8 +76,9 @@ def test_cat_faces_refuses_unknown_splits(root: Path):
 
 
 @pytest.mark.xdist_group("real_cats")
-def test_cat_faces_of_the_real_folder_leak_as_known_and_the_clean_split_does_not(real_cats: Path, tmp_path: Path):
-    source = {split: CatFaces(root=str(real_cats), split=split).load(cache=tmp_path) for split in ("lab", "clean")}
+def test_cat_faces_of_the_real_folder_leak_as_known_and_the_clean_split_does_not(real_cats: Path, real_cats_home: Path):
+    cache = real_cats_home / ".cache" / "maskgit_lab"
+    source = {split: CatFaces(root=str(real_cats), split=split).load(cache=cache) for split in ("lab", "clean")}
     sizes = {name: (len(s.train), len(s.val), len(s.test)) for name, s in source.items()}
     assert sizes == {"lab": (12_000, 3_000, 747), "clean": (11_554, 2_876, 747)}
     test = source["lab"].test

@@ -18,7 +18,7 @@ from maskgit_lab.evaluation.frechet import frechet_distance
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
-pytestmark = pytest.mark.xdist_group("inception")  # the long one first, and no other file waiting behind it
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("inception")]  # the long one first, and no other file waiting behind it
 
 SHARED = Path(__file__).parents[3] / "shared"
 INCEPTION = SHARED / "weights/inception_v3_imagenet_to_mixed7a.pth"

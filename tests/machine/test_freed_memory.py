@@ -10,6 +10,8 @@ SCRIPT = """
 import resource, torch
 from maskgit_lab.machine.freed_memory import keep_freed_memory
 
+pytestmark = pytest.mark.thorough
+
 def faults_of_tensors():  # of 64 MiB, above what glibc keeps by itself
     for i in range(16):
         if i == 12:  # the heap has settled: an early tensor may find a small object in its way

@@ -23,7 +23,7 @@ from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
 from tests.support.builders import boxes, datamodule, model, pictures, tokenizer
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.thorough, pytest.mark.processor]
 
 
 class Spy(FastModel):

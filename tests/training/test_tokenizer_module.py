@@ -16,6 +16,7 @@ from maskgit_lab.training.codebook_revival import CodebookRevival
 from maskgit_lab.training.tokenizer_module import TokenizerModule
 
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*is deprecated:FutureWarning"),  # inside Lightning
 ]

@@ -11,7 +11,7 @@ import torch
 from tests.support.two_processes import fit, trained
 from tests.support.warm import WarmCommand
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.thorough, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 LATER = 1e-3  # Adam divides rounding by rounding where a gradient is zero, so that weights drift apart slowly
