@@ -4,13 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import environment
 
 CODE = """
 from maskgit_lab.machine.denormals import flush_denormals
 if FLUSHED:
     assert flush_denormals()
-import pytest
 import torch
 
 pytestmark = pytest.mark.thorough
