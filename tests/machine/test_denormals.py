@@ -8,13 +8,13 @@ import pytest
 
 from tests.support.commands import environment
 
+pytestmark = pytest.mark.thorough
+
 CODE = """
 from maskgit_lab.machine.denormals import flush_denormals
 if FLUSHED:
     assert flush_denormals()
 import torch
-
-pytestmark = pytest.mark.thorough
 torch.set_num_threads(2)
 x = torch.full((2**20,), 1e-30, requires_grad=True)  # enough for both threads
 y = x * 1e-10
