@@ -75,6 +75,7 @@ def test_cat_faces_refuses_unknown_splits(root: Path):
         load(root, split="mine")
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("real_cats")
 def test_cat_faces_of_the_real_folder_leak_as_known_and_the_clean_split_does_not(real_cats: Path, real_cats_home: Path):
     cache = real_cats_home / ".cache" / "maskgit_lab"

@@ -3,6 +3,8 @@ import pytest
 
 from maskgit_lab.data.holes import STYLES, draw_holes
 
+pytestmark = pytest.mark.thorough
+
 
 def shares(holes: np.ndarray) -> np.ndarray:
     return holes.mean(axis=(1, 2))

@@ -18,6 +18,8 @@ from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from tests.support.builders import inpaint_set, model, tokenizer
 
+pytestmark = pytest.mark.thorough
+
 SCHEDULES = {"linear": Linear(), "cosine": Cosine()}
 SETTINGS = DecodeSettings(schedule=Cosine(), num_steps=5)
 

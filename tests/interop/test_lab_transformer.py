@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from maskgit_lab.interop.lab import load_transformer
 
+pytestmark = pytest.mark.thorough
+
 LAB_SHAPES = Path(__file__).resolve().parents[3] / "shared" / "lab" / "transformer_state_dict.json"
 TOKENS, CODES, DIM, HIDDEN, LAYERS, HEADS = 16, 10, 12, 20, 2, 4
 EPS = 1e-12

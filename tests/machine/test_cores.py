@@ -10,6 +10,8 @@ from maskgit_lab.machine import cores
 from maskgit_lab.machine.cores import SLEEP, cgroup_quotas, let_waiting_threads_sleep, share_cores, usable_cores
 from tests.support.commands import environment
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 SCRIPT = """
 import resource, torch
 from maskgit_lab.machine.freed_memory import keep_freed_memory
-
-pytestmark = pytest.mark.thorough
 
 def faults_of_tensors():  # of 64 MiB, above what glibc keeps by itself
     for i in range(16):

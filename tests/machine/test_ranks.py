@@ -9,6 +9,8 @@ import pytest
 from maskgit_lab.machine.ranks import RANK_VARIABLES, process_rank, processes_to_start, shared_run_dir, wait_for
 from maskgit_lab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.thorough
+
 FRESH = "runs/default/2026-01-31_12-00-00"
 ASK = """
 import os, sys

@@ -24,6 +24,8 @@ from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
 from tests.support.builders import boxes, datamodule, inpaint_set, model, tokenizer
 
+pytestmark = pytest.mark.thorough
+
 SETTINGS = DecodeSettings(schedule=Cosine(), num_steps=4)
 
 

@@ -5,6 +5,8 @@ import torch
 
 from maskgit_lab.training.compilation import MODES, compile_options
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize(("value", "options"), [(False, None), (True, {}), ("reduce-overhead", {"mode": "reduce-overhead"})])
 def test_compile_options_take_false_true_or_a_mode(value: bool | str, options: dict[str, str] | None):
