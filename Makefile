@@ -35,7 +35,7 @@ format: $(STAMP)  ## put the code in form
 lint: $(STAMP)  ## form, docstrings, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pydoclint src
+	$(BIN)/pydoclint --quiet src
 	$(BIN)/mypy
 
 clean:  ## remove the environment, runs and caches
