@@ -119,11 +119,11 @@ def test_decode_gives_an_image_the_same_tokens_alone_and_in_a_batch():
     tokens, mask = example(seed=9)
     batch = decode_with(predict, tokens, mask, schedule=Cosine(), generator=image_generators(0, "d", range(5)), **SETTINGS)
     for row in range(5):
-        alone = decode_with(
+        single = decode_with(
             predict, tokens[row : row + 1], mask[row : row + 1], schedule=Cosine(),
             generator=image_generators(0, "d", [row]), **SETTINGS,
         )  # fmt: skip
-        assert torch.equal(alone.tokens[0], batch.tokens[row])
+        assert torch.equal(single.tokens[0], batch.tokens[row])
 
 
 def test_predictor_of_chooses_tokens_by_its_argument():

@@ -13,7 +13,7 @@ from tests.support.builders import boxes, pictures, write_pictures
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A lab folder whose test images 0 and 1 stand in train, and 2 in val."""
+    """A lab folder whose test images 0 and 1 are in train, and 2 in val."""
     folder = tmp_path / "lab"
     truth, holes = pictures(4, seed=3), boxes(4)
     write_pictures(folder / "train", np.concatenate([pictures(6, seed=1), truth[:2]]))

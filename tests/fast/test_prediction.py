@@ -70,8 +70,8 @@ def test_decode_masked_counts_by_each_images_own_hole(refresh_every: int | None)
 def test_decode_masked_does_not_depend_on_the_batch(refresh_every: int | None):
     together = filled(refresh_every=refresh_every)
     for i in range(5):
-        alone = filled(slice(i, i + 1), refresh_every=refresh_every)
-        assert torch.equal(alone.step_tokens[:, 0], together.step_tokens[:, i])
+        single = filled(slice(i, i + 1), refresh_every=refresh_every)
+        assert torch.equal(single.step_tokens[:, 0], together.step_tokens[:, i])
 
 
 @REFRESHES
