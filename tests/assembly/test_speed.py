@@ -27,10 +27,11 @@ def test_at_speed_gives_a_model_as_it_is_or_accelerated_with_the_same_networks(s
     ("overrides", "message"),
     [
         (["speed=quick"], "speed must be fast or plain, got 'quick'"),
+        (["+decode.sweetspot=3"], r"decode\.sweetspot is not known; there are choice_temperature"),
         (["speed=plain", "decode.refresh_every=3"], r"decode\.refresh_every=3 needs speed=fast"),
     ],
 )
-def test_check_configuration_refuses_a_speed_that_cannot_be(overrides: list[str], message: str):
+def test_check_configuration_refuses_speeds_and_decoding_that_cannot_be(overrides: list[str], message: str):
     with pytest.raises(ValueError, match=message):
         check_configuration(configuration(*overrides))
 

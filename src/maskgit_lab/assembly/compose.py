@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +130,22 @@ def build_model(config: ModelConfig, tokenizer: FrozenTokenizer) -> MaskedTokenM
 
 def decode_settings(config: TrainConfig) -> DecodeSettings:
     """Return how a run decodes; keys that an older run does not have are off."""
-    values = {key: value for key, value in config.decode.items() if key != FIGURE_STEPS}
-    return DecodeSettings(schedule=build(config.mask_schedule), **values)
+    return DecodeSettings(schedule=build(config.mask_schedule), **_decode_fields(config.decode))
 
 
 def decode_changes(decode: Group, mask_schedule: Group | None = None) -> dict[str, Any]:
     """Return what a command changes in how a run decodes, as fields of DecodeSettings; null = as the run."""
-    changes = {key: value for key, value in decode.items() if value is not None and key != FIGURE_STEPS}
+    changes = {key: value for key, value in _decode_fields(decode).items() if value is not None}
     return changes if mask_schedule is None else {**changes, "schedule": build(mask_schedule)}
+
+
+def _decode_fields(decode: Group) -> dict[str, Any]:
+    """Return what of a group `decode` is fields of DecodeSettings; raise ValueError naming a key that is none."""
+    known = {field.name for field in fields(DecodeSettings)} - {"schedule"}
+    unknown = sorted(set(decode) - known - {FIGURE_STEPS})
+    if unknown:
+        raise ValueError(f"decode.{unknown[0]} is not known; there are {', '.join(sorted(known))} and {FIGURE_STEPS}")
+    return {key: value for key, value in decode.items() if key != FIGURE_STEPS}
 
 
 def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:
