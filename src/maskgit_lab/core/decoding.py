@@ -131,7 +131,9 @@ def decode(
     counts = hidden_counts(mask, settings).to(mask.device)  # (S + 1, B)
     current, hidden = tokens.masked_fill(mask, mask_token_id), mask
     steps: list[tuple[Tensor, Tensor]] = []
-    certain: list[Tensor] = []  # (B, N) bool each: where log p is a number; looked at after the loop, for a look waits for the device
+    certain: list[
+        Tensor
+    ] = []  # (B, N) bool each: where log p is a number; looked at after the loop, for a look waits for the device
     for step in range(settings.stop):
         temperature = settings.choice_temperature * (1 - (step + 1) / settings.num_steps)
         choice, log_p = predict(current, hidden)
@@ -171,7 +173,9 @@ def _require_usable(finite: Tensor, no_mask_token: Tensor) -> None:
         return
     step, image = good.all(2).logical_not_().nonzero()[0].tolist()  # in the order of the steps
     if bool(finite[step, image].all()):
-        raise ValueError(f"the mask token was chosen for image {image} of the batch at decoding step {step + 1}: `choose` must rule it out")
+        raise ValueError(
+            f"the mask token was chosen for image {image} of the batch at decoding step {step + 1}: `choose` must rule it out"
+        )
     raise ValueError(
         f"the logits of image {image} of the batch are not finite at decoding step {step + 1}: the weights of this network "
         "diverged. Take another checkpoint (checkpoint=best|last), or train again with a lower optimizer.lr"
