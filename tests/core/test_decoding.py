@@ -1,7 +1,5 @@
 """Decoding against the plain loops of the protocol, and the properties every policy must hold."""
 
-import re
-
 import pytest
 import torch
 
@@ -207,7 +205,7 @@ def harmed(logits, seed):
     return torch.where(some | rows, values, logits)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", [seed for seed in range(24) if seed % 12])  # at the others nothing is harmed
 def test_decode_of_logits_that_are_not_finite_is_an_error_by_name_and_hides_no_known_token_on_the_way(seed):
     tokens, mask = example(seed=seed)
     settings = DecodeSettings(schedule=Cosine(), num_steps=7)
@@ -222,14 +220,8 @@ def test_decode_of_logits_that_are_not_finite_is_an_error_by_name_and_hides_no_k
         seen.append(network(current, hidden))
         return seen[-1]
 
-    try:
-        trace = decode(watched, tokens, mask, settings=settings, mask_token_id=V, generator=generator(0, "d"))
-    except ValueError as error:
-        assert re.match(r"the logits of image \d of the batch are not finite at decoding step \d: the weights", str(error))
-    else:
-        assert seed % 12 == 0  # nothing was harmed
-        assert bool((trace.step_tokens == tokens)[:, ~mask].all())
-        assert int(trace.step_tokens.max()) < V
+    with pytest.raises(ValueError, match=r"the logits of image \d of the batch are not finite at decoding step \d: the weights"):
+        decode(watched, tokens, mask, settings=settings, mask_token_id=V, generator=generator(0, "d"))
     assert len(seen) == 7
 
 

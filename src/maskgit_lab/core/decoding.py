@@ -131,9 +131,7 @@ def decode(
     counts = hidden_counts(mask, settings).to(mask.device)  # (S + 1, B)
     current, hidden = tokens.masked_fill(mask, mask_token_id), mask
     steps: list[tuple[Tensor, Tensor]] = []
-    certain: list[
-        Tensor
-    ] = []  # (B, N) bool each: where log p is a number; looked at after the loop, for a look waits for the device
+    certain: list[Tensor] = []  # (B, N) bool each: log p is a number; read after the loop, for reading waits for the device
     for step in range(settings.stop):
         temperature = settings.choice_temperature * (1 - (step + 1) / settings.num_steps)
         choice, log_p = predict(current, hidden)
@@ -167,7 +165,7 @@ def _require_grid(tokens: Tensor, mask: Tensor) -> None:
 
 
 def _require_usable(finite: Tensor, no_mask_token: Tensor) -> None:
-    """Raise ValueError naming the first step and image whose predictions, (S, B, N) bool each, are of no use; waits for the device."""
+    """Raise ValueError naming the first step and image whose predictions, (S, B, N) bool each, are of no use."""
     good = finite & no_mask_token
     if bool(good.all()):
         return

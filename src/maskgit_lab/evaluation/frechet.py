@@ -32,7 +32,7 @@ def frechet_distance(a: Tensor, b: Tensor, *, sides: tuple[str, str] = ("first s
         The distance, at least 0.
 
     Raises:
-        ValueError: when there are fewer than two rows, the widths differ, or numbers are not finite; the message says on which side.
+        ValueError: when there are fewer than two rows, the widths differ, or numbers are not finite; it says on which side.
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"features must be (n1, d) and (n2, d), got {tuple(a.shape)} and {tuple(b.shape)}")
@@ -67,8 +67,8 @@ def require_finite_features(features: Tensor, side: str) -> None:
     first = ", ".join(str(image) for image in images[:NUM_NAMED]) + (", ..." if len(images) > NUM_NAMED else "")
     raise ValueError(
         f"the features of the {side} are not finite: {int((~finite).sum())} of {features.numel()} numbers are NaN or infinite, in "
-        f"{len(images)} of {len(features)} images (numbers {first}, counted from 0). Look at the weights of the extractor and of what "
-        "made these images"
+        f"{len(images)} of {len(features)} images (numbers {first}, counted from 0). Look at the weights of the extractor and "
+        "of what made these images"
     )
 
 
