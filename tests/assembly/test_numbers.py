@@ -11,6 +11,7 @@ import pytest
 
 from maskgit_lab.assembly import trainer_flags
 from maskgit_lab.assembly.compose import check_configuration
+from tests.support.builders import small_trainer
 from tests.support.configs import configuration
 
 BASES = {
@@ -80,8 +81,8 @@ def name_of(path: tuple[Any, ...]) -> str:
 @pytest.mark.parametrize("base", BASES)
 def test_check_configuration_refuses_every_number_that_is_none_by_its_key(base: str, monkeypatch: pytest.MonkeyPatch):
     # the slow parts, which look at no number
-    monkeypatch.setattr(trainer_flags, "_tried", lambda flags: None)
-    monkeypatch.setattr(trainer_flags, "require_whole_weights", lambda trainer: None)
+    made = small_trainer()
+    monkeypatch.setattr(trainer_flags, "_tried", lambda flags: made)
     others = set() if base == "default" else set(numbers(asdict(configuration())))
     config = configuration(*BASES[base])
     paths = [path for path in numbers(asdict(config)) if path not in others]

@@ -75,6 +75,7 @@ def told(overrides: str) -> TrainConfig:
     ("+trainer.gradient_clip_algorithm=best", "trainer: "),
     ("+trainer.profiler=fast", "trainer: "),
     ("+trainer.max_time=soon", "trainer: "),
+    ("+trainer.max_time='00:00:00:00'", "trainer.max_time must be above 0"),
     ("+trainer.limit_batches=3", "limit_batches"),
     ("trainer.strategy=fsdp trainer.accelerator=cpu", "trainer: "),
     ("trainer.devices=0", "trainer.devices must be at least 1"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.schemas import Group, TrainConfig
@@ -54,7 +54,10 @@ def check_flags(config: TrainConfig) -> None:
     if not flags.get("fast_dev_run"):
         _require_an_end(flags)
     _require_precision(flags, config.optimizer)
-    require_whole_weights(_tried(flags))
+    trainer = _tried(flags)
+    require_whole_weights(trainer)
+    if any(isinstance(callback, Timer) and not callback.time_remaining() for callback in trainer.callbacks):
+        raise ValueError(f"trainer.max_time must be above 0, got {flags['max_time']}")
 
 
 def show_summary(flags: Group) -> None:
