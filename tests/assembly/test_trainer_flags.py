@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+import yaml
 
 from maskgit_lab.assembly.compose import build_callbacks, build_trainer
 from maskgit_lab.assembly.schemas import TrainConfig
@@ -35,7 +35,7 @@ def told(overrides: str) -> TrainConfig:
         node = getattr(config, group)
         for name in names[:-1]:
             node = node[name]
-        node[names[-1]] = OmegaConf.to_container(OmegaConf.create(f"value: {value}"))["value"]
+        node[names[-1]] = yaml.safe_load(value)
     return config
 
 

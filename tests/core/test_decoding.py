@@ -140,7 +140,7 @@ def test_predictor_of_chooses_tokens_by_its_argument():
 
 def test_decode_shows_its_predictor_what_is_hidden_and_lets_it_decide_nothing_else():
     tokens, mask = example()
-    seen = []
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def predictor(shown, hidden):
         seen.append((shown, hidden))
@@ -211,7 +211,7 @@ def test_decode_of_logits_that_are_not_finite_is_an_error_by_name_and_hides_no_k
     settings = DecodeSettings(schedule=Cosine(), num_steps=7)
     counts = hidden_counts(mask, settings)
     network = predictor_of(lambda t: harmed(predict(t), seed), V)
-    seen = []
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def watched(current, hidden):
         assert bool((current == tokens)[~mask].all())

@@ -10,11 +10,16 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from torch import Tensor, nn
 
+from maskgit_lab.assembly.load import load_weights
+from maskgit_lab.models.codebook import Codebook
+from maskgit_lab.training.codebook_revival import CodebookRevival
 from maskgit_lab.training.divergence import READ_EVERY, DivergedError, DivergenceGuard, gradient_norm, require_finite_weights
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.muon import Muon
 from maskgit_lab.training.optim import AdamSettings
-from tests.support.builders import datamodule, small_trainer, stage_2
+from maskgit_lab.training.tokenizer_module import TokenizerModule
+from maskgit_lab.training.tokenizer_training import train_tokenizer
+from tests.support.builders import datamodule, model, small_trainer, splits, stage_2, tokenizer
 
 pytestmark = pytest.mark.thorough
 
@@ -134,7 +139,7 @@ def test_masked_token_module_stops_at_a_bad_batch_within_an_accumulation_window(
     assert all(bool(value.isfinite().all()) for value in trained.state_dict().values())
 
 
-def two_layers() -> nn.Module:
+def two_layers() -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(20, 20), nn.Linear(20, 20))
 
@@ -165,15 +170,17 @@ def test_muon_puts_back_what_it_moved_where_the_flag_is_on_the_device():
     optimizers = [Muon(n, lr=1e-2, matrix_lr=1e-2, betas=(0.9, 0.99), weight_decay=0.1) for n in (network, other)]
     for made, optimizer in zip((network, other), optimizers, strict=True):
         step(made, optimizer)
-    weight = network[0].weight
+    weight, same = network[0].weight, other[0].weight
+    assert isinstance(weight, nn.Parameter)
+    assert isinstance(same, nn.Parameter)
     group = optimizers[0].param_groups[0]
     weight.grad = torch.full_like(weight, torch.nan)
     with torch.no_grad():
         optimizers[0]._move(weight, group, torch.ones(()))
-        weight.grad = other[0].weight.grad
-        for made, optimizer in zip((network, other), optimizers, strict=True):
-            optimizer._move(made[0].weight, group, torch.zeros(()))
-    assert torch.equal(network[0].weight, other[0].weight)
+        weight.grad = same.grad
+        for moved, optimizer in zip((weight, same), optimizers, strict=True):
+            optimizer._move(moved, group, torch.zeros(()))
+    assert torch.equal(weight, same)
 
 
 def test_divergence_guard_reads_a_devices_flag_now_and_then_and_still_names_the_first_batch():
@@ -193,3 +200,42 @@ def test_require_finite_weights_names_the_tensors():
         require_finite_weights(weights, "best.ckpt")
     require_finite_weights({"a": torch.zeros(3)}, "best.ckpt")
     assert not bool(gradient_norm([nn.Parameter(torch.zeros(2))]).isnan())
+
+
+def test_train_tokenizer_that_diverges_leaves_nothing_to_go_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    whole = TokenizerModule._update
+
+    def harmed(self: TokenizerModule, loss: Tensor) -> None:
+        whole(self, loss * torch.nan if self.global_step == 3 else loss)
+
+    monkeypatch.setattr(TokenizerModule, "_update", harmed)
+    arguments: dict[str, Any] = {
+        "splits": splits(), "mean": (0.5,) * 3, "std": (0.25,) * 3, "flip": False, "seed": 0, "folder": tmp_path / "run",
+        "checkpoints": tmp_path / "kept", "max_steps": 6, "batch_size": 4, "val_every_n_steps": 2, "accelerator": "cpu", "lr": 1e-3,
+    }  # fmt: skip
+    network = tokenizer().model.requires_grad_(True).train()
+    with pytest.raises(DivergedError, match=r"the loss of stage 1 or its gradient .* at step 3 .* Try a lower tokenizer"):
+        train_tokenizer(model=network, **arguments)
+    assert all(bool(value.isfinite().all()) for value in network.state_dict().values())
+    assert not list((tmp_path / "kept").glob("*"))
+
+
+def test_codebook_revival_moves_no_entry_onto_a_latent_that_is_not_finite():
+    codebook, revival = (
+        Codebook(num_codebook_vectors=6, latent_dim=3),
+        CodebookRevival(num_codebook_vectors=6, after_steps=5, seed=0),
+    )
+    rows = torch.ones(4, 3)
+    rows[1:, 0] = torch.nan
+    assert revival.move(codebook, rows, 0) == 6
+    assert bool((codebook.embedding.weight == 1).all())
+    assert revival.move(codebook, rows[1:], 0) == 0
+
+
+def test_load_weights_refuses_weights_that_are_not_finite(tmp_path: Path):
+    network, frozen = model(), tokenizer()
+    weights = {f"model.{name}": value.clone() for name, value in network.state_dict().items()}
+    next(iter(weights.values())).view(-1)[0] = torch.nan
+    torch.save({"state_dict": weights, "tokenizer_sha256": frozen.sha256}, tmp_path / "best.ckpt")
+    with pytest.raises(DivergedError, match=r"best.ckpt: training diverged: 1 of \d+ tensors are not finite"):
+        load_weights(network, tmp_path / "best.ckpt", frozen)

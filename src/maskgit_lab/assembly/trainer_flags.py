@@ -56,7 +56,8 @@ def check_flags(config: TrainConfig) -> None:
     _require_precision(flags, config.optimizer)
     trainer = _tried(flags)
     require_whole_weights(trainer)
-    if any(isinstance(callback, Timer) and not callback.time_remaining() for callback in trainer.callbacks):
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    if any(isinstance(callback, Timer) and not callback.time_remaining() for callback in callbacks):
         raise ValueError(f"trainer.max_time must be above 0, got {flags['max_time']}")
 
 

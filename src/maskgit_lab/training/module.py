@@ -202,8 +202,10 @@ class MaskedTokenModule(L.LightningModule):
             return
         parameters = list(self.model.parameters())
         by_value = gradient_clip_algorithm == "value"
-        clipped = gradient_clip_val and not by_value
-        norm = torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val) if clipped else gradient_norm(parameters)
+        if gradient_clip_val and not by_value:
+            norm = torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+        else:
+            norm = gradient_norm(parameters)
         self.divergence.protect(optimizer, norm)
         if gradient_clip_val and by_value:
             torch.nn.utils.clip_grad_value_(parameters, gradient_clip_val)
