@@ -104,7 +104,16 @@ def test_evaluate_measures_a_folder_of_outputs_like_a_run(tmp_path: Path):
     network = TruncatedInception(cut="mixed_6e")
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     metrics = ["metrics=inception_imagenet", f"metrics.extractor.weights={tmp_path / 'weights.pth'}"]
-    answer = run("evaluate", "outputs=filled", "truth=truth", "masks=masks", *metrics, cwd=tmp_path, home=tmp_path / "home")
+    answer = run(
+        "evaluate",
+        "outputs=filled",
+        "truth=truth",
+        "masks=masks",
+        "mask_hole=black",
+        *metrics,
+        cwd=tmp_path,
+        home=tmp_path / "home",
+    )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     found = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
     (cell,) = found["cells"]
