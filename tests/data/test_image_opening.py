@@ -100,6 +100,16 @@ def test_opened_says_what_is_wrong(tmp_path: Path, kind: str, message: str):
         read(damaged(tmp_path, kind))
 
 
+def test_opened_keeps_the_words_of_libtiff_off_the_screen(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(path, compression="tiff_lzw")
+    content = path.read_bytes()
+    path.write_bytes(content[:1000] + b"\xff" * 100 + content[1100:])
+    with pytest.raises(BadImageError, match="not a readable image"):
+        read(path)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_opened_says_what_may_not_be_read(tmp_path: Path):
     (path,) = write_pictures(tmp_path, pictures(1))

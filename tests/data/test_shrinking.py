@@ -54,11 +54,12 @@ def test_shrink_image_is_the_centre_as_pillow_fits_it(size: tuple[int, int]):
     np.testing.assert_array_equal(shrink_image(image, 32, np.zeros(size, bool)), expected)
 
 
+@pytest.mark.parametrize("length", [1.0, 0.1])
 @pytest.mark.parametrize("mask_size", [(96, 144), (48, 72)])
-def test_shrink_image_lets_no_scratch_run_into_known_pixels(mask_size: tuple[int, int]):
+def test_shrink_image_lets_no_scratch_run_into_known_pixels(mask_size: tuple[int, int], length: float):
     clean = np.full((96, 144, 3), 90, np.uint8)
     hole = np.zeros(mask_size, bool)
-    hole[:, mask_size[1] // 2 : mask_size[1] // 2 + 2] = True
+    hole[: int(mask_size[0] * length), mask_size[1] // 2 : mask_size[1] // 2 + 2] = True
     scratched = clean.copy()
     scratched[cover(hole, size=(144, 96), box=(0, 0, mask_size[1], mask_size[0]))] = 255
     known = ~shrink_hole(hole, 32)

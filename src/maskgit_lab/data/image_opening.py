@@ -1,6 +1,8 @@
 """Open one image file: its size is known and bounded before anything is decoded, and what Pillow warns of stays here."""
 
 import contextlib
+import ctypes
+import functools
 import threading
 import warnings
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import PIL
 from PIL import Image, UnidentifiedImageError
 
 from maskgit_lab.data.image_kinds import readable_formats, unread_kind
@@ -60,6 +63,7 @@ def opened(path: Path, options: ReadOptions) -> Iterator[Image.Image]:
         BadImageError: when it is no image, too large, or damaged in a way that decoding finds.
     """
     try:
+        _silence_libtiff()
         with _quiet_pillow, Image.open(path, formats=readable_formats()) as image:
             options.check_size(*image.size)
             with _one_large if image.width * image.height > LARGE else contextlib.nullcontext():
@@ -102,6 +106,17 @@ _TURNS = {
 def _orientation(image: Image.Image) -> int:
     value = image.getexif().get(ORIENTATION, 1)
     return value if value in _TURNS else 1
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep off the screen what the libtiff in Pillow's wheel says of damaged files: it names a temporary file."""
+    place = Path(PIL.__file__).parent
+    for library in (*place.parent.glob("pillow.libs/libtiff*"), *place.glob(".dylibs/libtiff*")):
+        with contextlib.suppress(OSError, AttributeError):  # another build: its words are seen, nothing else
+            loaded = ctypes.CDLL(str(library))
+            loaded.TIFFSetErrorHandler(None)
+            loaded.TIFFSetWarningHandler(None)
 
 
 class _QuietPillow:

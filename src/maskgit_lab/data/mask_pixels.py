@@ -71,7 +71,7 @@ def _marked(white: np.ndarray, hole: str) -> np.ndarray:
 
 def _bright(values: np.ndarray, full: int, *, lossy: bool) -> np.ndarray:
     """Return which grey values (H, W) of 0 to `full` are white."""
-    counts = np.bincount(values.ravel(), minlength=full + 1)
+    counts = _counts(values, full)
     found = np.nonzero(counts)[0]
     low, high = int(found[0]), int(found[-1])
     if len(found) == 1 and low not in (0, full):
@@ -97,6 +97,13 @@ def _bright(values: np.ndarray, full: int, *, lossy: bool) -> np.ndarray:
     return np.asarray(values >= (full + 1) // 2)
 
 
+def _counts(values: np.ndarray, full: int) -> np.ndarray:
+    """Return how often each value occurs, row by row: NumPy counts in copies eight times as large."""
+    rows = max(1, 2**20 // values.shape[1])
+    parts = (values[start : start + rows] for start in range(0, len(values), rows))
+    return np.asarray(sum(np.bincount(part.ravel(), minlength=full + 1) for part in parts))
+
+
 def _flat_share(values: np.ndarray, chosen: np.ndarray) -> float:
     """Return the share of pixels that are chosen and equal their four neighbours."""
     if not chosen.any():
@@ -120,7 +127,7 @@ def _painted(image: Image.Image, colours: np.ndarray) -> np.ndarray:
     """Return where a mask of black and one colour has the colour."""
     listed = image.getcolors(2)
     if listed is not None and len(listed) == 2 and (0, 0, 0) in (colour for _, colour in listed):
-        return colours.any(-1)
+        return np.asarray(colours.any(-1))
     bright = colours.max(-1)
     paint = bright > 64
     if paint.all():

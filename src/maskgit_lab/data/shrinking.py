@@ -10,7 +10,10 @@ from PIL import Image
 MIN_WEIGHT = 0.1  # known pixels between holes have more
 UNTOUCHED = 1e-4  # the weights of a filter that meets no hole add up to 1, but for rounding
 
+LANCZOS_REACH = 3  # in pixels of the result
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+Part = tuple[slice, ...]  # rows and columns
 
 
 def centre_square(width: int, height: int) -> Box:
@@ -38,12 +41,51 @@ def shrink_image(image: Image.Image, resolution: int, hole: np.ndarray | None = 
     whole = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box))
     if hole is None or not hole.any():
         return whole
-    known = ~cover(hole, size=image.size, box=(0, 0, hole.shape[1], hole.shape[0]))
-    weight = _resized(known, size, box)
-    parts = [_resized(np.where(known, np.asarray(channel), 0), size, box) for channel in image.split()]
-    clean = np.stack(parts, -1) / np.maximum(weight, MIN_WEIGHT)[..., None]  # the filter's mean over the known pixels only
-    mixed = (np.abs(weight - 1) > UNTOUCHED) & ~shrink_hole(hole, resolution)
-    return np.where(mixed[..., None], (clean + 0.5).clip(0, 255).astype(np.uint8), whole)
+    cells = shrink_hole(hole, resolution)
+    near = _around(cells, box) if cells.any() else np.s_[:, :]
+    clean, weight = _mean_of_known(image, hole, near, resolution)
+    mixed = (np.abs(weight - 1) > UNTOUCHED) & ~cells[near]
+    out = whole.copy()
+    out[near] = np.where(mixed[..., None], (clean + 0.5).clip(0, 255).astype(np.uint8), whole[near])
+    return out
+
+
+def _around(cells: np.ndarray, box: Box) -> Part:
+    """Return the part of the result whose pixels the filter may mix with hole pixels."""
+    reach = (
+        int(np.ceil(LANCZOS_REACH * max(1, len(cells) / (box[2] - box[0])))) + 1
+    )  # of a small image a source pixel is several cells
+    rows, columns = (np.nonzero(cells.any(axis))[0] for axis in (1, 0))
+    return tuple(slice(max(0, int(at[0]) - reach), int(at[-1]) + 1 + reach) for at in (rows, columns))
+
+
+def _mean_of_known(image: Image.Image, hole: np.ndarray, near: Part, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """Resize a part of an image so that each pixel is the filter's mean over known pixels.
+
+    Args:
+        image: RGB.
+        hole: (h, w) bool, of the image's proportions.
+        near: rows and columns of the result.
+        resolution: pixels per side of the whole result.
+
+    Returns:
+        Colours, float (rows, columns, 3), and which share of the filter's weight lies on known pixels, float (rows, columns).
+    """
+    left, top, right, _ = centre_square(*image.size)
+    scale = (right - left) / resolution
+    (row, end_row, _), (column, end_column, _) = (part.indices(resolution) for part in near)
+    box = (left + column * scale, top + row * scale, left + end_column * scale, top + end_row * scale)
+    margin = (LANCZOS_REACH + 1) * max(scale, 1)
+    x, y = int(max(0, box[0] - margin)), int(max(0, box[1] - margin))
+    end_x, end_y = int(min(image.width, box[2] + margin + 1)), int(min(image.height, box[3] + margin + 1))
+    across, down = hole.shape[1] / image.width, hole.shape[0] / image.height
+    known = ~cover(hole, size=(end_x - x, end_y - y), box=(x * across, y * down, end_x * across, end_y * down))
+    inside = (box[0] - x, box[1] - y, box[2] - x, box[3] - y)
+    size = (end_column - column, end_row - row)
+    weight = _resized(known, size, inside)
+    channels = image.crop((x, y, end_x, end_y)).split()
+    colours = [_resized(np.where(known, np.asarray(channel), np.uint8(0)), size, inside) for channel in channels]
+    return np.stack(colours, -1) / np.maximum(weight, MIN_WEIGHT)[..., None], weight
 
 
 def shrink_hole(hole: np.ndarray, resolution: int) -> np.ndarray:
