@@ -129,6 +129,7 @@ def test_evaluate_measures_a_folder_of_outputs_like_a_run(tmp_path: Path):
         ([], "evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER"),
         (["outputs=x"], "outputs=FOLDER needs truth=FOLDER"),
         (["run=nowhere"], "nowhere is not a run folder"),
+        (["run=nowhere", "max_images=1"], "max_images must be at least 2"),
         (["outputs=x", "truth=y"], "outputs: no folder x"),
     ],
 )

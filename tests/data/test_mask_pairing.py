@@ -32,6 +32,7 @@ def pairs(images: str, masks: str) -> list[str]:
         ("cafe\u0301.png", "caf\u00e9.png", "caf\u00e9.png"),
         ("cat.jpg cat.png", "cat.png cat.jpg", "cat.jpg cat.png"),
         ("cat.jpg cat.png", "cat.png.png cat.jpg.png", "cat.jpg.png cat.png.png"),
+        ("cat.jpg.png cat.png.png", "cat.png cat.jpg", "cat.jpg cat.png"),
         ("cat_1.png dog_2.png", "mask_1.png mask_2.png", "mask_1.png mask_2.png"),
     ],
 )  # fmt: skip

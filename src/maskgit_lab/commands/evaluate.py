@@ -18,7 +18,7 @@ from maskgit_lab.assembly.compose import decode_changes, load_data, with_tokeniz
 from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import EvaluateConfig
-from maskgit_lab.commands.outputs import read_outputs
+from maskgit_lab.commands.outputs import FEWEST, read_outputs
 from maskgit_lab.commands.results import check_results
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.image_opening import ReadOptions
@@ -65,6 +65,8 @@ def evaluate(config: EvaluateConfig) -> None:
 
 def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     start = time.perf_counter()
+    if config.max_images is not None and config.max_images < FEWEST:
+        raise ValueError(f"max_images must be at least {FEWEST}, which a distance between sets needs, got {config.max_images}")
     out = Path(config.out or folder / "evaluation").expanduser()
     if config.out is not None:  # the run's own table is replaced by the newer one
         check_results([out / name for name in (*WRITTEN, GRID_FIGURE)], overwrite=config.overwrite)
@@ -78,6 +80,8 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     run_config = load_config(folder)
     splits = load_data(run_config.data, config.paths)
     test = _first(splits.test, config.max_images)
+    if len(test) < FEWEST:
+        raise ValueError(f"data: the run has {len(test)} test image; a distance between sets needs at least {FEWEST}")
     if test.truth is None:
         raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
     cache, device = config.paths.cache_folder, str(filler.tokenizer.device)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maskgit_lab.data.file_names import some
+from maskgit_lab.data.file_names import shown, some
 from maskgit_lab.data.image_files import load_images
 from maskgit_lab.data.image_listing import list_images
 from maskgit_lab.data.image_opening import BadImageError, ReadOptions, shown_size
@@ -47,15 +47,15 @@ def read_outputs(folder: Path, *, truth: Path, masks: Path | None, mask_hole: st
     check_hole_colour(mask_hole)
     paths = images_among(list_images(folder, key="outputs"), masks=masks, key="outputs")
     if len(paths) < FEWEST:
-        raise ValueError(f"outputs: {len(paths)} image in {folder}; a distance between sets needs at least {FEWEST}")
+        raise ValueError(f"outputs: {len(paths)} image in {shown(folder)}; a distance between sets needs at least {FEWEST}")
     if not truth.expanduser().is_dir() and truth.expanduser().exists():
-        raise ValueError(f"truth: {truth} is a file; each output needs its own truth, in a folder")
+        raise ValueError(f"truth: {shown(truth)} is a file; each output needs its own truth, in a folder")
     truth_paths = find_masks(paths, truth, key="truth", what="truth")
     mask_paths = None if masks is None else find_masks(paths, masks, key="masks")
     try:
         resolution = shown_size(truth_paths[0], options)[1]
     except BadImageError as error:
-        raise ValueError(f"truth: {truth_paths[0]} ({error})") from error
+        raise ValueError(f"truth: {shown(truth_paths[0])} ({error})") from error
     images, true = (load_images(files, resolution=resolution, exact=True, options=options) for files in (paths, truth_paths))
     holes = None
     if mask_paths is not None:
@@ -82,9 +82,9 @@ def warn_of_outputs(
         difference = np.abs(image.astype(np.int16) - true).mean(-1)
         inside = difference if hole is None else difference[hole]
         if inside.size and not inside.any():
-            same.append(name)
+            same.append(shown(name))
         elif hole is not None and inside.size and not hole.all() and difference[~hole].mean() > 2 * inside.mean():
-            outside.append(name)
+            outside.append(shown(name))
     where = "the truth" if holes is None else "the truth under the mask"
     if same:
         hint = (

@@ -1,20 +1,19 @@
 """Where a command's results go: nothing that is there is replaced unless it was asked for, and inputs never are."""
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from maskgit_lab.data.file_names import shown, some
+from maskgit_lab.data.file_names import folded, shown, some
 
 
 def result_names(paths: Sequence[Path]) -> list[str]:
     """Return a name without suffix for the result of each image: its stem, or where stems collide (cat.jpg, cat.png) its name."""
     names = [path.stem for path in paths]
     while True:
-        counts = Counter(_folded(name) for name in names)
-        apart = [path.name if counts[_folded(name)] > 1 else name for path, name in zip(paths, names, strict=True)]
+        counts = Counter(folded(name) for name in names)
+        apart = [path.name if counts[folded(name)] > 1 else name for path, name in zip(paths, names, strict=True)]
         if apart == names:
             return names
         names = apart
@@ -62,8 +61,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return (0, 0) if path.is_symlink() else None
     return found.st_dev, found.st_ino
-
-
-def _folded(name: str) -> str:
-    """Return a name as a system sees it that does not tell case or forms of accents apart."""
-    return unicodedata.normalize("NFC", name).casefold()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskgit_lab.data.file_names import some
+from maskgit_lab.data.file_names import shown, some
 from maskgit_lab.data.file_reading import BadFilesError, check_exact, read_files
 from maskgit_lab.data.hole_warnings import warn_of_holes
 from maskgit_lab.data.image_opening import BadImageError, ReadOptions, opened, shown_size
@@ -99,7 +99,7 @@ def load_photos(
             full, rules[i] = _hole(masks[i], hole, options)
             _check_fits(full, shown_size(images[i], options))
         except BadImageError as error:
-            raise BadImageError(f"mask {masks[i].name}: {error}") from error
+            raise BadImageError(f"mask {shown(masks[i].name)}: {error}") from error
         with opened(images[i], options) as stored:
             pixels[i] = shrink_image(rgb_pixels(stored), resolution, full)
         holes[i] = shrink_hole(full, resolution)
@@ -140,6 +140,6 @@ def _check_fits(hole: np.ndarray, size: tuple[int, int]) -> None:
 
 def _tell(paths: Sequence[Path], holes: np.ndarray, rules: Sequence[str | None], hole: str) -> None:
     for rule in sorted({rule for rule in rules if rule}):
-        names = [path.name for path, used in zip(paths, rules, strict=True) if used == rule]
+        names = [shown(path.name) for path, used in zip(paths, rules, strict=True) if used == rule]
         log.info(f"{len(names)} of {len(paths)} masks were read by {rule}: {some(names)}")
     warn_of_holes(holes, [path.name for path in paths], hole=hole)

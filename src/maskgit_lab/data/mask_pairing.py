@@ -5,12 +5,11 @@ A wrong pair would go unnoticed, so whatever is not certain is refused by name.
 
 import logging
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from maskgit_lab.data.file_names import shown, some
+from maskgit_lab.data.file_names import folded, shown, some
 from maskgit_lab.data.image_listing import list_images
 
 log = logging.getLogger("maskgit_lab")
@@ -105,7 +104,7 @@ def images_among(paths: Sequence[Path], *, masks: Path | None, key: str) -> list
     Raises:
         ValueError: naming masks among the images, where masks are looked for elsewhere or nowhere.
     """
-    stems = {_folded(path.stem) for path in paths}
+    stems = {folded(path.stem) for path in paths}
     own = {path for path in paths if stems.intersection(_bases(path))}
     folder = paths[0].parent
     names = some([shown(path.name) for path in paths if path in own])
@@ -119,9 +118,7 @@ def images_among(paths: Sequence[Path], *, masks: Path | None, key: str) -> list
 
 def _by_name(images: Sequence[Path], masks: Sequence[Path], what: str) -> dict[Path, Path]:
     """Return the mask of each image that has one by name."""
-    whole = {
-        image: [mask for mask in masks_of if image.name in (mask.name, mask.stem)] for image, masks_of in _alike(images, masks)
-    }
+    whole = {image: [mask for mask in masks_of if _same(image, mask)] for image, masks_of in _alike(images, masks)}
     found, several = {}, []
     claimed = {mask for own in whole.values() if len(own) == 1 for mask in own}
     for image, candidates in _alike(images, masks):
@@ -144,10 +141,15 @@ def _alike(images: Sequence[Path], masks: Sequence[Path]) -> list[tuple[Path, li
     """Return for each image the masks whose names fit."""
     by_stem: dict[str, list[Path]] = {}
     for mask in masks:
-        for stem in {_folded(mask.stem), *_bases(mask)}:
+        for stem in {folded(mask.stem), folded(mask.name), *_bases(mask)}:
             by_stem.setdefault(stem, []).append(mask)
-    fits = [(image, by_stem.get(_folded(image.stem), []), by_stem.get(_folded(image.name), [])) for image in images]
+    fits = [(image, by_stem.get(folded(image.stem), []), by_stem.get(folded(image.name), [])) for image in images]
     return [(image, [*stem, *(mask for mask in name if mask not in stem)]) for image, stem, name in fits]
+
+
+def _same(image: Path, mask: Path) -> bool:
+    """Return whether the names are equal with their suffixes: cat.jpg with cat.jpg or cat.jpg.png, either way round."""
+    return image.name in (mask.name, mask.stem) or image.stem == mask.name
 
 
 def _by_number(images: Sequence[Path], masks: Sequence[Path], found: dict[Path, Path], what: str) -> None:
@@ -180,9 +182,4 @@ def _split(stem: str) -> tuple[str, int] | None:
 
 def _bases(mask: Path) -> list[str]:
     """Return the stems of the images that a mask's name points to."""
-    return [_folded(match["stem"]) for pattern in (_SUFFIX, _PREFIX) if (match := pattern.fullmatch(mask.stem))]
-
-
-def _folded(name: str) -> str:
-    """Return a name in the form in which names are compared: systems differ in case and in how they store accents."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return [folded(match["stem"]) for pattern in (_SUFFIX, _PREFIX) if (match := pattern.fullmatch(mask.stem))]
