@@ -6,33 +6,49 @@ from pathlib import Path
 
 import pytest
 
-from maskgit_lab.machine.ranks import RANK_VARIABLES, process_rank, processes_to_start, shared_run_dir, wait_for
+from maskgit_lab.machine.ranks import (
+    RANK_VARIABLES,
+    WORD,
+    named_by_job,
+    process_rank,
+    processes_to_start,
+    tell_others,
+    told_by_first,
+    wait_for,
+)
 from maskgit_lab.runs.folder import RunFolder
 
 pytestmark = pytest.mark.thorough
 
-FRESH = "runs/default/2026-01-31_12-00-00"
+FRESH = Path("runs/default/2026-01-31_12-00-00")
 ASK = """
 import os, sys
 from torch.distributed import TCPStore
 store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2"}
-from maskgit_lab.machine.ranks import shared_run_dir
-for rank in ("0", "1"):
-    os.environ["RANK"] = rank
-    print(shared_run_dir(f"runs/time_of_{rank}"))
+from maskgit_lab.machine.ranks import tell_others, told_by_first
+tell_others("runs/time_of_0")
+del os.environ["MASKGIT_LAB_FIRST_PROCESS_SAYS"]  # another process of torchrun has it from the store alone
+print(told_by_first())
 """
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch):
-    for name in (*RANK_VARIABLES, "TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_STEP_ID", "SLURM_NTASKS"):
+    for name in (*RANK_VARIABLES, WORD, "TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_STEP_ID", "SLURM_NTASKS"):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_process_rank_of_a_process_alone_is_the_first_and_it_keeps_its_folder():
     assert process_rank() == 0
-    assert shared_run_dir(FRESH) == FRESH
+    assert named_by_job(FRESH) == FRESH
+    assert told_by_first() is None
+
+
+def test_told_by_first_reads_what_the_first_process_told_those_it_starts(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(WORD, "")  # given back afterwards
+    tell_others("runs/first")
+    assert told_by_first() == "runs/first"
 
 
 @pytest.mark.parametrize("name", RANK_VARIABLES)
@@ -48,19 +64,19 @@ def test_processes_to_start_are_those_that_will_share_the_cores(devices, expecte
     assert processes_to_start(devices) == 1
 
 
-def test_shared_run_dir_of_slurm_tasks_is_named_after_the_job(monkeypatch: pytest.MonkeyPatch):
+def test_named_by_job_of_slurm_tasks_is_named_after_the_job(monkeypatch: pytest.MonkeyPatch):
     for name, value in {"SLURM_JOB_ID": "123", "SLURM_STEP_ID": "0", "SLURM_NTASKS": "4"}.items():
         monkeypatch.setenv(name, value)
-    assert shared_run_dir(FRESH) == "runs/default/slurm-123-0"
+    assert named_by_job(FRESH) == Path("runs/default/slurm-123-0")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
-    assert shared_run_dir(FRESH) == "runs/default/slurm-123-0-2"
+    assert named_by_job(FRESH) == Path("runs/default/slurm-123-0-2")
     monkeypatch.setenv("SLURM_NTASKS", "1")
-    assert shared_run_dir(FRESH) == FRESH
+    assert named_by_job(FRESH) == FRESH
 
 
-def test_shared_run_dir_of_torchrun_processes_is_that_of_the_first():
+def test_told_by_first_of_torchrun_processes_comes_from_the_store():
     answer = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True, timeout=100)
-    assert answer.stdout.split() == ["runs/time_of_0"] * 2
+    assert answer.stdout.split() == ["runs/time_of_0"]
 
 
 def test_wait_for_ends_when_the_file_is_there(tmp_path: Path):

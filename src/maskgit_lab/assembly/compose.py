@@ -13,12 +13,21 @@ from lightning.pytorch.loggers import Logger
 
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.numbers import check_numbers
+from maskgit_lab.assembly.going_on import (
+    LastState,
+    check_length,
+    last_state,
+    name_differences,
+    own_tokenizer,
+    require_recorded_images,
+)
 from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
 from maskgit_lab.assembly.sizes import check_sizes
 from maskgit_lab.assembly.speed import at_speed, check_speed
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
 from maskgit_lab.assembly.trainer_flags import check_flags, show_summary
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.data.content import content_of
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_set import DataSplits
@@ -30,6 +39,7 @@ from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.last_validation import LastValidation
+from maskgit_lab.training.callbacks.moved_state import MovedState
 from maskgit_lab.training.compilation import compile_options
 from maskgit_lab.training.devices import asks_for_one_device, check_accelerator
 from maskgit_lab.training.loggers import csv_logger
@@ -57,29 +67,38 @@ class Run:
     trainer: L.Trainer
     extractor: Extractor
     settings: DecodeSettings
+    images: dict[str, dict[str, Any]]  # see data.content
+    last: LastState | None  # what it goes on from, None where it begins
 
 
 def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sweep: Path | None = None) -> Run:
-    """Build every object of a run; stage 1 is trained here when no cached tokenizer fits."""
+    """Build every object of a run; stage 1 is trained here when no cached tokenizer fits.
+
+    A run that goes on (`resume`) keeps its tokenizer, and nothing is written into its folder: its loggers are for `open_loggers`,
+    when everything was found right.
+    """
     quiet_lightning()
     check_configuration(config)
+    last = last_state(config, folder)
+    check_length(config, last)
     L.seed_everything(config.seed, verbose=False)
     splits = load_data(config.data, config.paths)
     check_sizes(config, splits)
+    images = content_of(splits)
     settings = decode_settings(config)
     extractor = build(config.metrics.extractor)  # missing weights are reported now, not after stage 1
-    loggers += build_loggers(config, folder, sweep)
-    if process_rank() == 0:
-        tokenizer = find_or_train_tokenizer(config, splits, folder=folder.root)
-        tokenizer.save(folder.tokenizer)
+    if config.resume is None:
+        loggers += build_loggers(config, folder, sweep)
     else:
-        tokenizer = FrozenTokenizer.load(wait_for(folder.tokenizer))
+        check_recorded(config, folder, splits, images)
+    tokenizer = run_tokenizer(config, splits, folder, last)
     training = config.training
     in_holes = training.mask_region == "hole"
     datamodule = InpaintingDataModule(
         splits=splits, tokenizer=tokenizer, cache=config.paths.cache_folder, serving=Serving.of(config.data), seed=config.seed,
         with_images=in_holes,  # images come with the tokens only where something reads them
     )  # fmt: skip
+    datamodule.train_dataloader(), datamodule.val_dataloader()  # batch sizes are refused now, too
     torch.manual_seed(config.seed)  # the same start whether stage 1 was trained just now or found
     model = at_speed(config.speed, build_model(config.model, tokenizer), tokenizer, settings)
     options = compile_options(training.compile)
@@ -93,7 +112,35 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     extractor = with_tokenizer(extractor, tokenizer)
     callbacks = build_callbacks(config, folder, datamodule, settings, extractor)
     trainer = build_trainer(config, folder, loggers, callbacks)
-    return Run(config, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings)
+    return Run(config, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings, images, last)
+
+
+def run_tokenizer(config: TrainConfig, splits: DataSplits, folder: RunFolder, last: LastState | None) -> FrozenTokenizer:
+    """Return the run's tokenizer: its own when it goes on, else one that is found or trained now, and kept in its folder."""
+    if config.resume is not None:
+        own = own_tokenizer(folder, last)
+        if own is not None:
+            return own
+    if process_rank() > 0:
+        return FrozenTokenizer.load(wait_for(folder.tokenizer))
+    tokenizer = find_or_train_tokenizer(config, splits, folder=folder.root)
+    tokenizer.save(folder.tokenizer)
+    return tokenizer
+
+
+def check_recorded(config: TrainConfig, folder: RunFolder, splits: DataSplits, images: dict[str, dict[str, Any]]) -> None:
+    """Compare data, code and versions with what the run recorded; ValueError when the images are others, unless `force`."""
+    if process_rank() > 0:
+        return  # the first process says it for all, and may have written its own record by now
+    recorded = folder.read_result() if folder.result.is_file() else {}
+    require_recorded_images(recorded, images, splits.description, force=config.force)
+    name_differences(recorded)
+
+
+def open_loggers(run: Run, loggers: list[Logger], *, sweep: Path | None) -> None:
+    """Build the loggers of a run that goes on, whose folder nothing has touched so far."""
+    loggers += build_loggers(run.config, run.folder, sweep, resumed_step=run.last.steps if run.last else 0)
+    run.trainer.loggers = loggers
 
 
 def check_configuration(config: TrainConfig) -> None:
@@ -158,17 +205,17 @@ def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:
     return extractor(tokenizer=tokenizer) if isinstance(extractor, functools.partial) else extractor
 
 
-def build_loggers(config: TrainConfig, folder: RunFolder, sweep: Path | None) -> list[Logger]:
-    """Build CSV and the other configured loggers, and give them the configuration.
+def build_loggers(config: TrainConfig, folder: RunFolder, sweep: Path | None, *, resumed_step: int = 0) -> list[Logger]:
+    """Build CSV and the other configured loggers, and give them the configuration; those that may fail come first.
 
-    Only the first process has dashboards; a sweep is a group in wandb.
+    Only the first process has dashboards; a sweep is a group in wandb. `resumed_step`: the optimiser steps behind the run.
     """
-    loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=last_step(folder) if config.resume else 0)]
-    kinds = [name for name in ("wandb", "tensorboard") if config.logger.get(name) is not None and process_rank() == 0]
+    kinds = [name for name in ("tensorboard", "wandb") if config.logger.get(name) is not None and process_rank() == 0]
     extra: dict[str, dict[str, Any]] = {"wandb": {"provenance": provenance()}}
     if sweep and "wandb" in kinds and config.logger["wandb"]["group"] is None:
         extra["wandb"]["group"] = f"{sweep.parent.name}-{sweep.name}"
-    loggers += [build(config.logger[name], folder=folder.root, **extra.get(name, {})) for name in kinds]
+    dashboards: list[Logger] = [build(config.logger[name], folder=folder.root, **extra.get(name, {})) for name in kinds]
+    loggers = [csv_logger(folder.metrics, resumed_step=resumed_step), *dashboards]
     for logger in loggers:
         logger.log_hyperparams(asdict(config))
     return loggers
@@ -191,6 +238,7 @@ def build_callbacks(
         *([StageBar(stage="Stage 2")] if config.trainer.get("enable_progress_bar", True) else []),
         LastValidation(),
         StopBetweenBatches(record=folder.record_failure),
+        MovedState(),
         *(build(nodes[name], **objects.get(name, {})) for name in names),
     ]
 
@@ -204,8 +252,3 @@ def build_trainer(config: TrainConfig, folder: RunFolder, loggers: list[Logger],
     log.info(f"Stage 2: {reason}")
     show_summary(options)
     return build(options, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root))
-
-
-def last_step(folder: RunFolder) -> int:
-    """Return the number of optimiser steps behind the last checkpoint."""
-    return int(torch.load(folder.checkpoint("last"), map_location="cpu", weights_only=True)["global_step"])

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError
 
+from maskgit_lab.assembly.resume import AUTO, changed, same_run
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
+from maskgit_lab.runs.claim import require_idle
 from maskgit_lab.runs.folder import RunFolder
 
 Schema = TypeVar("Schema")
@@ -46,7 +48,8 @@ def load_config(root: str | Path) -> TrainConfig:
 
 def as_yaml(config: TrainConfig) -> str:
     """Return a configuration as the text of config.yaml."""
-    return OmegaConf.to_yaml(OmegaConf.create(asdict(config)))
+    own = {"resume": None, "force": False}  # of the command, not of the run
+    return OmegaConf.to_yaml(OmegaConf.create(asdict(config) | own))
 
 
 def num_devices(cfg: DictConfig) -> Any:
@@ -57,25 +60,32 @@ def num_devices(cfg: DictConfig) -> Any:
 def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """Choose what to run: the configuration as composed, or that of the run in `resume` with what was typed (KEY=VALUE) on top.
 
-    Raise FileNotFoundError when `resume` is not a run folder, ValueError when an override names a key that the run does not have.
+    Raise FileNotFoundError when `resume` is not a run folder, ValueError when an override names a key that the run does not have or
+    that cannot act on a run that has begun.
     """
     folder = cfg.resume
-    if folder is None:
+    if folder is None or f"resume={AUTO}" in overrides:  # a run that was found by its configuration has this one
         return cfg
     recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder)))
     assert isinstance(recorded, DictConfig)
-    for override in overrides:
-        key, _, value = override.lstrip("+").partition("=")
-        if key == "resume":
-            continue
-        if OmegaConf.select(recorded, key, default=OmegaConf) is OmegaConf:
-            raise ValueError(f"{key} cannot be changed on resume: the run in {folder} has no such key")
-        parsed = OmegaConf.create(f"value: {value}").value
-        if OmegaConf.is_config(OmegaConf.select(recorded, key)) and not OmegaConf.is_config(parsed):
-            raise ValueError(f"{key} is a group: on resume single values can be changed, e.g. trainer.max_epochs=20")
-        OmegaConf.update(recorded, key, parsed)
-    OmegaConf.update(recorded, "resume", str(Path(folder).resolve()))
-    return recorded
+    return changed(recorded, cfg, overrides, folder=Path(folder))
+
+
+def is_unfinished(root: Path, cfg: DictConfig) -> bool:
+    """Return whether a folder holds a run of this composed configuration that has not come to its end, and nobody works on it."""
+    folder = RunFolder(root)
+    try:
+        if not folder.result.is_file() or folder.read_result().get("status") == "completed":
+            return False
+        require_idle(folder)
+        schema = OmegaConf.structured(TrainConfig)
+        mine = OmegaConf.create({key: cfg._get_node(key) for key in schema})  # without Hydra's own
+        recorded, composed = (OmegaConf.merge(schema, config) for config in (_recorded(root), mine))
+        assert isinstance(recorded, DictConfig)
+        assert isinstance(composed, DictConfig)
+        return same_run(recorded, composed)
+    except (ValueError, FileNotFoundError, ConfigKeyError):
+        return False
 
 
 def _as_distributed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
-
-from maskgit_lab.machine.ranks import shared_run_dir
+from omegaconf import MISSING
 
 Group = dict[str, Any]
 
@@ -81,6 +79,7 @@ class TrainConfig:
     tags: list[str] = field(default_factory=list)
     notes: str = ""
     resume: str | None = None
+    force: bool = False
     reuse: str = "sweep"
     speed: str = "fast"  # runs from before the key were fast
     paths: Paths = field(default_factory=Paths)
@@ -183,12 +182,7 @@ SCHEMAS: dict[str, type] = {
 }
 
 
-def _join_run_dir(resume: str | None, fresh: str) -> str:
-    return str(Path(resume).resolve()) if resume else shared_run_dir(fresh)
-
-
 def register() -> None:
-    """Make the root schemas and the resolver known to Hydra; safe to call twice."""
+    """Make the root schemas known to Hydra; safe to call twice."""
     for command, schema in SCHEMAS.items():
         ConfigStore.instance().store(name=f"{command}_schema", node=schema)
-    OmegaConf.register_new_resolver("maskgit.run_dir", _join_run_dir, replace=True)

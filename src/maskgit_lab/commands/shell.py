@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -21,8 +21,10 @@ from omegaconf.errors import OmegaConfBaseException
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.help import help_text
 from maskgit_lab.assembly.read import num_devices, read
+from maskgit_lab.assembly.resume import forced
 from maskgit_lab.assembly.schemas import register
 from maskgit_lab.commands.collect import collected_at_the_end
+from maskgit_lab.commands.made_folders import leaving_no_empty_folder
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
 from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.machine.ranks import process_rank, processes_to_start
@@ -51,7 +53,8 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
             return
         keep_freed_memory()
         let_waiting_threads_sleep()
-        with collected_at_the_end():
+        sys.argv[1:] = forced(arguments)
+        with leaving_no_empty_folder(), collected_at_the_end():
             hydra.main(version_base="1.3", config_path=config_dir(), config_name=name)(_task(name))()
 
     return main
@@ -82,15 +85,16 @@ def reporting_errors() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         sys.exit(EXIT_INTERRUPTED)
     except SweepRefusedError as error:
-        _exit_with(error)
+        exit_with(error)
     except (ValueError, FileNotFoundError, OmegaConfBaseException) as error:
         _write_to_log_file(traceback.format_exc())
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
-        _exit_with(error)
+        exit_with(error)
 
 
-def _exit_with(error: Exception) -> None:
+def exit_with(error: Exception) -> NoReturn:
+    """End the command with a message and exit code 1."""
     print(f"\nerror: {error}", file=sys.stderr)
     sys.exit(1)
 

@@ -12,12 +12,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from maskgit_lab.assembly.compose import FIGURE_STEPS, Run, build_model, compose
+from maskgit_lab.assembly.compose import FIGURE_STEPS, Run, build_model, compose, open_loggers
 from maskgit_lab.assembly.keys import training_key
 from maskgit_lab.assembly.load import load_weights
-from maskgit_lab.assembly.read import as_yaml
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.speed import at_speed
+from maskgit_lab.commands.run_record import SCORED_EPOCHS, RunRecord
 from maskgit_lab.commands.shell import SweepRefusedError, run_dir
 from maskgit_lab.commands.sweep import sweep_folder
 from maskgit_lab.data.only_one import only_one
@@ -26,12 +26,12 @@ from maskgit_lab.evaluation.test_set import score_test_set
 from maskgit_lab.machine.denormals import flush_denormals
 from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.machine.ranks import process_rank, quiet
+from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.reporting.diagnosis import diagnose, sentences
 from maskgit_lab.reporting.run_figures import draw_run
 from maskgit_lab.reporting.score_table import markdown_scores, terminal_scores
-from maskgit_lab.runs.folder import RunFolder, shown_path
+from maskgit_lab.runs.folder import RunFolder, shown_path, whole_figures
 from maskgit_lab.runs.metrics_file import read_epochs
-from maskgit_lab.runs.provenance import process, provenance
 from maskgit_lab.runs.trained_store import TrainedStore, adopt, curves_of
 from maskgit_lab.training.callbacks.interruption import leave_process_group
 from maskgit_lab.training.devices import asks_for_one_device
@@ -71,35 +71,33 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
     folder = RunFolder(root)
     if process_rank() > 0:
         return help_to_train(config, folder)
-    folder.write_config(as_yaml(config))
-    result: dict[str, Any] = {
-        "status": "running", "name": config.name, "seed": config.seed, "process": process(), "provenance": provenance()
-    }  # fmt: skip
-    folder.write_result(result)
+    record = RunRecord(config, folder)
+    result = record.result
     loggers: list[Logger] = []
     try:
         start = time.perf_counter()
         run = compose(config, folder, loggers, sweep=sweep)
         result["seconds"] = {"data_and_stage_1": round(time.perf_counter() - start, 1)}
-        result |= {"data": run.splits.description, "tokenizer_sha256": run.tokenizer.sha256}
+        result |= {"data": run.splits.description, "images": run.images, "tokenizer_sha256": run.tokenizer.sha256}
+        if config.resume is not None:
+            open_loggers(run, loggers, sweep=sweep)
+        record.begin()
         train_or_adopt(run, result, loggers, trained_store(config, sweep))
         if is_dry(run):
             log.info("trainer.fast_dev_run: a batch of each went through; nothing is kept, scored or drawn")
-            result["status"] = "completed"
+            record.end("completed")
             return math.nan
         score_and_draw(run, result, loggers, sweep=sweep is not None)
-        result["status"] = "completed"
+        record.end("completed")
         return float(result["monitor"]["best"])
     except (KeyboardInterrupt, SystemExit):
-        result["status"] = "interrupted"
+        record.end("interrupted")
         log.info(how_to_go_on(folder))
         raise
     except BaseException as error:
-        folder.record_failure(error)
-        result |= {key: folder.read_result()[key] for key in ("status", "error", "traceback")}
+        record.end("failed", error)
         raise
     finally:
-        folder.write_result(result)
         close_loggers(loggers, result["status"])
 
 
@@ -113,6 +111,8 @@ def help_to_train(config: TrainConfig, folder: RunFolder) -> float:
                 "several processes were started (torchrun, srun), but trainer.devices=1: trainer=multi_gpu or trainer=cpu_ddp "
                 "with as many devices as processes per node, or start one process"
             )
+        if config.resume is not None:
+            open_loggers(run, [], sweep=None)
         fit(run, {"seconds": {}})
     except SIGTERMException:
         return math.nan  # stopped together with the first process, which says so
@@ -174,7 +174,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
         f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} images, "
         f"batch {run.datamodule.serving.batch_size}, {run.trainer.max_epochs} epochs"
     )
-    ckpt_path = str(run.folder.checkpoint("last")) if run.config.resume else None
+    ckpt_path = str(run.folder.checkpoint("last")) if run.last else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
     leave_process_group()
     profile = run.trainer.profiler.summary()  # type: ignore[attr-defined]
@@ -204,13 +204,17 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
         logger.save()
     epochs = read_epochs(run.folder.metrics)
     result["diagnosis"] = diagnose(epochs)
-    figures = draw_run(filler, scores, test, run.folder.root, num_steps=int(run.config.decode[FIGURE_STEPS]))
+    with whole_figures(run.folder) as drawn:
+        paths = draw_run(filler, scores, test, drawn, metrics=run.folder.metrics, num_steps=int(run.config.decode[FIGURE_STEPS]))
+    figures = [run.folder.figures / path.relative_to(drawn) for path in paths]
     log_final(loggers, scores.rows, figures)
     result |= {"scores": scores.rows, "protocol": scores.protocol}
+    result.pop(SCORED_EPOCHS, None)
     result["seconds"]["scores_and_pictures"] = round(time.perf_counter() - start, 1)
     log.info("\n" + "\n".join(sentences(result["diagnosis"], len(epochs))))
     if scores.rows:
-        (run.folder.root / "table.md").write_text(markdown_scores(scores))
+        with whole_file(run.folder.root / "table.md") as partial:
+            partial.write_text(markdown_scores(scores))
         log.info(f"\n{terminal_scores(scores)}\n")
     else:
         log.info("The test images have no truth: filled and drawn, not scored")

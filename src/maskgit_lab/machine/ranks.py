@@ -12,6 +12,7 @@ from typing import Any
 
 # as Lightning reads them: torchrun, Lightning's own launcher, srun
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+WORD = "MASKGIT_LAB_FIRST_PROCESS_SAYS"  # environment variable, inherited by the processes that Lightning starts
 POLL = 0.5  # seconds between two looks for a file
 
 
@@ -32,29 +33,49 @@ def processes_to_start(devices: Any) -> int | None:
     return int(devices) if str(devices).isdigit() and int(devices) > 0 else None
 
 
-def shared_run_dir(fresh: str) -> str:
-    """Return one folder for all processes that were started together; `fresh` holds the time, which differs between them.
+def named_by_job(fresh: Path) -> Path:
+    """Return the run folder that tasks which srun started together agree on without a word: `fresh`, named after job and step.
 
-    torchrun: the first process tells the others through torchrun's own store. srun with several tasks: named after job and step.
+    `fresh` holds the time, which differs between them; a process alone keeps it.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return _told_by_first(fresh)
-    if "SLURM_STEP_ID" in os.environ and int(os.environ.get("SLURM_NTASKS", "1")) > 1:
-        parts = [os.environ[name] for name in ("SLURM_JOB_ID", "SLURM_STEP_ID")]
-        restarts = os.environ.get("SLURM_RESTART_COUNT", "0")  # a requeued job keeps its id
-        return str(Path(fresh).with_name("-".join(["slurm", *parts, *([restarts] if restarts != "0" else [])])))
-    return fresh
+    if not started_by_srun():
+        return fresh
+    parts = [os.environ[name] for name in ("SLURM_JOB_ID", "SLURM_STEP_ID")]
+    restarts = os.environ.get("SLURM_RESTART_COUNT", "0")  # a requeued job keeps its id
+    return fresh.with_name("-".join(["slurm", *parts, *([restarts] if restarts != "0" else [])]))
 
 
-def _told_by_first(value: str) -> str:
+def started_by_srun() -> bool:
+    """Return whether srun started several tasks, which have nothing to tell each other with."""
+    return "SLURM_STEP_ID" in os.environ and int(os.environ.get("SLURM_NTASKS", "1")) > 1
+
+
+def tell_others(word: str) -> None:
+    """Tell the other processes of this run something: those of torchrun, and those that Lightning will start."""
+    os.environ[WORD] = word
+    if _started_by_torchrun():
+        _store().set(_store_key(), word)
+
+
+def told_by_first() -> str | None:
+    """Return what the first process told this one, None where it has no way to; torchrun's wait until it has."""
+    if _started_by_torchrun():
+        return _store().get(_store_key()).decode()
+    return os.environ.get(WORD)
+
+
+def _started_by_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _store() -> Any:
     from torch.distributed import TCPStore
 
-    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
-    key = f"maskgit_lab/run_dir/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
-    if process_rank() == 0:
-        store.set(key, value)
-        return value
-    return store.get(key).decode()  # waits until it is there
+    return TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+
+
+def _store_key() -> str:
+    return f"maskgit_lab/run_dir/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
 
 
 def quiet() -> None:

@@ -18,20 +18,20 @@ SCHEDULES: dict[str, MaskSchedule] = {kind.__name__.lower(): kind() for kind in 
 ROWS_SHOWN = 8
 
 
-def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path, *, num_steps: int) -> list[Path]:
+def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, figures: Path, *, metrics: Path, num_steps: int) -> list[Path]:
     """Write the run's figures: fills, every schedule step by step, schedules, training curves.
 
     Args:
         filler: of the run.
         scores: of the test images, with their fills.
         test: the test images.
-        folder: the run folder; they go to figures/, the curves are read from metrics.csv.
+        figures: the folder they go to.
+        metrics: the run's metrics.csv, for the curves.
         num_steps: steps of the schedule figures (lab: 20).
 
     Returns:
         The paths of the figures.
     """
-    figures = folder / "figures"
     columns = {"truth": test.truth} if test.truth is not None else {}
     columns |= {"input": test.images} | {name: scores.fills[name] for name in ("diffusion fill", *MODEL_ROWS)}
     paths = [_save_some(figures / "fills.png", columns, np.arange(len(test))[:ROWS_SHOWN])]
@@ -46,7 +46,7 @@ def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, folder: Path,
         path = figures / f"schedule_{name}.png"
         paths.append(save_schedule_figure(path, name, step_masks=masks, step_images=images))
     paths.append(save_schedule_curves(figures / "schedules.png", SCHEDULES))
-    curves = save_training_curves(figures / "training.png", folder / "metrics.csv")
+    curves = save_training_curves(figures / "training.png", metrics)
     return [*paths, *([curves] if curves else [])]
 
 

@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,20 +82,35 @@ class RunFolder:
         return dict(json.loads(self.result.read_text()))
 
     def record_failure(self, error: BaseException) -> bool:
-        """Write an error into result.json unless one is there: of several processes the first one records why.
+        """Write an error into result.json of a run that is going on: of several processes the first one records why.
 
         Args:
             error: what ended the run.
 
         Returns:
-            Whether this was the first.
+            Whether this was the first; a result that says how an earlier run ended is left alone.
         """
         content = self.read_result() if self.result.is_file() else {}
-        if content.get("status") == "failed":
+        if content.get("status", "running") != "running":
             return False
         trace = "".join(traceback.format_exception(error))
         self.write_result(content | {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": trace})
         return True
+
+
+@contextmanager
+def whole_figures(folder: RunFolder) -> Iterator[Path]:
+    """Yield a folder to draw in; when all went well, what was drawn replaces the figures of the same names, else nothing does."""
+    drawn = folder.root / "figures.partial"
+    shutil.rmtree(drawn, ignore_errors=True)
+    drawn.mkdir(parents=True)
+    try:
+        yield drawn
+        folder.figures.mkdir(exist_ok=True)
+        for path in drawn.iterdir():
+            path.replace(folder.figures / path.name)
+    finally:
+        shutil.rmtree(drawn, ignore_errors=True)
 
 
 def shown_path(path: Path) -> str:

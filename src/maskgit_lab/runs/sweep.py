@@ -1,7 +1,5 @@
 """The jobs of a sweep as records, and what they differ in."""
 
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +8,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.runs.provenance import alive
 
 # keys that say where and how a run was kept, not what it was
-NOT_A_DIFFERENCE = ("seed", "name", "resume", "tags", "notes", "paths.", "logger.")
+NOT_A_DIFFERENCE = ("seed", "name", "resume", "force", "tags", "notes", "paths.", "logger.")
 SHOWN_OUTPUT = "model, composited"
 DIED = "stopped without a word"  # killed, or the machine went down
 
@@ -60,7 +59,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     """Return result.json of a run, {} when there is none; a run whose process is gone has died."""
     run = RunFolder(folder)
     content = run.read_result() if run.result.is_file() else {}
-    if content.get("status") == "running" and not _alive(content.get("process", {})):
+    if content.get("status") == "running" and not alive(content.get("process", {})):
         content["status"] = DIED
     return content
 
@@ -69,19 +68,6 @@ def _read_config(folder: Path) -> dict[str, Any]:
     """Return the plain values of a run's config.yaml under dotted keys."""
     content: Any = OmegaConf.to_container(OmegaConf.load(RunFolder(folder).config), resolve=True, throw_on_missing=True)
     return flat(content)
-
-
-def _alive(process: Mapping[str, Any]) -> bool:
-    """Return whether a process runs; one on another machine is believed to."""
-    if process.get("host") != socket.gethostname():
-        return True
-    try:
-        os.kill(int(process["pid"]), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

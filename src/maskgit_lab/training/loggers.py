@@ -1,29 +1,57 @@
 """Loggers besides CSV: how they are made, how they get the final table and figures, and how they end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from PIL import Image
 
-from maskgit_lab.runs.metrics_file import read_rows
+from maskgit_lab.machine.ranks import process_rank
+from maskgit_lab.runs.metrics_file import read_rows, write_rows
 from maskgit_lab.training.wandb_run import start
 
 
 def csv_logger(path: Path, *, resumed_step: int = 0) -> CSVLogger:
     """Write `path`, metrics.csv in the run folder.
 
-    The rows before `resumed_step`, the optimiser steps behind the checkpoint, are kept; 0 starts a new file.
+    The rows before `resumed_step`, the optimiser steps behind the checkpoint, are kept and stay in the file; 0 starts a new one.
+    Only the first process of a run touches it.
     """
-    rows: list[dict[str, str]] = []
-    if resumed_step and path.is_file():
-        rows = [row for row in read_rows(path) if int(row["step"]) < resumed_step]
     logger = CSVLogger(save_dir=path.parent, name="", version="")
-    for row in rows:  # Lightning's logger starts a new file
-        logger.log_metrics({name: float(v) for name, v in row.items() if v != "" and name != "step"}, step=int(row["step"]))
+    if process_rank() == 0:
+        rows = [row for row in read_rows(path) if int(row["step"]) < resumed_step] if resumed_step and path.is_file() else []
+        logger._experiment = KeptRows(path.parent, rows)
     return logger
+
+
+class KeptRows(ExperimentWriter):
+    """Lightning's writer of metrics.csv, which would delete the file and write the rows again when it has new ones.
+
+    Here the file is replaced in one step, by what was kept and whenever a column is added: a process that is killed loses nothing.
+
+    Args:
+        folder: the run folder.
+        rows: what is kept of the file, by column.
+    """
+
+    def __init__(self, folder: Path, rows: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(str(folder))
+        path = Path(self.metrics_file_path)
+        if rows:
+            self.metrics_keys = sorted(set().union(*rows))
+            write_rows(path, rows, self.metrics_keys)
+        else:
+            path.unlink(missing_ok=True)
+
+    def _check_log_dir_exists(self) -> None:
+        """Delete nothing."""
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        path = Path(self.metrics_file_path)
+        write_rows(path, read_rows(path), fieldnames)
 
 
 def wandb_logger(*, folder: Path, **run: Any) -> WandbLogger:

@@ -1,4 +1,4 @@
-"""Ctrl-C between two batches, never inside one, so that the checkpoint it leaves continues exactly where training stopped.
+"""Ctrl-C and SIGTERM between two updates, never inside one, so that the checkpoint they leave continues where training stopped.
 
 Several processes stop after the same batch; when one fails, the others end too.
 """
@@ -21,11 +21,13 @@ GRACE = 10.0  # seconds in which the other processes may say why they failed
 
 
 class StopBetweenBatches(Callback):
-    """Treat the first Ctrl-C like SIGTERM, which is answered after the current batch; a second one stops at once.
+    """Treat the first Ctrl-C like SIGTERM, which is answered after the current update of the weights; a second one stops at once.
 
-    Lightning itself answers Ctrl-C at once, which may be between an update of the weights and the count of that update. With
-    several processes it answers SIGTERM by a collective call inside the signal handler, possibly in the middle of another one.
-    Here each process notes the signal and all agree after the batch.
+    Lightning itself answers Ctrl-C at once, which may be between an update of the weights and the count of that update, and SIGTERM
+    after a batch, which loses the gradients of the batches that one update gathers (trainer.accumulate_grad_batches). With several
+    processes it answers SIGTERM by a collective call inside the signal handler, possibly in the middle of another one. Here each
+    process notes the signal and all agree after the update, and after the validation that follows it. Whatever else ends an update
+    half-way leaves the checkpoint of before.
 
     Args:
         record: told of an error that ends the training; returns whether it is the first; the others follow from it.
@@ -36,22 +38,30 @@ class StopBetweenBatches(Callback):
         self._before: dict[signal.Signals, Any] = {}
         self._pressed = False
         self._told_to_stop = False
+        self._within_update = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take over Ctrl-C and, with several processes, SIGTERM; by now Lightning listens to it."""
-        self._pressed = self._told_to_stop = False
+        """Take over Ctrl-C and SIGTERM; by now Lightning listens to it, and it may have heard one already."""
+        self._pressed = self._within_update = False
+        self._told_to_stop, trainer._signal_connector.received_sigterm = trainer.received_sigterm, False
         self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_ctrl_c)
-        if trainer.world_size > 1:
-            self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Note that an update begins or goes on."""
+        self._within_update = True
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """Stop on all processes when one was told to."""
-        self._agree(trainer)
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop on all processes when one was told to."""
-        if not trainer.sanity_checking:
+        """Stop on all processes when one was told to, the weights are updated and no validation is due: half a one scores wrong."""
+        self._within_update = trainer.fit_loop._should_accumulate()
+        fetcher = trainer.fit_loop._data_fetcher
+        assert fetcher is not None
+        if not self._within_update and not trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher):
             self._agree(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop on all processes when one was told to while it validated."""
+        self._agree(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Give the signals back."""
@@ -60,11 +70,14 @@ class StopBetweenBatches(Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Give the signals back; after a failure, leave the other processes."""
         self._give_back()
+        if isinstance(exception, KeyboardInterrupt) or (self._within_update and trainer.accumulate_grad_batches > 1):
+            _keep_earlier_checkpoints(trainer)
         if trainer.world_size > 1 and not isinstance(exception, SIGTERMException):
             _part(trainer, at_once=self.record(exception))
 
     def _agree(self, trainer: L.Trainer) -> None:
         if trainer.world_size == 1:
+            trainer._signal_connector.received_sigterm |= self._told_to_stop
             return
         told = torch.tensor(float(self._told_to_stop), device=trainer.strategy.root_device)
         torch.distributed.all_reduce(told)  # not the strategy's reduce, which waits at a barrier first
@@ -82,7 +95,7 @@ class StopBetweenBatches(Callback):
         if self._pressed:
             raise KeyboardInterrupt
         self._pressed = True
-        log.info("\nStopping after this batch; Ctrl-C again stops at once")
+        log.info("\nStopping after this batch; Ctrl-C again stops at once, with the checkpoint of before")
         signal.raise_signal(signal.SIGTERM)
 
     def _on_sigterm(self, signal_number: int, frame: FrameType | None) -> None:
@@ -91,9 +104,7 @@ class StopBetweenBatches(Callback):
 
 def _part(trainer: L.Trainer, *, at_once: bool) -> None:
     """Leave the other processes and end those that this one started, after some time in which they may say why they failed."""
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint):
-            callback.save_on_exception = False  # a checkpoint is made by all processes together
+    _keep_earlier_checkpoints(trainer)  # a checkpoint is made by all processes together
     abort = getattr(torch.distributed.group.WORLD, "abort", None)
     if abort is not None:
         abort()  # or leaving waits for what the others have yet to send
@@ -106,6 +117,12 @@ def _part(trainer: L.Trainer, *, at_once: bool) -> None:
             process.wait(0 if at_once else GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _keep_earlier_checkpoints(trainer: L.Trainer) -> None:
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint):
+            callback.save_on_exception = False
 
 
 def leave_process_group() -> None:
