@@ -6,7 +6,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from maskgit_lab.assembly.read import as_yaml
 from maskgit_lab.assembly.schemas import TrainConfig
-from maskgit_lab.machine.held_log import release_logs
+from maskgit_lab.machine.held_log import begin_logs
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import process, provenance
 from maskgit_lab.runs.snapshot import Snapshot
@@ -38,7 +38,7 @@ class RunRecord:
 
     def begin(self) -> None:
         """Write both files, and the log."""
-        release_logs()
+        begin_logs()
         if not self._begun:
             self._folder.write_config(as_yaml(self._config))
         self._begun = True

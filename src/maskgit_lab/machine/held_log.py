@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class HeldLog(logging.FileHandler):
-    """Keep records until `release`, then write them and all that follow; append to the file.
+    """Keep records until `begin`, then write them and all that follow; append to the file.
 
     Args:
         filename: the log file.
@@ -22,15 +22,15 @@ class HeldLog(logging.FileHandler):
         else:
             self._held.append(record)
 
-    def release(self) -> None:
+    def begin(self) -> None:
         """Open the file and write what was kept."""
         held, self._held = self._held or [], None
         for record in held:
             super().emit(record)
 
 
-def release_logs() -> None:
+def begin_logs() -> None:
     """Let all logs of this kind write."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, HeldLog):
-            handler.release()
+            handler.begin()
