@@ -152,6 +152,17 @@ def test_inpainter_leaves_known_pixels_alone_and_ignores_batches(made: Made):
         inpainter(images[:, :32], masks)
 
 
+def test_train_that_resumes_with_a_mistake_leaves_every_byte_of_the_run(made: Made):
+    before = {path: path.read_bytes() for path in made.folder.rglob("*") if path.is_file()}
+    resume = f"resume={made.folder.relative_to(made.cwd)}"
+    # found before the data are read, and after everything was built
+    for mistake in ("decode.sweet_spot=9", "trainer.precision=8"):
+        answer = run("train", resume, "trainer.max_epochs=3", mistake, cwd=made.cwd, home=made.home)
+        assert answer.returncode == 1
+        assert mistake.partition("=")[0].rpartition(".")[2] in answer.stderr.lower()
+        assert {path: path.read_bytes() for path in made.folder.rglob("*") if path.is_file()} == before
+
+
 def test_train_makes_a_finished_run_longer(made: Made):
     before = torch.load(made.folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     resume = f"resume={made.folder.relative_to(made.cwd)}"

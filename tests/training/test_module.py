@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from torch import Tensor
 
 from maskgit_lab.core.batch_share import BatchShare
@@ -152,13 +152,15 @@ class Shaken(Callback):
         torch.rand(3)
 
 
-def fit(folder: Path, trained: MaskedTokenModule, *, callbacks: list[Callback], resume: bool = False) -> L.Trainer:
+def fit(
+    folder: Path, trained: MaskedTokenModule, *, callbacks: list[Callback], resume: bool = False, accumulate: int = 1
+) -> L.Trainer:
     quiet_lightning()
     last = ModelCheckpoint(folder, filename="last", save_on_exception=True, enable_version_counter=False)
     trainer = L.Trainer(
         max_epochs=3, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
         use_distributed_sampler=False, gradient_clip_val=1.0, precision="32-true", num_sanity_val_steps=0,
-        callbacks=[last, *callbacks],
+        accumulate_grad_batches=accumulate, callbacks=[last, *callbacks],
     )  # fmt: skip
     data = datamodule(folder.parent / "cache", batch_size=5, flip=True, num_train_holes=7)
     trainer.fit(trained, datamodule=data, ckpt_path=folder / "last.ckpt" if resume else None, weights_only=True)
@@ -187,6 +189,75 @@ def test_masked_token_module_stopped_and_resumed_equals_an_uninterrupted_one(
     fit(tmp_path / "parts", second, callbacks=[Shaken(), *extra()], resume=True)
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
     assert not torch.equal(weights(first)[0], weights(second)[0])
+
+
+class SignalInBatch(Callback):
+    """Send a signal while a batch of the given number in all is worked on, or while an epoch is validated."""
+
+    def __init__(self, batch: int, number: signal.Signals, *, validating: bool = False) -> None:
+        self.batch, self.number, self.validating = batch, number, validating
+
+    def on_after_backward(self, trainer: L.Trainer, *_: Any) -> None:
+        if not self.validating and trainer.fit_loop.epoch_loop.batch_progress.total.ready == self.batch:
+            signal.raise_signal(self.number)
+
+    def on_validation_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+        if self.validating and trainer.fit_loop.epoch_loop.batch_progress.total.ready == self.batch:
+            signal.raise_signal(self.number)
+
+
+# nine batches an epoch: 1 and 3 begin an update of two, 9 ends one alone, 10 begins one in the next epoch
+@pytest.mark.parametrize("batch", [1, 2, 3, 9, 10])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_between_batches_waits_for_the_end_of_an_update_that_gathers_batches(
+    tmp_path: Path, batch: int, number: signal.Signals
+):
+    whole, first, second = module(), module(), module()
+    fit(tmp_path / "whole", whole, callbacks=[], accumulate=2)
+    with pytest.raises(SystemExit):
+        fit(tmp_path / "parts", first, callbacks=[StopBetweenBatches(), SignalInBatch(batch, number)], accumulate=2)
+    fit(tmp_path / "parts", second, callbacks=[Shaken()], resume=True, accumulate=2)
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert not torch.equal(weights(first)[0], weights(second)[0])
+
+
+def test_stop_between_batches_lets_a_validation_end_so_that_its_epoch_is_not_scored_on_half_of_it(tmp_path: Path):
+    def best() -> ModelCheckpoint:
+        return ModelCheckpoint(tmp_path / "parts", filename="best", monitor="val/loss", enable_version_counter=False)
+
+    whole, first = best(), best()
+    fit(tmp_path / "parts", module(), callbacks=[whole])
+    stop = SignalInBatch(9, signal.SIGTERM, validating=True)
+    with pytest.raises(SystemExit):
+        fit(tmp_path / "parts", module(), callbacks=[StopBetweenBatches(), first, stop])
+    second = best()
+    fit(tmp_path / "parts", module(), callbacks=[second], resume=True)
+    assert first.best_model_score is not None  # the epoch that was being validated
+    assert second.best_model_score == whole.best_model_score
+
+
+def test_stop_between_batches_leaves_the_checkpoint_of_before_when_an_update_ends_half_way(tmp_path: Path):
+    class Broken(Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            if trainer.fit_loop.epoch_loop.batch_progress.total.ready == 11:
+                raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError):
+        fit(tmp_path / "run", module(), callbacks=[StopBetweenBatches(), Broken()], accumulate=4)
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["epoch"] == 0  # its end, not the half update
+
+
+def test_stop_between_batches_leaves_the_checkpoint_of_before_when_a_validation_fails(tmp_path: Path):
+    class Broken(Callback):
+        def on_validation_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            if trainer.current_epoch == 1:
+                raise RuntimeError("no score")
+
+    with pytest.raises(RuntimeError):
+        fit(tmp_path / "run", module(), callbacks=[StopBetweenBatches(), Broken()])
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["epoch"] == 0
+    early = EarlyStopping("val/loss")  # fails where an epoch has no score
+    assert fit(tmp_path / "run", module(), callbacks=[early], resume=True).current_epoch == 3
 
 
 def test_stop_between_batches_stops_at_once_at_a_second_ctrl_c_and_gives_it_back(tmp_path: Path):

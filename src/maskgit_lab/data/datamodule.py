@@ -41,6 +41,9 @@ class Serving:
     def __post_init__(self) -> None:
         if self.cache not in ("on", "off"):
             raise ValueError(f"data.cache must be on or off, got {self.cache!r}")
+        for name in ("batch_size", "val_batch_size", "num_val_fills", "num_train_holes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"data.{name} must be at least 1, got {getattr(self, name)}")
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:

@@ -27,7 +27,7 @@ class StopBetweenBatches(Callback):
     after a batch, which loses the gradients of the batches that one update gathers (trainer.accumulate_grad_batches). With several
     processes it answers SIGTERM by a collective call inside the signal handler, possibly in the middle of another one. Here each
     process notes the signal and all agree after the update, and after the validation that follows it. Whatever else ends an update
-    half-way leaves the checkpoint of before.
+    or a validation half-way leaves the checkpoint of before.
 
     Args:
         record: told of an error that ends the training; returns whether it is the first; the others follow from it.
@@ -38,18 +38,22 @@ class StopBetweenBatches(Callback):
         self._before: dict[signal.Signals, Any] = {}
         self._pressed = False
         self._told_to_stop = False
-        self._within_update = False
+        self._within_update = self._validating = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take over Ctrl-C and SIGTERM; by now Lightning listens to it, and it may have heard one already."""
-        self._pressed = self._within_update = False
+        self._pressed = self._within_update = self._validating = False
         self._told_to_stop, trainer._signal_connector.received_sigterm = trainer.received_sigterm, False
         self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_ctrl_c)
         self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Note that an update begins or goes on."""
-        self._within_update = True
+        self._within_update, self._validating = True, False
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note that a validation begins: from a checkpoint in the middle of one its epoch would have no score."""
+        self._validating = not trainer.sanity_checking
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Stop on all processes when one was told to, the weights are updated and no validation is due: half a one scores wrong."""
@@ -61,6 +65,7 @@ class StopBetweenBatches(Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop on all processes when one was told to while it validated."""
+        self._validating = False
         self._agree(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -70,7 +75,8 @@ class StopBetweenBatches(Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Give the signals back; after a failure, leave the other processes."""
         self._give_back()
-        if isinstance(exception, KeyboardInterrupt) or (self._within_update and trainer.accumulate_grad_batches > 1):
+        half_update = self._within_update and trainer.accumulate_grad_batches > 1
+        if isinstance(exception, KeyboardInterrupt) or half_update or self._validating:
             _keep_earlier_checkpoints(trainer)
         if trainer.world_size > 1 and not isinstance(exception, SIGTERMException):
             _part(trainer, at_once=self.record(exception))

@@ -32,6 +32,11 @@ class SampleStrips(Callback):
     every_n_epochs: int = 1
     seed: int = 0  # of the decoding noise
 
+    def __post_init__(self) -> None:
+        for name in ("num_images", "every_n_epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"callbacks.samples.{name} must be at least 1, got {getattr(self, name)}; callbacks.samples=null")
+
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Fill the samples and show them; nothing in the sanity check and on other ranks."""
         if trainer.sanity_checking or not trainer.is_global_zero or (trainer.current_epoch + 1) % self.every_n_epochs:

@@ -34,8 +34,9 @@ class InpaintingScores(Callback):
     seed: int = 0  # of the decoding noise
 
     def __post_init__(self, extractor: Extractor) -> None:
-        if self.every_n_epochs < 1:
-            raise ValueError(f"callbacks.scores.every_n_epochs must be at least 1, got {self.every_n_epochs}")
+        for name in ("every_n_epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"callbacks.scores.{name} must be at least 1, got {getattr(self, name)}")
         self.distance = FrechetDistance(extractor)
         self.hole_metrics = hole_metrics()
         self.distance_name = distance_name(extractor.name)
