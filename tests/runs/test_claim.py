@@ -1,11 +1,13 @@
 """A run folder belongs to one run: made exclusively, numbered where the name is taken, never taken from a run."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from maskgit_lab.runs.claim import make_new, remove_unused, require_idle, take
+from maskgit_lab.runs.claim import hold, make_new, remove_unused, require_idle, take
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import process
 
@@ -83,6 +85,23 @@ def test_require_idle_refuses_a_run_that_a_process_of_this_machine_works_on(tmp_
     require_idle(folder_with(tmp_path, status="completed", process=process()))
     # a new process has got the number of the one that ended
     require_idle(folder_with(tmp_path, status="running", process=process() | {"started": 1}))
+
+
+def test_hold_lets_one_process_in_until_it_ends(tmp_path: Path):
+    code = f"""
+from pathlib import Path; from maskgit_lab.runs.claim import hold; from maskgit_lab.runs.folder import RunFolder
+hold(RunFolder(Path({str(tmp_path)!r}))); print("held", flush=True); input()"""
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    for _ in range(2):
+        with pytest.raises(ValueError, match="another process works on this run"):
+            hold(RunFolder(tmp_path))
+    other.kill()
+    other.communicate()
+    hold(RunFolder(tmp_path))
+    hold(RunFolder(tmp_path))  # it is this process's
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_remove_unused_removes_notes_and_nothing_that_was_begun(tmp_path: Path):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from maskgit_lab.runs.metrics_file import read_rows
 from maskgit_lab.training.loggers import KeptRows, csv_logger
@@ -29,6 +30,13 @@ def test_csv_logger_keeps_the_rows_before_the_checkpoint_in_the_file_from_its_fi
     assert [row["step"] for row in rows] == ["4", "9", "14"]
     assert [row["val/psnr_hole"] for row in rows] == ["", "", "20.0"]
     assert [row["val/loss"] for row in rows] == ["2.6", "2.1", "1.0"]
+
+
+def test_csv_logger_writes_its_rows_with_every_checkpoint(tmp_path: Path):
+    logger = csv_logger(tmp_path / "metrics.csv")
+    logger.log_metrics({"val/loss": 1.0}, step=4)
+    logger.after_save_checkpoint(ModelCheckpoint())
+    assert [row["val/loss"] for row in read_rows(tmp_path / "metrics.csv")] == ["1.0"]
 
 
 def test_csv_logger_begins_a_new_file_where_a_run_begins(tmp_path: Path):

@@ -38,7 +38,7 @@ def fit(folder: Path, *, epochs: int, resume: bool = False, patience: int = 1) -
         max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
         num_sanity_val_steps=0, callbacks=[MovedState(), EarlyStopping("val/loss", patience=patience), best, last],
     )  # fmt: skip
-    data = torch.utils.data.DataLoader(torch.ones(2, 1))
+    data: torch.utils.data.DataLoader[torch.Tensor] = torch.utils.data.DataLoader([torch.ones(1)] * 2)  # type: ignore[arg-type]
     trainer.fit(Line(), data, data, ckpt_path=folder / "last.ckpt" if resume else None, weights_only=True)
     return best
 

@@ -20,7 +20,7 @@ from maskgit_lab.assembly.resume import AUTO
 from maskgit_lab.commands.made_folders import made
 from maskgit_lab.commands.shell import exit_with
 from maskgit_lab.machine.ranks import named_by_job, process_rank, started_by_srun, tell_others, told_by_first
-from maskgit_lab.runs.claim import make_new, require_idle, take
+from maskgit_lab.runs.claim import hold, make_new, require_idle, take
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.provenance import process
 
@@ -146,6 +146,7 @@ def _run_to_resume(config: DictConfig, *, given: bool, resume: str) -> Path:
         raise ValueError(f"hydra.run.dir={config.hydra.run.dir} and resume={resume} name two folders: a run goes on where it is")
     if not config.force:
         require_idle(folder)
+    hold(folder)
     return folder.root
 
 

@@ -24,6 +24,7 @@ from maskgit_lab.data.only_one import only_one
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.test_set import score_test_set
 from maskgit_lab.machine.denormals import flush_denormals
+from maskgit_lab.machine.held_log import begin_logs
 from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.machine.ranks import process_rank, quiet
 from maskgit_lab.machine.whole_file import whole_file
@@ -112,6 +113,7 @@ def help_to_train(config: TrainConfig, folder: RunFolder) -> float:
                 "with as many devices as processes per node, or start one process"
             )
         if config.resume is not None:
+            begin_logs()
             open_loggers(run, [], sweep=None)
         fit(run, {"seconds": {}})
     except SIGTERMException:

@@ -1,12 +1,35 @@
 """A run folder belongs to one run: it is made by nobody else, numbered where its name is taken, and never taken from a run."""
 
+import fcntl
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.provenance import alive, process
+
+_held: dict[Path, int] = {}  # open folders that this process has locked; the system unlocks them when it ends, however it does
+
+
+def hold(folder: RunFolder) -> None:
+    """Lock a run folder for this process, which leaves no file; ValueError when another process on this machine holds it.
+
+    File systems without locks let everyone pass.
+    """
+    root = folder.root.resolve()
+    if root in _held:
+        return
+    opened = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(opened)
+        raise ValueError(f"{shown_path(folder.root)}: another process works on this run; wait for it or stop it") from None
+    except OSError:
+        pass
+    _held[root] = opened
 
 
 def make_new(path: Path) -> Path:
@@ -35,6 +58,7 @@ def take(folder: RunFolder) -> bool:
         ValueError: when it holds a run, or another process has just begun one in it.
     """
     folder.root.mkdir(parents=True, exist_ok=True)
+    hold(folder)
     beginning = {"status": "running", "process": process()}
     if any(folder.checkpoints.glob("*.ckpt")) and not folder.result.exists():
         raise ValueError(_taken(folder, "its checkpoints are there"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from PIL import Image
@@ -20,11 +21,19 @@ def csv_logger(path: Path, *, resumed_step: int = 0) -> CSVLogger:
     The rows before `resumed_step`, the optimiser steps behind the checkpoint, are kept and stay in the file; 0 starts a new one.
     Only the first process of a run touches it.
     """
-    logger = CSVLogger(save_dir=path.parent, name="", version="")
+    logger = SavedCSVLogger(save_dir=path.parent, name="", version="")
     if process_rank() == 0:
         rows = [row for row in read_rows(path) if int(row["step"]) < resumed_step] if resumed_step and path.is_file() else []
         logger._experiment = KeptRows(path.parent, rows)
     return logger
+
+
+class SavedCSVLogger(CSVLogger):
+    """Lightning's logger, which here writes its rows with every checkpoint: what goes on from one has the curves up to it."""
+
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Write what was logged."""
+        self.save()
 
 
 class KeptRows(ExperimentWriter):
