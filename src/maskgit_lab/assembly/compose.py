@@ -12,7 +12,6 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from maskgit_lab.assembly.config import build
-from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.going_on import (
     LastState,
     check_length,
@@ -21,6 +20,7 @@ from maskgit_lab.assembly.going_on import (
     own_tokenizer,
     require_recorded_images,
 )
+from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
 from maskgit_lab.assembly.sizes import check_sizes
 from maskgit_lab.assembly.speed import at_speed, check_speed
