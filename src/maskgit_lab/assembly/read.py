@@ -3,16 +3,19 @@
 The last place that sees a DictConfig.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
+from maskgit_lab.assembly.trust import check_recorded
 from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.runs.recorded import read_recorded
 
 Schema = TypeVar("Schema")
 
@@ -36,12 +39,11 @@ def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
 def load_config(root: str | Path) -> TrainConfig:
     """Read the configuration that a run folder records, typed.
 
-    Raise FileNotFoundError when the folder is not a run's, ValueError when the run has a key that this version does not know.
+    Raise FileNotFoundError when the folder is not a run's, ValueError when its config.yaml is damaged, has a key that this version
+    does not know, or asks for what `assembly.trust` does not allow.
     """
-    try:
+    with _naming(RunFolder(Path(root)).config):
         return typed(_recorded(Path(root)), TrainConfig)
-    except ConfigKeyError as error:
-        raise ValueError(f"{RunFolder(Path(root)).config}: {error.msg or error}, written by another version?") from error
 
 
 def as_yaml(config: TrainConfig) -> str:
@@ -62,8 +64,10 @@ def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     folder = cfg.resume
     if folder is None:
         return cfg
-    recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder)))
+    with _naming(RunFolder(Path(folder)).config):
+        recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder), overrides))
     assert isinstance(recorded, DictConfig)
+    recorded.paths = cfg.paths  # this machine's; a folder does not say where to write
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         if key == "resume":
@@ -88,10 +92,22 @@ def _as_distributed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
 _PREPARE: dict[str, Callable[[DictConfig, Sequence[str]], DictConfig]] = {"train": resumed, "audit": _as_distributed}
 
 
-def _recorded(root: Path) -> DictConfig:
+def _recorded(root: Path, overrides: Sequence[str] = ()) -> DictConfig:
     path = RunFolder(root).config
     if not path.is_file():
         raise FileNotFoundError(f"{root} is not a run folder of maskgit_lab: it has no {path.name} (run=RUN_FOLDER)")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
+    config = read_recorded(path)
+    check_recorded(config, path, typed=overrides)
     return config
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in errors about what a run recorded."""
+    try:
+        yield
+    except ConfigKeyError as error:
+        raise ValueError(f"{path}: {error.msg or error}, written by another version?") from error
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        raise ValueError(f"{path} is damaged: {key}{str(error.msg or error).partition(chr(10))[0]}") from error

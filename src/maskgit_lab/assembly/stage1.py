@@ -1,6 +1,5 @@
 """Stage 1: find a configuration's tokenizer by its key (`keys`), or train it."""
 
-import json
 import logging
 import time
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from maskgit_lab.assembly.keys import tokenizer_key
 from maskgit_lab.assembly.schemas import TokenizerConfig, TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.data.only_one import only_one
+from maskgit_lab.machine.text_file import write_json
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 log = logging.getLogger("maskgit_lab")
@@ -51,8 +51,8 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
         **{**own.training, **built},
     )  # fmt: skip
     scores = {"seconds": round(time.perf_counter() - start, 1), **scores}
-    (path.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
-    (path.parent / "config.json").write_text(json.dumps(asdict(own), indent=2) + "\n")
+    write_json(path.parent / "scores.json", scores)
+    write_json(path.parent / "config.json", asdict(own))
     tokenizer.save(path)  # last: when it is there, the rest is
     log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
     return tokenizer

@@ -26,6 +26,7 @@ from maskgit_lab.evaluation.test_set import score_test_set
 from maskgit_lab.machine.denormals import flush_denormals
 from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.machine.ranks import process_rank, quiet
+from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.reporting.diagnosis import diagnose, sentences
 from maskgit_lab.reporting.run_figures import draw_run
 from maskgit_lab.reporting.score_table import markdown_scores, terminal_scores
@@ -210,7 +211,7 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
     result["seconds"]["scores_and_pictures"] = round(time.perf_counter() - start, 1)
     log.info("\n" + "\n".join(sentences(result["diagnosis"], len(epochs))))
     if scores.rows:
-        (run.folder.root / "table.md").write_text(markdown_scores(scores))
+        write_text(run.folder.root / "table.md", markdown_scores(scores))
         log.info(f"\n{terminal_scores(scores)}\n")
     else:
         log.info("The test images have no truth: filled and drawn, not scored")

@@ -4,6 +4,7 @@ Early in training a low distance of distributions can go with wrong fills, and t
 summary says when the measures disagree.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def diagnose(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     names = [LOSS, *sorted({name for epoch in epochs for name in epoch if name.startswith(DECODED_SCORES)})]
     best: dict[str, dict[str, float]] = {}
     for name in names:
-        measured = [(epoch[name], i + 1) for i, epoch in enumerate(epochs) if name in epoch]
+        measured = [(epoch[name], i + 1) for i, epoch in enumerate(epochs) if math.isfinite(epoch.get(name, math.nan))]
         if measured:
             higher = is_higher_better(name.removeprefix("val/"))
             value, number = (max if higher else min)(measured, key=lambda pair: pair[0])
@@ -48,7 +49,7 @@ def sentences(diagnosis: Mapping[str, Any], num_epochs: int) -> list[str]:
         return []
     least = best[LOSS]
     lines = [f"Least {LOSS} {least['value']:.4f} at epoch {least['epoch']} of {num_epochs}; its weights are scored below"]
-    if diagnosis["gap_at_end"] is not None:
+    if diagnosis["gap_at_best"] is not None and diagnosis["gap_at_end"] is not None:
         lines.append(
             f"Validation minus training loss on fixed masks: {diagnosis['gap_at_best']:+.3f} there, "
             f"{diagnosis['gap_at_end']:+.3f} at the end"

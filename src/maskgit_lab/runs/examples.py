@@ -50,7 +50,7 @@ def _made(runs: Path, pattern: str, *arguments: str, overrides: Sequence[str]) -
     """Run the command as a user would, quietly; raise RuntimeError with what it printed last when it fails."""
     command = [sys.executable, "-m", "maskgit_lab.train", *arguments, *QUICK, *overrides, f"paths.runs={runs}"]
     log.info(f"Making an example: {' '.join(command[1:])}")
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     folder = _newest(runs, pattern)
     if answer.returncode or folder is None:
         raise RuntimeError(f"the example was not made: {answer.stderr[-2000:]}")

@@ -1,13 +1,12 @@
 """The files of a run: one folder that says what was configured and what came out."""
 
-import json
 import os
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.machine.text_file import read_json, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -66,17 +65,18 @@ class RunFolder:
 
     def write_config(self, text: str) -> None:
         """Write config.yaml in one piece; `collect` may read while a sweep runs."""
-        with whole_file(self.config) as partial:
-            partial.write_text(text)
+        write_text(self.config, text)
 
     def write_result(self, content: dict[str, Any]) -> None:
         """Write result.json in one piece, so that a reader never sees half of it."""
-        with whole_file(self.result) as partial:
-            partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
+        write_json(self.result, content)
 
     def read_result(self) -> dict[str, Any]:
-        """Return the content of result.json."""
-        return dict(json.loads(self.result.read_text()))
+        """Return the content of result.json; raise ValueError naming the file when it is damaged."""
+        content = read_json(self.result)
+        if not isinstance(content, dict):
+            raise ValueError(f"{self.result} is damaged: it holds no keys")
+        return content
 
     def record_failure(self, error: BaseException) -> bool:
         """Write an error into result.json unless one is there: of several processes the first one records why.

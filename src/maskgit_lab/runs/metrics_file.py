@@ -13,7 +13,7 @@ DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/m
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """Return the rows as they are written, by column."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

@@ -31,8 +31,8 @@ def commit() -> str:
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--exclude=*"],
-            cwd=here, capture_output=True, text=True, check=True, timeout=10,
+            cwd=here, capture_output=True, encoding="utf-8", check=True, timeout=10,
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, ValueError, subprocess.SubprocessError):
         return "unknown"
     return described.stdout.strip()

@@ -1,5 +1,6 @@
 """The jobs of a sweep as records, and what they differ in."""
 
+import math
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -8,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.runs.recorded import read_recorded
 
 # keys that say where and how a run was kept, not what it was
 NOT_A_DIFFERENCE = ("seed", "name", "resume", "tags", "notes", "paths.", "logger.")
@@ -34,8 +37,9 @@ class RunRecord:
         """Return the composited output's scores, the least validation loss first."""
         monitor = self.result.get("monitor", {})
         rows = [row for row in self.result.get("scores", []) if row["fill"] == SHOWN_OUTPUT]
-        found = {str(monitor["name"]): float(monitor["best"])} if monitor else {}
-        return found | {name: float(value) for row in rows for name, value in row.items() if name != "fill"}
+        found = {str(monitor["name"]): monitor["best"]} if monitor else {}
+        found |= {name: value for row in rows for name, value in row.items() if name != "fill"}
+        return {name: math.nan if value is None else float(value) for name, value in found.items()}  # JSON has no NaN
 
 
 def read_sweep(root: Path) -> list[RunRecord]:
@@ -67,7 +71,11 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 def _read_config(folder: Path) -> dict[str, Any]:
     """Return the plain values of a run's config.yaml under dotted keys."""
-    content: Any = OmegaConf.to_container(OmegaConf.load(RunFolder(folder).config), resolve=True, throw_on_missing=True)
+    path = RunFolder(folder).config
+    try:
+        content: Any = OmegaConf.to_container(read_recorded(path), resolve=True)
+    except OmegaConfBaseException as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
     return flat(content)
 
 

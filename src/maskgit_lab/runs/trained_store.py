@@ -4,15 +4,15 @@ A training run is found by its key (`assembly.keys`). What is kept is a referenc
 facts; another run takes the checkpoints as hard links, so nothing is stored twice.
 """
 
-import json
 import logging
+import math
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.machine.text_file import read_json, write_json
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.metrics_file import DECODED_SCORES, read_rows
 
@@ -45,7 +45,9 @@ class TrainedStore:
         path = self.path(key)
         if not path.is_file():
             return None
-        content = json.loads(path.read_text())
+        content = read_json(path)
+        monitor = content["facts"]["monitor"]
+        monitor["best"] = math.nan if monitor["best"] is None else monitor["best"]  # JSON has no NaN
         run = RunFolder((self.folder / content["run"]).resolve())
         whole = all((run.checkpoints / f"{name}.ckpt").is_file() for name in ("best", "last"))
         return Trained(run, content["facts"]) if whole else None
@@ -54,8 +56,7 @@ class TrainedStore:
         """Note that a run was trained, by a path relative to this folder."""
         facts = {name: result[name] for name in FACTS} | {"seconds": result["seconds"]["stage_2"]}
         content = {"run": os.path.relpath(run.root.resolve(), self.folder.resolve()), "facts": facts}
-        with whole_file(self.path(key)) as partial:
-            partial.write_text(json.dumps(content, indent=2) + "\n")
+        write_json(self.path(key), content)
 
 
 def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.machine.text_file import write_text
 
 BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a bare product does not show
 # Sides of square products, and how many times slower bf16 may be there before it is clearly behind. Small ones come first: a
@@ -81,11 +81,10 @@ def _in_words(speed: float) -> str:
 def _remembered(path: Path) -> float:
     """Return the speed that was measured here before, or measure and keep it."""
     try:
-        return float(path.read_text())
+        return float(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         speed = bf16_speed()
-    with whole_file(path) as partial:
-        partial.write_text(f"{speed:.3f}\n")
+    write_text(path, f"{speed:.3f}\n")
     return float(f"{speed:.3f}")
 
 
@@ -101,5 +100,5 @@ def _machine() -> str:
 def processor_name() -> str:
     """Return the processor's name as the system gives it."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())

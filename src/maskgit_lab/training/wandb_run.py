@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from maskgit_lab.machine.text_file import read_text, write_text
+
 log = logging.getLogger("maskgit_lab")
 
 ID_FILE = "run_id.txt"  # in wandb/ of the run folder
@@ -47,7 +49,7 @@ def start(
     import wandb
 
     known = folder / "wandb" / ID_FILE
-    run_id = known.read_text().strip() if known.is_file() else None
+    run_id = read_text(known).strip() if known.is_file() else None
 
     def begin(mode: Literal["online", "offline"]) -> Any:
         return wandb.init(
@@ -61,8 +63,7 @@ def start(
     except (wandb.errors.CommError, wandb.errors.UsageError) as error:
         log.warning(f"wandb cannot go online ({error}); this run is recorded offline. `wandb login`, then `wandb sync`")
         run = begin("offline")
-    known.parent.mkdir(exist_ok=True)
-    known.write_text(run.id + "\n")
+    write_text(known, run.id + "\n")
     if provenance:
         run.config.update({"provenance": dict(provenance)}, allow_val_change=True)
     run.define_metric(STEP)
