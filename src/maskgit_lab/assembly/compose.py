@@ -12,9 +12,11 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.constructors import check_constructors
 from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
 from maskgit_lab.assembly.speed import at_speed, check_speed
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
+from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.holes import draw_holes
@@ -95,6 +97,11 @@ def check_configuration(config: TrainConfig) -> None:
     """Build what needs neither data nor a tokenizer, so that a mistake is a ValueError naming its key before stage 1 is trained."""
     if config.callbacks["best"] is None:
         raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
+    for name in ("best", "last"):
+        filename = (config.callbacks.get(name) or {}).get("filename", name)
+        if filename != name:
+            raise ValueError(f"callbacks.{name}.filename must be {name}, by which it is found; got {filename!r}")
+    check_constructors(config)
     if config.training.mask_region not in ("hole", "grid"):
         raise ValueError(f"training.mask_region must be hole or grid, got {config.training.mask_region!r}")
     check_accelerator(config.trainer["accelerator"])
@@ -144,7 +151,8 @@ def _decode_fields(decode: Group) -> dict[str, Any]:
     known = {field.name for field in fields(DecodeSettings)} - {"schedule"}
     unknown = sorted(set(decode) - known - {FIGURE_STEPS})
     if unknown:
-        raise ValueError(f"decode.{unknown[0]} is not known; there are {', '.join(sorted(known))} and {FIGURE_STEPS}")
+        there = f"there are {', '.join(sorted(known))} and {FIGURE_STEPS}"
+        raise ValueError(f"decode.{unknown[0]} is not known; {there}{did_you_mean(unknown[0], known)}")
     return {key: value for key, value in decode.items() if key != FIGURE_STEPS}
 
 

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from maskgit_lab.assembly.check import check, flat
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
 from maskgit_lab.assembly.trust import check_recorded
 from maskgit_lab.runs.folder import RunFolder
@@ -23,10 +24,27 @@ Schema = TypeVar("Schema")
 def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     """Turn what a command is told, as Hydra composed it and KEY=VALUE as typed, into an instance of its schema in `SCHEMAS`.
 
-    Raise OmegaConfBaseException naming a key that has no value, or a value of another type; for other errors see `resumed`.
+    Raise OmegaConfBaseException for a value of another type, ValueError for any other mistake that the configuration alone shows;
+    see also `resumed`.
     """
     prepare = _PREPARE.get(command)
-    return typed(prepare(cfg, overrides) if prepare else cfg, SCHEMAS[command])
+    prepared = prepare(cfg, overrides) if prepare else cfg
+    require_values(prepared)
+    config: Any = typed(prepared, SCHEMAS[command])
+    check(config, cfg if prepared is cfg else None)
+    if getattr(config, "run", None) is not None and not (command == "report" and _is_sweep(Path(config.run))):
+        load_config(config.run)  # a run that cannot be read is said now, not after the imports
+    return config
+
+
+def require_values(cfg: DictConfig) -> None:
+    """Raise ValueError naming the keys that must be given and are not."""
+    values = flat(OmegaConf.to_container(cfg, resolve=False))
+    missing = [key for key, value in values.items() if value == MISSING and not key.startswith("hydra.")]
+    if missing:
+        raise ValueError(
+            f"{' and '.join(missing)} must be given: {' '.join(f'{key}=...' for key in missing)} (--help says what it is)"
+        )
 
 
 def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
@@ -80,6 +98,15 @@ def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         OmegaConf.update(recorded, key, parsed)
     OmegaConf.update(recorded, "resume", str(Path(folder).resolve()))
     return recorded
+
+
+def _is_sweep(root: Path) -> bool:
+    """Return whether a folder holds runs; raise FileNotFoundError when it is neither that nor a run."""
+    if RunFolder(root).config.is_file():
+        return False
+    if not any(root.glob("*/config.yaml")):
+        raise FileNotFoundError(f"{root} is neither a run folder (config.yaml) nor a sweep (numbered run folders)")
+    return True
 
 
 def _as_distributed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:

@@ -72,8 +72,6 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
 
 
 def _sweep_report(root: Path) -> tuple[str, list[Block]]:
-    if not any(root.glob("*/config.yaml")):
-        raise FileNotFoundError(f"{root} is neither a run folder (config.yaml) nor a sweep (numbered run folders)")
     runs = read_sweep(root)
     headers, rows = sweep_table(runs)
     blocks: list[Block] = [

@@ -4,25 +4,28 @@ Nothing here imports torch; what a command does is imported when it runs.
 """
 
 import importlib
+import io
 import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.help import help_text
 from maskgit_lab.assembly.read import num_devices, read
 from maskgit_lab.assembly.schemas import register
+from maskgit_lab.commands.arguments import as_typed
 from maskgit_lab.commands.collect import collected_at_the_end
+from maskgit_lab.commands.messages import is_the_users, one_line
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
 from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.machine.ranks import process_rank, processes_to_start
@@ -30,6 +33,8 @@ from maskgit_lab.machine.ranks import process_rank, processes_to_start
 log = logging.getLogger("maskgit_lab")
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # logs its font cache on first use
 
+# Hydra's flags that ask about it or take another configuration than ours
+NOT_A_COMMAND = ("config_dir", "config_path", "config_name", "info", "hydra_help", "shell_completion", "experimental_rerun")
 EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
 
@@ -45,16 +50,46 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
 
     def main() -> None:
         register()
-        arguments = sys.argv[1:]
+        say_what_can_be_said()
+        sys.argv[1:] = arguments = as_typed(sys.argv[1:], sweep=bool({"-m", "--multirun"} & set(sys.argv)))
         if {"--help", "-h"} & set(arguments):
             print(help_text(name, head or "", [a for a in arguments if not a.startswith("-")]))
             return
+        look_ahead(name, arguments)
         keep_freed_memory()
         let_waiting_threads_sleep()
         with collected_at_the_end():
             hydra.main(version_base="1.3", config_path=config_dir(), config_name=name)(_task(name))()
 
     return main
+
+
+def look_ahead(name: str, arguments: list[str]) -> None:
+    """End the command with one line about a mistake that its configuration alone shows: nothing is imported or written by then.
+
+    A sweep is not looked at: its jobs say themselves what is wrong with them, and the others run.
+    """
+    parser = get_args_parser()
+    parser.error = lambda message: _exit_with_line(f"{message} (--help shows what can be typed)")  # type: ignore[method-assign]
+    told = parser.parse_args(arguments)
+    if told.multirun or any(getattr(told, name, None) for name in NOT_A_COMMAND):
+        return
+    try:
+        with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
+            cfg = hydra.compose(name, overrides=told.overrides)
+        if not told.cfg:
+            read(name, cfg, [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")])
+    except Exception as error:
+        if not is_the_users(error):
+            raise
+        _exit_with_line(one_line(error, command=name, arguments=told.overrides))
+
+
+def say_what_can_be_said() -> None:
+    """Replace characters that the terminal's encoding does not have, instead of failing on them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _task(name: str) -> Callable[[DictConfig], Any]:
@@ -82,16 +117,18 @@ def reporting_errors() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         sys.exit(EXIT_INTERRUPTED)
     except SweepRefusedError as error:
-        _exit_with(error)
-    except (ValueError, FileNotFoundError, OmegaConfBaseException) as error:
+        _exit_with_line(str(error))
+    except Exception as error:
+        if not is_the_users(error):
+            raise
         _write_to_log_file(traceback.format_exc())
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
-        _exit_with(error)
+        _exit_with_line(one_line(error))
 
 
-def _exit_with(error: Exception) -> None:
-    print(f"\nerror: {error}", file=sys.stderr)
+def _exit_with_line(message: str) -> NoReturn:
+    print(f"\nerror: {message}", file=sys.stderr)
     sys.exit(1)
 
 

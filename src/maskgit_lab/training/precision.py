@@ -1,6 +1,7 @@
 """Which precision this machine multiplies fastest in, measured: processors differ by a factor of a hundred."""
 
 import hashlib
+import math
 import os
 import platform
 import time
@@ -16,6 +17,8 @@ BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a
 # lenient, because the cost of the call weighs more in them.
 STAGES = ((128, 10.0), (256, 1.5), (512, 1.0))
 REPEATS = 5
+LEAST_KEPT = 0.001  # three decimals are kept, and 0 is no speed
+MOST_TOLD = 100  # times slower; beyond, the number says no more
 SLOW = 2e-3  # seconds of a product after which it is not repeated
 
 
@@ -75,17 +78,25 @@ def _product_seconds(dtype: torch.dtype, size: int) -> float:
 
 
 def _in_words(speed: float) -> str:
-    return f"{speed:.1f}x as fast as" if speed >= 0.95 else f"{1 / speed:.2g} times slower than"
+    """Say a ratio in digits that mean something: no 0.0x, no 1.5e+02."""
+    if speed >= 0.95:
+        return f"{speed:.1f}x as fast as"
+    if speed < 1 / MOST_TOLD:
+        return f"more than {MOST_TOLD} times slower than"
+    return f"{1 / speed:.{0 if speed < 0.1 else 1}f} times slower than"
 
 
 def _remembered(path: Path) -> float:
     """Return the speed that was measured here before, or measure and keep it."""
     try:
-        return float(path.read_text(encoding="utf-8"))
+        speed = float(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        speed = bf16_speed()
-    write_text(path, f"{speed:.3f}\n")
-    return float(f"{speed:.3f}")
+        speed = math.nan
+    if math.isfinite(speed) and speed > 0:
+        return speed
+    kept = f"{max(bf16_speed(), LEAST_KEPT):.3f}\n"
+    write_text(path, kept)
+    return float(kept)
 
 
 def _machine() -> str:
