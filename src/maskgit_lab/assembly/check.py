@@ -16,7 +16,8 @@ from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.schemas import EvaluateConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 
-NAME = re.compile(r"\w[\w .+-]*")  # of a run: it is a folder's name
+LETTER = r"\w\udc80-\udcff"  # the latter are bytes that the locale could not decode
+NAME = re.compile(rf"[{LETTER}][{LETTER} .+-]*")  # of a run: it is a folder's name
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps|xpu(:\d+)?")
 CHOICES: dict[str, tuple[Any, ...]] = {
     "checkpoint": ("best", "last"),

@@ -134,7 +134,8 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except ConfigKeyError as error:
-        raise ValueError(f"{path}: {error.msg or error}, written by another version?") from error
+        key = str(error.full_key or error.key)
+        raise ValueError(f"{path}: {key} is no key of a run; was it written by another version?") from error
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         raise ValueError(f"{path} is damaged: {key}{str(error.msg or error).partition(chr(10))[0]}") from error

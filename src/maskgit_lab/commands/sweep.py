@@ -12,6 +12,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from maskgit_lab.runs.recorded import read_values
+
 log = logging.getLogger("maskgit_lab")
 
 MAX_VALUES = 100_000  # of one override, counted no further: a file that is not ours may name any number
@@ -47,7 +49,7 @@ def swept_values(folder: Path) -> dict[str, int]:
     """Return how many values each override of a sweep has, by key; {} when another sweeper than Hydra's own decides as it goes."""
     hydra = _hydra_of(folder)
     sweeper, typed = hydra.get("sweeper", {}), hydra.get("overrides", {}).get("task", [])
-    if not str(sweeper.get("_target_")).endswith("BasicSweeper"):
+    if not isinstance(sweeper, dict) or not str(sweeper.get("_target_")).endswith("BasicSweeper"):
         return {}
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -70,5 +72,5 @@ def num_jobs(folder: Path) -> int | None:
 def _hydra_of(folder: Path) -> dict[str, Any]:
     """Return what Hydra notes of itself before a sweep's first job, as plain values: nothing in it is resolved."""
     path = folder / "multirun.yaml"
-    content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False) if path.is_file() else None
-    return content["hydra"] if isinstance(content, dict) and isinstance(content.get("hydra"), dict) else {}
+    content: Any = OmegaConf.to_container(read_values(path), resolve=False) if path.is_file() else {}
+    return content["hydra"] if isinstance(content.get("hydra"), dict) else {}

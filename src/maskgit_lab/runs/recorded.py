@@ -25,6 +25,15 @@ def read_recorded(path: Path) -> DictConfig:
 
     Raise ValueError naming the file and what it may not hold, FileNotFoundError when there is none.
     """
+    config = read_values(path)
+    for key, value in leaves(OmegaConf.to_container(config, resolve=False)):
+        if isinstance(value, str) and "${" in PLAIN.sub("", value.replace("\\${", "")):
+            raise ValueError(f"{path}: {key} is {value!r}: a configuration that is read from a folder may not call resolvers")
+    return config
+
+
+def read_values(path: Path) -> DictConfig:
+    """Return what a YAML file holds, nothing resolved; for errors see `read_recorded`."""
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES:,} bytes: this is no configuration of a run")
     text = read_text(path)
@@ -37,9 +46,6 @@ def read_recorded(path: Path) -> DictConfig:
         raise ValueError(f"{path}, {trick}, which no run writes: a configuration that is read from a folder holds values only")
     if not isinstance(config, DictConfig) or config._is_none() or not len(config):
         raise ValueError(f"{path} is damaged: it holds no keys. Take it from a copy of the run")
-    for key, value in leaves(OmegaConf.to_container(config, resolve=False)):
-        if isinstance(value, str) and "${" in PLAIN.sub("", value.replace("\\${", "")):
-            raise ValueError(f"{path}: {key} is {value!r}: a configuration that is read from a folder may not call resolvers")
     return config
 
 

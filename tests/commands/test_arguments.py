@@ -1,0 +1,37 @@
+"""Paths and texts reach a command as they were typed."""
+
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from maskgit_lab.commands.arguments import as_typed
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["/a/b c", "a=b", "a,b", "x[1]{2}(3)", "é/ü", "it's", "back\\", "\\'", 'say "x"', "1234", "true", "#1", "a:b", "100%",
+    "x ~", "a\tb"],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["data.root", "run", "+data.masks", "notes"])
+def test_as_typed_keeps_every_character(key: str, value: str):
+    (argument,) = as_typed([f"{key}={value}"], sweep=False)
+    assert OverridesParser.create().parse_override(argument).value() == value
+
+
+def test_as_typed_knows_the_home_folder():
+    (argument,) = as_typed(["data.root=~/my photos"], sweep=False)
+    assert OverridesParser.create().parse_override(argument).value() == str(Path.home() / "my photos")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["data.masks=null", "out=${run}/x", "run='a b'", 'run="a b"', "seed=0,1", "tags=[a,b]", "-m", "data=image_folder", "out=",
+    "run=a/b_1.2-c", "--help"],
+)  # fmt: skip
+def test_as_typed_leaves_alone_what_hydra_reads_rightly(argument: str):
+    assert as_typed([argument], sweep=False) == [argument]
+
+
+def test_as_typed_leaves_the_values_of_a_sweep_apart():
+    assert as_typed(["data.root=a,b", "name=choice(a,b)"], sweep=True) == ["data.root=a,b", "name=choice(a,b)"]
