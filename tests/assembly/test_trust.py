@@ -145,6 +145,15 @@ def test_recorded_file_that_is_no_configuration_is_refused_in_one_line(text: str
     assert message in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("group", ["data", "optimizer", "trainer", "callbacks", "decode", "tokenizer", "model", "metrics"])
+def test_recorded_file_that_was_cut_names_what_is_missing(group: str, tmp_path: Path):
+    folder = folder_with(tmp_path)
+    config = copy.deepcopy(RECORDED)
+    del config[group]
+    (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
+    assert f"is damaged: {group}" in refusal(folder)
+
+
 def test_recorded_targets_of_this_package_and_lightning_callbacks_are_taken(tmp_path: Path):
     mine = "+callbacks.timer={_target_: lightning.pytorch.callbacks.Timer, duration: '00:12:00:00'}"
     options = ("recipe=lab", "callbacks=ema", "metrics=inception", "data=cat_faces", "data.root=x", "mask_schedule=vector")

@@ -42,6 +42,12 @@ LEAST = {
 }  # fmt: skip
 MAY_BE_NULL = ("tokenizer.seed", "max_images", "decode.sweet_spot", "decode.refresh_every")
 MOST = {"seed": 2**32 - 1, "tokenizer.seed": 2**32 - 1}  # NumPy's
+NEEDED = (
+    "data.source._target_", "data.batch_size", "data.flip", "tokenizer.model._target_", "tokenizer.training.max_steps",
+    "model.transformer._target_", "mask_schedule._target_", "decode.num_steps", "decode.figure_steps",
+    "training.mask_schedule._target_", "optimizer._target_", "trainer._target_", "trainer.accelerator", "trainer.precision",
+    "metrics.extractor._target_",
+)  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 
 
@@ -52,14 +58,20 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
         config: what a command is told, typed.
         cfg: what Hydra composed it from; None where a run's own configuration was read, which this version has written.
     """
+    if isinstance(config, TrainConfig):
+        require_parts(config)
+        if config.callbacks.get("best") is None:
+            raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
     as_run = not isinstance(config, TrainConfig)  # null means: as the run has it
     for key, value in flat(asdict(config)).items():
         rule = re.sub(r"\[\d+\]", "[]", key)
         if value is None and (as_run or rule in MAY_BE_NULL):
             continue
         if rule in CHOICES and value not in CHOICES[rule]:
-            allowed = ["null" if name is None else str(name) for name in CHOICES[rule]]
-            raise ValueError(f"{key} must be one of {', '.join(allowed)}, got {value!r}{did_you_mean(str(value), allowed)}")
+            names = [name for name in CHOICES[rule] if name is not None]
+            wanted = " or ".join(names) if len(names) == 2 else f"one of {', '.join(names)}"
+            null = " or null" if as_run and None in CHOICES[rule] else ""
+            raise ValueError(f"{key} must be {wanted}{null}, got {value!r}{did_you_mean(str(value), names)}")
         if rule in YES_OR_NO and not isinstance(value, bool):
             raise ValueError(f"{key} must be true or false, got {value!r}")
         if rule in LEAST:
@@ -69,6 +81,16 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
     if cfg is not None:
         _check_keys(config, cfg)
     _check_places(config)
+
+
+def require_parts(config: TrainConfig) -> None:
+    """Raise ValueError naming the first group or key without which there is no run: `~` took it away, or a file was cut."""
+    for name in NEEDED:
+        node: Any = config
+        for part in name.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else getattr(node, part, None)
+        if node is None:
+            raise ValueError(f"{name} is missing: a run needs it")
 
 
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:
@@ -107,6 +129,8 @@ def _check_texts(config: Any) -> None:
     if isinstance(config, EvaluateConfig):
         if (config.run is None) == (config.outputs is None):
             raise ValueError("evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER")
+        if config.outputs is not None and config.truth is None:
+            raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
         for key in ("schedules", "sweet_spots", "seeds"):
             if not getattr(config, key):
                 raise ValueError(f"{key} is empty: at least one is needed, e.g. {key}=[{'cosine' if key == 'schedules' else 3}]")
@@ -130,7 +154,8 @@ def _check_keys(config: Any, cfg: DictConfig) -> None:
         found = OmegaConf.select(cfg, group)
         for key in map(str, found or ()):
             if key not in names:
-                raise ValueError(f"{group}.{key} is no key of {group} here and would change nothing{did_you_mean(key, names)}")
+                there = ", ".join(sorted(names))
+                raise ValueError(f"{group}.{key} is not known; there are {there}{did_you_mean(key, names)}")
 
 
 def _check_fields(schema: type, node: DictConfig, place: str) -> None:
@@ -172,14 +197,15 @@ def _check_places(config: Any) -> None:
     """Check that folders can be made and written to."""
     paths = getattr(config, "paths", None)
     if paths is not None:
-        _check_place("paths.cache", paths.cache, written=False)  # one that holds everything may be read-only
+        check_place("paths.cache", paths.cache, written=False)  # one that holds everything may be read-only
     if isinstance(config, TrainConfig) and config.resume is None:
-        _check_place("paths.runs", config.paths.runs)
+        check_place("paths.runs", config.paths.runs)
     if getattr(config, "out", None) is not None:
-        _check_place("out", config.out)
+        check_place("out", config.out)
 
 
-def _check_place(key: str, value: str, *, written: bool = True) -> None:
+def check_place(key: str, value: str, *, written: bool = True) -> None:
+    """Raise ValueError naming `key` unless the folder `value` is there or can be made; `written`: it must be writable itself."""
     folder = Path(value).expanduser()
     for place in (folder, *folder.absolute().parents):
         try:

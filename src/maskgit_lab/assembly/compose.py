@@ -95,8 +95,6 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
 
 def check_configuration(config: TrainConfig) -> None:
     """Build what needs neither data nor a tokenizer, so that a mistake is a ValueError naming its key before stage 1 is trained."""
-    if config.callbacks["best"] is None:
-        raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
     for name in ("best", "last"):
         filename = (config.callbacks.get(name) or {}).get("filename", name)
         if filename != name:

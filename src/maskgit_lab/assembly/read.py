@@ -9,10 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from maskgit_lab.assembly.check import check, flat
+from maskgit_lab.assembly.check import check, flat, require_parts
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
 from maskgit_lab.assembly.trust import check_recorded
 from maskgit_lab.runs.folder import RunFolder
@@ -60,8 +61,14 @@ def load_config(root: str | Path) -> TrainConfig:
     Raise FileNotFoundError when the folder is not a run's, ValueError when its config.yaml is damaged, has a key that this version
     does not know, or asks for what `assembly.trust` does not allow.
     """
-    with _naming(RunFolder(Path(root)).config):
-        return typed(_recorded(Path(root)), TrainConfig)
+    path = RunFolder(Path(root)).config
+    with _naming(path):
+        config = typed(_recorded(Path(root)), TrainConfig)
+    try:
+        require_parts(config)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return config
 
 
 def as_yaml(config: TrainConfig) -> str:
@@ -87,12 +94,12 @@ def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     assert isinstance(recorded, DictConfig)
     recorded.paths = cfg.paths  # this machine's; a folder does not say where to write
     for override in overrides:
-        key, _, value = override.lstrip("+").partition("=")
+        key = override.lstrip("+").partition("=")[0]
         if key == "resume":
             continue
         if OmegaConf.select(recorded, key, default=OmegaConf) is OmegaConf:
             raise ValueError(f"{key} cannot be changed on resume: the run in {folder} has no such key")
-        parsed = OmegaConf.create(f"value: {value}").value
+        parsed = OverridesParser.create().parse_override(override).value()
         if OmegaConf.is_config(OmegaConf.select(recorded, key)) and not OmegaConf.is_config(parsed):
             raise ValueError(f"{key} is a group: on resume single values can be changed, e.g. trainer.max_epochs=20")
         OmegaConf.update(recorded, key, parsed)

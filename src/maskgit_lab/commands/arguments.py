@@ -4,6 +4,7 @@ Hydra reads values in a grammar of its own, in which spaces, commas, brackets, q
 or are refused. Values of the keys below are quoted for it. `~/` at the beginning of a path is the home folder.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -21,6 +22,13 @@ SWEPT = re.compile(r".*,.*|(choice|range|glob|interval|sort|shuffle)\(.*", re.DO
 def as_typed(arguments: list[str], *, sweep: bool) -> list[str]:
     """Return arguments whose paths and texts Hydra reads as they were typed; `sweep`: several values are separated by commas."""
     return [_quoted(argument, sweep) for argument in arguments]
+
+
+def expand_home() -> None:
+    """Put the home folder for `~/` at the beginning of this package's environment variables, which no shell does in quotes."""
+    for name in ("MASKGIT_LAB_RUNS", "MASKGIT_LAB_CACHE"):
+        if os.environ.get(name, "").startswith("~/"):
+            os.environ[name] = str(Path(os.environ[name]).expanduser())
 
 
 def _quoted(argument: str, sweep: bool) -> str:

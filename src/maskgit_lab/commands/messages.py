@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -25,7 +26,7 @@ def is_the_users(error: BaseException) -> bool:
     """Return whether an error is about what was typed or about files, rather than a mistake of the program."""
     if isinstance(error, OSError):
         return error.errno is None or error.errno in OF_THE_SYSTEM
-    return isinstance(error, ValueError | HydraException | OmegaConfBaseException)
+    return isinstance(error, ValueError | HydraException | OmegaConfBaseException | yaml.YAMLError)
 
 
 def one_line(error: BaseException, *, command: str = "", arguments: list[str] | None = None) -> str:
@@ -40,6 +41,8 @@ def one_line(error: BaseException, *, command: str = "", arguments: list[str] | 
         text = _of_values(error)
     else:
         text = str(error)
+    if text.startswith("Config group override must be"):
+        text = _no_group(text, arguments or [])
     return " ".join(CONTROLS.sub(" ", text).split())
 
 
@@ -86,6 +89,14 @@ def _no_option(name: str) -> str:
     if not group or not there:
         return f"no configuration {name}"
     return f"{group}={option}: there are {', '.join(there)}{did_you_mean(option, there)}"
+
+
+def _no_group(text: str, arguments: list[str]) -> str:
+    for argument in arguments:
+        group, _, value = argument.partition("=")
+        if (Path(config_dir()) / group).is_dir() and not isinstance(yaml.safe_load(value), str | list):
+            return _no_option(f"{group}/{value}")
+    return text
 
 
 def _no_key(key: str, command: str, arguments: list[str]) -> str:

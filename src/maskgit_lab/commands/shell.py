@@ -19,11 +19,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from maskgit_lab.assembly.check import check_place
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.help import help_text
 from maskgit_lab.assembly.read import num_devices, read
 from maskgit_lab.assembly.schemas import register
-from maskgit_lab.commands.arguments import as_typed
+from maskgit_lab.commands.arguments import as_typed, expand_home
 from maskgit_lab.commands.collect import collected_at_the_end
 from maskgit_lab.commands.messages import is_the_users, one_line
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
@@ -51,6 +52,7 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
     def main() -> None:
         register()
         say_what_can_be_said()
+        expand_home()
         sys.argv[1:] = arguments = as_typed(sys.argv[1:], sweep=bool({"-m", "--multirun"} & set(sys.argv)))
         if {"--help", "-h"} & set(arguments):
             print(help_text(name, head or "", [a for a in arguments if not a.startswith("-")]))
@@ -78,6 +80,9 @@ def look_ahead(name: str, arguments: list[str]) -> None:
         with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
             cfg = hydra.compose(name, overrides=told.overrides)
         if not told.cfg:
+            for text in told.overrides:
+                if text.startswith("hydra.run.dir=") and "${" not in text:
+                    check_place(*text.split("=", 1))
             read(name, cfg, [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")])
     except Exception as error:
         if not is_the_users(error):
