@@ -1,11 +1,12 @@
 """Paths and texts reach a command as they were typed."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from maskgit_lab.commands.arguments import as_typed
+from maskgit_lab.commands.arguments import as_typed, expand_home
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,17 @@ def test_as_typed_leaves_alone_what_hydra_reads_rightly(argument: str):
 
 def test_as_typed_leaves_the_values_of_a_sweep_apart():
     assert as_typed(["data.root=a,b", "name=choice(a,b)"], sweep=True) == ["data.root=a,b", "name=choice(a,b)"]
+
+
+def test_as_typed_reads_text_as_utf8_where_the_locale_could_not():
+    bytes_of_e = b"\xc3\xa9".decode("ascii", "surrogateescape")
+    notes, root, name = as_typed([f"notes={bytes_of_e}", f"data.root={bytes_of_e}", f"name={bytes_of_e}"], sweep=False)
+    assert notes == "notes='é'"
+    assert (root, name) == (f"data.root='{bytes_of_e}'", f"name='{bytes_of_e}'")  # files are found by the locale's own rules
+
+
+def test_expand_home_reaches_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MASKGIT_LAB_RUNS", "~/runs")
+    monkeypatch.setenv("MASKGIT_LAB_CACHE", "cache")
+    expand_home()
+    assert (os.environ["MASKGIT_LAB_RUNS"], os.environ["MASKGIT_LAB_CACHE"]) == (str(Path.home() / "runs"), "cache")

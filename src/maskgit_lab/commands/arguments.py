@@ -21,7 +21,7 @@ SWEPT = re.compile(r".*,.*|(choice|range|glob|interval|sort|shuffle)\(.*", re.DO
 
 def as_typed(arguments: list[str], *, sweep: bool) -> list[str]:
     """Return arguments whose paths and texts Hydra reads as they were typed; `sweep`: several values are separated by commas."""
-    return [_quoted(argument, sweep) for argument in arguments]
+    return [_quoted(_decoded(argument), sweep) for argument in arguments]
 
 
 def expand_home() -> None:
@@ -29,6 +29,13 @@ def expand_home() -> None:
     for name in ("MASKGIT_LAB_RUNS", "MASKGIT_LAB_CACHE"):
         if os.environ.get(name, "").startswith("~/"):
             os.environ[name] = str(Path(os.environ[name]).expanduser())
+
+
+def _decoded(argument: str) -> str:
+    """Return what the locale could not decode as UTF-8, but where it names files: those are found by the locale's own rules."""
+    if argument.partition("=")[0].lstrip("+") in (*PATHS, "name"):
+        return argument
+    return os.fsencode(argument).decode("utf-8", errors="surrogateescape")
 
 
 def _quoted(argument: str, sweep: bool) -> str:

@@ -45,9 +45,14 @@ def start(
 
     Returns:
         wandb's run.
+
+    Raises:
+        ValueError: when a name holds bytes that the locale could not decode.
     """
     import wandb
 
+    for text in (str(folder.resolve()), project, name, group or "", notes, *tags):
+        _require_utf8(text)
     known = folder / "wandb" / ID_FILE
     run_id = read_text(known).strip() if known.is_file() else None
 
@@ -71,6 +76,15 @@ def start(
     for metric, summary in SUMMARIES.items():
         run.define_metric(metric, step_metric=STEP, step_sync=True, summary=summary)
     return run
+
+
+def _require_utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"wandb takes UTF-8 only, and the locale could not decode {text!r}: set PYTHONUTF8=1 or LC_ALL=C.UTF-8, or logger=csv"
+        ) from error
 
 
 def log_evaluation(
