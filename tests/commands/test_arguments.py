@@ -16,31 +16,32 @@ from maskgit_lab.commands.arguments import as_typed, expand_home
 )  # fmt: skip
 @pytest.mark.parametrize("key", ["data.root", "run", "+data.masks", "notes"])
 def test_as_typed_keeps_every_character(key: str, value: str):
-    (argument,) = as_typed([f"{key}={value}"], sweep=False)
+    (argument,) = as_typed([f"{key}={value}"])
     assert OverridesParser.create().parse_override(argument).value() == value
 
 
 def test_as_typed_knows_the_home_folder():
-    (argument,) = as_typed(["data.root=~/my photos"], sweep=False)
+    (argument,) = as_typed(["data.root=~/my photos"])
     assert OverridesParser.create().parse_override(argument).value() == str(Path.home() / "my photos")
 
 
 @pytest.mark.parametrize(
     "argument",
-    ["data.masks=null", "out=${run}/x", "run='a b'", 'run="a b"', "seed=0,1", "tags=[a,b]", "-m", "data=image_folder", "out=",
+    ["data.masks=null", "out=${run}/x", "run='a b'", 'run="a b"', "seed=0,1", "tags=[a,b]", "data=image_folder", "out=",
     "run=a/b_1.2-c", "--help"],
 )  # fmt: skip
 def test_as_typed_leaves_alone_what_hydra_reads_rightly(argument: str):
-    assert as_typed([argument], sweep=False) == [argument]
+    assert as_typed([argument]) == [argument]
 
 
-def test_as_typed_leaves_the_values_of_a_sweep_apart():
-    assert as_typed(["data.root=a,b", "name=choice(a,b)"], sweep=True) == ["data.root=a,b", "name=choice(a,b)"]
+@pytest.mark.parametrize("flag", ["-m", "--multirun", "experiment=sweep_seeds"])
+def test_as_typed_leaves_the_values_of_a_sweep_apart(flag: str):
+    assert as_typed([flag, "data.root=a,b", "name=choice(a,b)"]) == [flag, "data.root=a,b", "name=choice(a,b)"]
 
 
 def test_as_typed_reads_text_as_utf8_where_the_locale_could_not():
     bytes_of_e = b"\xc3\xa9".decode("ascii", "surrogateescape")
-    notes, root, name = as_typed([f"notes={bytes_of_e}", f"data.root={bytes_of_e}", f"name={bytes_of_e}"], sweep=False)
+    notes, root, name = as_typed([f"notes={bytes_of_e}", f"data.root={bytes_of_e}", f"name={bytes_of_e}"])
     assert notes == "notes='é'"
     assert (root, name) == (f"data.root='{bytes_of_e}'", f"name='{bytes_of_e}'")  # files are found by the locale's own rules
 

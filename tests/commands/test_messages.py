@@ -48,7 +48,14 @@ def test_look_ahead_ends_with_one_line(arguments: list[str], message: str, capsy
 
 
 @pytest.mark.parametrize(
-    "arguments", [["seed=0,1", "-m"], ["--cfg", "job", "data=image_folder"], ["--config-dir", "."], ["seed=1"]]
+    "arguments",
+    [
+        ["seed=0,1", "-m"],
+        ["experiment=sweep_seeds", "seed=0,1"],
+        ["--cfg", "job", "data=image_folder"],
+        ["--config-dir", "."],
+        ["seed=1"],
+    ],
 )
 def test_look_ahead_lets_pass_what_is_right_or_not_its_business(arguments: list[str]):
     register()

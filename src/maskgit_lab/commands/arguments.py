@@ -16,11 +16,13 @@ PATHS = (
 TEXTS = ("name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes")
 NEEDS_NO_QUOTES = re.compile(r"(?!(true|false|nan|inf)$)[a-z_./][\w./:@%+-]*", re.ASCII | re.IGNORECASE)
 MEANT_FOR_HYDRA = re.compile(r"""['"].*['"]|null|.*\$\{.*""", re.DOTALL)
+SWEEPS = ("experiment=sweep_", "hydra.mode=MULTIRUN")  # do without -m
 SWEPT = re.compile(r".*,.*|(choice|range|glob|interval|sort|shuffle)\(.*", re.DOTALL)  # with -m
 
 
-def as_typed(arguments: list[str], *, sweep: bool) -> list[str]:
-    """Return arguments whose paths and texts Hydra reads as they were typed; `sweep`: several values are separated by commas."""
+def as_typed(arguments: list[str]) -> list[str]:
+    """Return arguments whose paths and texts Hydra reads as they were typed; in a sweep commas stand between several values."""
+    sweep = any(argument in ("-m", "--multirun") or argument.startswith(SWEEPS) for argument in arguments)
     return [_quoted(_decoded(argument), sweep) for argument in arguments]
 
 

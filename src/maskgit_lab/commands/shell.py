@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -53,7 +54,7 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
         register()
         say_what_can_be_said()
         expand_home()
-        sys.argv[1:] = arguments = as_typed(sys.argv[1:], sweep=bool({"-m", "--multirun"} & set(sys.argv)))
+        sys.argv[1:] = arguments = as_typed(sys.argv[1:])
         if {"--help", "-h"} & set(arguments):
             print(help_text(name, head or "", [a for a in arguments if not a.startswith("-")]))
             return
@@ -78,6 +79,8 @@ def look_ahead(name: str, arguments: list[str]) -> None:
         return
     try:
         with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
+            if _sweeps(name, told.overrides):
+                return
             cfg = hydra.compose(name, overrides=told.overrides)
         if not told.cfg:
             for text in told.overrides:
@@ -88,6 +91,15 @@ def look_ahead(name: str, arguments: list[str]) -> None:
         if not is_the_users(error):
             raise
         _exit_with_line(one_line(error, command=name, arguments=told.overrides))
+
+
+def _sweeps(name: str, overrides: list[str]) -> bool:
+    """Return whether several values were typed, and an overlay makes a sweep of them without -m."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    single = [text for text, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
+    if len(single) == len(overrides):
+        return False
+    return bool(hydra.compose(name, overrides=single, return_hydra_config=True).hydra.mode == RunMode.MULTIRUN)
 
 
 def say_what_can_be_said() -> None:
