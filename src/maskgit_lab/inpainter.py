@@ -100,6 +100,8 @@ class Inpainter:
                 f"images must be (n, {expected[0]}, {expected[1]}, 3) with masks of the same size, "
                 f"got {images.shape} and {masks.shape}"
             )
+        if images.dtype != np.uint8 or masks.dtype != np.bool_:
+            raise ValueError(f"images must be uint8 and masks bool, True = hole, got {images.dtype} and {masks.dtype}")
         fill = self.filler.fill(images, masks, range(first, first + len(images)))
         grid = self.filler.tokenizer.grid
         shown = fill.trace.step_tokens if steps else fill.trace.step_tokens[:0]

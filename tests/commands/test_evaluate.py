@@ -104,7 +104,16 @@ def test_evaluate_measures_a_folder_of_outputs_like_a_run(tmp_path: Path):
     network = TruncatedInception(cut="mixed_6e")
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     metrics = ["metrics=inception_imagenet", f"metrics.extractor.weights={tmp_path / 'weights.pth'}"]
-    answer = run("evaluate", "outputs=filled", "truth=truth", "masks=masks", *metrics, cwd=tmp_path, home=tmp_path / "home")
+    answer = run(
+        "evaluate",
+        "outputs=filled",
+        "truth=truth",
+        "masks=masks",
+        "mask_hole=black",
+        *metrics,
+        cwd=tmp_path,
+        home=tmp_path / "home",
+    )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     found = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
     (cell,) = found["cells"]
@@ -120,6 +129,7 @@ def test_evaluate_measures_a_folder_of_outputs_like_a_run(tmp_path: Path):
         ([], "evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER"),
         (["outputs=x"], "outputs=FOLDER needs truth=FOLDER"),
         (["run=nowhere"], "nowhere is not a run folder"),
+        (["run=nowhere", "max_images=1"], "max_images must be at least 2"),
         (["outputs=x", "truth=y"], "outputs: no folder x"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from maskgit_lab.core.decoding import DecodeSettings, decode, most_likely
+from maskgit_lab.core.decoding import DecodeSettings, decode, hidden_counts, most_likely, predictor_of
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Arccos, Cosine, Linear, Square
 from tests.support.oracle import decode_one, decode_with
@@ -140,7 +140,7 @@ def test_predictor_of_chooses_tokens_by_its_argument():
 
 def test_decode_shows_its_predictor_what_is_hidden_and_lets_it_decide_nothing_else():
     tokens, mask = example()
-    seen = []
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def predictor(shown, hidden):
         seen.append((shown, hidden))
@@ -194,3 +194,84 @@ def test_decode_names_bad_settings(change, message):
     arguments = {**SETTINGS, "schedule": Linear(), "generator": generator(0, "d"), **change}
     with pytest.raises(ValueError, match=message):
         decode_with(predict, tokens, mask, **arguments)
+
+
+def harmed(logits, seed):
+    """Return logits with NaN and infinities at some places, and in some rows at all of them."""
+    g = torch.Generator().manual_seed(seed)
+    values = torch.tensor([torch.nan, torch.inf, -torch.inf])[torch.randint(3, logits.shape, generator=g)]
+    some = torch.rand(logits.shape, generator=g) < 0.1 * (seed % 4)
+    rows = torch.rand(logits.shape[:-1], generator=g)[..., None] < 0.1 * (seed // 4 % 3)
+    return torch.where(some | rows, values, logits)
+
+
+@pytest.mark.parametrize("seed", [seed for seed in range(24) if seed % 12])  # at the others nothing is harmed
+def test_decode_of_logits_that_are_not_finite_is_an_error_by_name_and_hides_no_known_token_on_the_way(seed):
+    tokens, mask = example(seed=seed)
+    settings = DecodeSettings(schedule=Cosine(), num_steps=7)
+    counts = hidden_counts(mask, settings)
+    network = predictor_of(lambda t: harmed(predict(t), seed), V)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def watched(current, hidden):
+        assert bool((current == tokens)[~mask].all())
+        assert torch.equal(hidden.sum(1), counts[len(seen)])
+        assert not bool((hidden & ~mask).any())
+        seen.append(network(current, hidden))
+        return seen[-1]
+
+    with pytest.raises(ValueError, match=r"the logits of image \d of the batch are not finite at decoding step \d: the weights"):
+        decode(watched, tokens, mask, settings=settings, mask_token_id=V, generator=generator(0, "d"))
+    assert len(seen) == 7
+
+
+def test_decode_says_which_image_and_which_step_were_not_finite():
+    tokens, mask = example()
+    calls = []
+
+    def late(t):
+        calls.append(1)
+        logits = predict(t).expand(*t.shape, -1).clone()
+        logits[3] = torch.nan if len(calls) >= 4 else 0.0
+        return logits
+
+    with pytest.raises(ValueError, match=r"logits of image 3 of the batch are not finite at decoding step 4"):
+        decode_with(late, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
+
+
+def test_decode_refuses_a_choice_of_the_mask_token():
+    tokens, mask = example()
+
+    def careless(logits, mask_token_id, cells):
+        chosen, log_p = most_likely(logits, mask_token_id, cells)
+        return torch.full_like(chosen, mask_token_id), log_p
+
+    with pytest.raises(ValueError, match="the mask token was chosen for image 1 of the batch at decoding step 1"):
+        decode_with(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=careless, **SETTINGS)
+
+
+def test_decode_does_not_look_at_what_a_predictor_returns_for_known_tokens():
+    tokens, mask = example()
+    network = predictor_of(predict, V)
+
+    def careless(current, hidden):
+        choice, log_p = network(current, hidden)
+        return choice.masked_fill(~hidden, V), log_p.masked_fill(~hidden, torch.nan)
+
+    settings, noise = DecodeSettings(schedule=Linear(), num_steps=7), image_generators(0, "d", range(5))
+    expected = decode_with(predict, tokens, mask, schedule=Linear(), generator=image_generators(0, "d", range(5)), **SETTINGS)
+    found = decode(careless, tokens, mask, settings=settings, mask_token_id=V, generator=noise)
+    assert torch.equal(found.step_tokens, expected.step_tokens)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "warm", True])
+def test_decode_settings_refuse_a_temperature_that_is_no_number(value):
+    with pytest.raises(ValueError, match=r"decode.choice_temperature must be .*at least 0, got "):
+        DecodeSettings(schedule=Linear(), choice_temperature=value)
+
+
+@pytest.mark.parametrize("key", ["num_steps", "sweet_spot", "mask_dilation", "refresh_every", "refresh_ring"])
+@pytest.mark.parametrize("value", [-1, 2.5, float("nan"), 1e30])
+def test_decode_settings_refuse_counts_that_are_none_by_their_key(key, value):
+    with pytest.raises(ValueError, match=rf"decode.{key} must be"):
+        DecodeSettings(schedule=Linear(), **{key: value})

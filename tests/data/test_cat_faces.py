@@ -75,6 +75,14 @@ def test_cat_faces_refuses_unknown_splits(root: Path):
         load(root, split="mine")
 
 
+def test_cat_faces_takes_white_holes_when_told(root: Path):
+    write_pictures(root / "mask64", boxes(4), name="mask_{:03d}.png")
+    source = CatFaces(root=str(root), resolution=32, mask_hole="white")
+    np.testing.assert_array_equal(source.load(cache=root.parent / "cache").test.holes, boxes(4))
+    with pytest.raises(ValueError, match="mask_hole must be black or white"):
+        CatFaces(root=str(root), mask_hole="red")
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("real_cats")
 def test_cat_faces_of_the_real_folder_leak_as_known_and_the_clean_split_does_not(real_cats: Path, real_cats_home: Path):

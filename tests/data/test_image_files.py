@@ -1,32 +1,15 @@
-"""Images and masks from files, and messages that name the file."""
+"""Images from files, and messages that name the file."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit_lab.data.image_files import files_fingerprint, list_images, load_images, load_masks, pair_masks
-from tests.support.builders import boxes, pictures, write_pictures
-
-
-def test_list_images_is_in_natural_order(tmp_path: Path):
-    for name in ("image_10.png", "image_2.png", "image_1.png", "notes.txt"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert [p.name for p in list_images(tmp_path, key="k")] == ["image_1.png", "image_2.png", "image_10.png"]
-
-
-def test_list_images_of_a_single_file_is_a_list_of_one(tmp_path: Path):
-    path = write_pictures(tmp_path, pictures(1))[0]
-    assert list_images(path, key="images") == [path]
-
-
-@pytest.mark.parametrize("name", ["missing", "empty"])
-def test_list_images_names_a_folder_without_images_with_its_key(tmp_path: Path, name: str):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=rf"data.root: no .*{name}"):
-        list_images(tmp_path / name, key="data.root")
+from maskgit_lab.data.image_files import files_fingerprint, load_image_set, load_images
+from maskgit_lab.data.image_opening import ReadOptions
+from tests.support.builders import pictures, write_pictures
 
 
 def test_load_images_keeps_pixels_as_they_are(tmp_path: Path):
@@ -57,26 +40,6 @@ def test_load_images_turns_images_upright(tmp_path: Path):
     np.testing.assert_array_equal(load_images([path], resolution=32)[0], image)
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "I;16", "CMYK", "1"])
-def test_load_images_turns_every_mode_into_rgb(tmp_path: Path, mode: str):
-    grey = np.arange(32 * 32).reshape(32, 32) // 4
-    if mode == "I;16":
-        image = Image.fromarray((grey * 257).astype(np.uint16))
-    else:
-        image = Image.fromarray(grey.astype(np.uint8)).convert("L" if mode == "P" else "RGB").convert(mode)
-    path = tmp_path / ("a.tif" if mode in ("CMYK", "I;16") else "a.png")
-    image.save(path)
-    loaded = load_images([path], resolution=32)[0]
-    if mode != "1":
-        np.testing.assert_allclose(loaded.astype(int), grey[..., None].repeat(3, -1), atol=4)
-    assert loaded.shape == (32, 32, 3)
-
-
-def test_load_images_shows_white_through_transparency(tmp_path: Path):
-    Image.new("RGBA", (32, 32), (10, 20, 30, 0)).save(tmp_path / "a.png")
-    assert (load_images([tmp_path / "a.png"], resolution=32) == 255).all()
-
-
 def test_load_images_names_all_bad_files_at_once(tmp_path: Path):
     paths = write_pictures(tmp_path, pictures(9))
     for path in paths[1:8]:
@@ -105,24 +68,27 @@ def test_load_images_reads_its_cache_until_a_file_changes(tmp_path: Path):
     np.testing.assert_array_equal(load_images(other, resolution=32, cache=tmp_path / "cache"), pictures(3, seed=5))
 
 
-@pytest.mark.parametrize("hole", ["white", "black"])
-def test_load_masks_is_told_which_colour_is_the_hole(tmp_path: Path, hole: str):
-    holes = boxes(3)
-    paths = write_pictures(tmp_path, holes if hole == "white" else ~holes)
-    np.testing.assert_array_equal(load_masks(paths, resolution=32, hole=hole), holes)
-    with pytest.raises(ValueError, match="mask_hole must be black or white, got 'grey'"):
-        load_masks(paths, resolution=32, hole="grey")
+def test_load_images_says_how_to_go_on_where_there_is_a_key_for_it(tmp_path: Path):
+    paths = write_pictures(tmp_path, pictures(2))
+    with pytest.raises(ValueError, match=r"2 of 2 .*32x32 pixels, more than data.max_pixels=9, which .*: data.skip_bad=true$"):
+        load_images(paths, resolution=32, options=ReadOptions(max_pixels=9, keys="data."))
+    with pytest.raises(ValueError, match=r"Repair or remove them$"):
+        load_images(paths, resolution=32, options=ReadOptions(max_pixels=9))
 
 
-def test_load_masks_of_jpegs_gives_no_grey_edges(tmp_path: Path):
-    holes = boxes(1)
-    paths = write_pictures(tmp_path, holes, name="{}.jpg", quality=90)
-    assert (load_masks(paths, resolution=32, hole="white") != holes).mean() < 0.02
+def test_load_image_set_goes_on_without_bad_files_when_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    paths = write_pictures(tmp_path / "in", pictures(3))
+    paths[1].write_bytes(b"cut")
+    with pytest.raises(ValueError, match="1 of 3 files cannot be used"):
+        load_image_set(paths, resolution=32, cache=tmp_path, options=ReadOptions(keys=""))
+    found = load_image_set(paths, resolution=32, cache=tmp_path, options=ReadOptions(keys="", skip_bad=True))
+    assert found.names == ("image_000.png", "image_002.png")
+    np.testing.assert_array_equal(found.images, pictures(3)[[0, 2]])
+    assert found.fingerprint == files_fingerprint([paths[0], paths[2]], 32)
+    assert "Going on without 1 of 3 files: " in caplog.text
 
 
-def test_pair_masks_goes_by_name_or_number():
-    images = [Path("a/cat.png"), Path("a/image_007.png")]
-    masks = [Path("m/mask_7.png"), Path("m/cat.jpg")]
-    assert pair_masks(images, masks) == [masks[1], masks[0]]
-    with pytest.raises(ValueError, match=r"1 images have no mask in m: dog.png. Masks pair by"):
-        pair_masks([*images, Path("a/dog.png")], masks)
+def test_files_fingerprint_takes_names_of_any_bytes(tmp_path: Path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    path.touch()
+    assert files_fingerprint([path]) != files_fingerprint([])

@@ -74,3 +74,37 @@ def test_image_folder_says_when_images_are_too_few(tmp_path: Path):
     write_pictures(tmp_path / "photos", pictures(2, resolution=40))
     with pytest.raises(ValueError, match=r"data.root: 2 images in .*photos leave none for \w+; add images"):
         load(tmp_path / "photos")
+
+
+def test_image_folder_goes_on_without_bad_files_when_told(root: Path, tmp_path: Path):
+    write_pictures(tmp_path / "test", pictures(4, seed=8), name="{}.png")
+    write_pictures(tmp_path / "masks", ~boxes(4), name="{}.png")
+    (tmp_path / "test" / "1.png").write_bytes(b"cut")
+    (root / "image_007.png").write_bytes(b"cut")
+    places = {"test_root": str(tmp_path / "test"), "masks": str(tmp_path / "masks"), "mask_hole": "black"}
+    with pytest.raises(ValueError, match=r"1 of 4 files cannot be used: .*1.png .*data.skip_bad=true"):
+        load(root, **places)
+    splits = load(root, **places, skip_bad=True)
+    assert splits.test.names == ("0.png", "2.png", "3.png")
+    np.testing.assert_array_equal(splits.test.holes, boxes(4)[[0, 2, 3]])
+    assert len(splits.train) + len(splits.val) == 59
+
+
+def test_image_folder_refuses_large_images_and_masks_of_other_proportions(root: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match=r"40x40 pixels, more than data.max_pixels=1599"):
+        load(root, max_pixels=1599)
+    write_pictures(tmp_path / "test", pictures(2, seed=8)[:, :16])
+    write_pictures(tmp_path / "masks", boxes(2))
+    with pytest.raises(ValueError, match=r"2 of 2 files .*masks/image_000.png \(32x32 pixels, but its image has 32x16"):
+        load(root, test_root=str(tmp_path / "test"), masks=str(tmp_path / "masks"))
+
+
+def test_image_folder_does_not_train_on_masks(root: Path):
+    write_pictures(root, boxes(1), name="image_003_mask.png")
+    with pytest.raises(ValueError, match=r"data.root: 1 files in .*photos are masks of others by their names: image_003_mask.png"):
+        load(root)
+
+
+def test_image_folder_refuses_another_colour_of_the_hole(root: Path):
+    with pytest.raises(ValueError, match="mask_hole must be black or white, got 'grey'"):
+        load(root, mask_hole="grey")

@@ -171,3 +171,40 @@ def test_frechet_distance_does_not_change_the_features():
         frechet_distance(a, b)
         assert torch.equal(a, kept[0])
         assert torch.equal(b, kept[1])
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf], ids=str)
+def test_frechet_distance_refuses_a_number_that_is_not_finite_wherever_it_is(side: int, value: float):
+    for position in range(125):
+        features = [randn(30, 25, seed=0), randn(25, 25, seed=1)]
+        image, feature = (7 * position) % len(features[side]), position % 25
+        features[side][image, feature] = value
+        name = ("outputs", "truth")[side]
+        message = rf"the {name} are not finite: 1 of \d+ numbers .* in 1 of \d+ images \(numbers {image}, counted from 0\)"
+        with pytest.raises(ValueError, match=message):
+            frechet_distance(features[0], features[1], sides=("outputs", "truth"))
+
+
+def test_frechet_distance_says_how_many_images_have_features_that_are_not_finite():
+    a, b = randn(30, 4, seed=0), randn(30, 4, seed=1)
+    b[2:12, 1:3] = torch.nan
+    with pytest.raises(ValueError, match=r"second set .* 20 of 120 numbers .* 10 of 30 images \(numbers 2, 3, 4, 5, 6, \.\.\."):
+        frechet_distance(a, b)
+
+
+def test_frechet_distance_refuses_features_whose_powers_would_not_be_finite():
+    with pytest.raises(ValueError, match="features of the second set are too large"):
+        frechet_distance(randn(6, 3, seed=0), randn(6, 3, seed=1) * 1e200)
+
+
+def test_frechet_distance_of_images_names_the_side_of_a_broken_extractor():
+    class Broken(ColourMoments):
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images).log()  # of a black image: -infinity
+
+    metric = FrechetDistance(Broken())
+    metric.update(torch.rand(3, 3, 8, 8), real=True)
+    metric.update(torch.zeros(3, 3, 8, 8), real=False)
+    with pytest.raises(ValueError, match="features of the generated images are not finite"):
+        metric.compute()

@@ -86,3 +86,14 @@ def test_hole_psnr_without_any_hole_is_nan(batch):
     metric = HolePSNR()
     metric.update(truth, truth, torch.zeros_like(holes))
     assert math.isnan(float(metric.compute()))
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_hole_metrics_do_not_lose_a_pixel_that_is_not_a_number(kind, batch):
+    truth, holes = batch
+    broken = truth.clone()
+    broken[2, 1, 9, 9] = torch.nan
+    metric = kind()
+    for part in (slice(0, 2), slice(2, 4)):
+        metric.update(broken[part], truth[part], holes[part])
+    assert math.isnan(float(metric.compute()))

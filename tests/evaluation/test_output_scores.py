@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torchmetrics import MeanMetric
 
 from maskgit_lab.evaluation.baselines import OTHER_REAL, reconstruct, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
@@ -108,3 +109,40 @@ def test_distance_name_is_a_published_one_for_the_inception_of_2015_only():
 def test_is_higher_better_knows_the_direction_of_every_score():
     assert [is_higher_better(s) for s in ("psnr_hole", "ssim_hole", "token_accuracy")] == [True] * 3
     assert not any(is_higher_better(s) for s in ("fid", "kd_x", "mae_hole", "lpips", "feature_distance_x"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_kernel_distance_refuses_features_that_are_not_finite_and_single_images(value: float):
+    a, b = torch.randn(2, 9, 5)
+    with pytest.raises(ValueError, match="at least two images a side, got 1 and 1"):
+        kernel_distance(a[:1], b[:1])
+    b[4, 2] = value
+    with pytest.raises(ValueError, match="second set are not finite: 1 of 45"):
+        kernel_distance(a, b)
+
+
+@pytest.mark.parametrize("side", ["outputs", "truth"])
+def test_output_scores_refuse_features_that_are_not_finite_and_name_the_side(truth: Truth, side: str):
+    scores = OutputScores(truth)
+    scores.add(torch.from_numpy(truth.images), slice(0, 7))
+    (truth.features if side == "truth" else scores.features[0])[3, 1] = torch.nan
+    with pytest.raises(ValueError, match=rf"features of the {side} are not finite: 1 of .* in 1 of 7 images"):
+        scores.compute()
+
+
+def test_output_scores_of_a_single_image_are_refused(truth: Truth):
+    scores = OutputScores(truth)
+    scores.add(torch.from_numpy(truth.images[:1]), slice(0, 1))
+    with pytest.raises(ValueError, match="needs at least two images a side, got 1 and 7"):
+        scores.compute()
+
+
+def test_output_scores_refuse_an_lpips_that_is_not_finite(truth: Truth):
+    class Broken(MeanMetric):
+        def forward(self, *images: torch.Tensor) -> torch.Tensor:
+            return torch.tensor(torch.nan)
+
+    scores = OutputScores(truth, lpips=Broken())
+    scores.add(torch.from_numpy(truth.images), slice(0, 7))
+    with pytest.raises(ValueError, match="lpips is not finite"):
+        scores.compute()

@@ -1,5 +1,7 @@
 """Means with their spread, against numpy."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,13 @@ def test_spread_text_shows_two_digits_of_the_deviation(values: list[float], text
 def test_spread_refuses_no_values():
     with pytest.raises(ValueError, match="at least one value"):
         Spread.of([])
+
+
+@pytest.mark.parametrize("values", [[1.0, float("nan"), 2.0], [float("inf"), 1.0], [float("inf"), float("-inf")]])
+def test_spread_of_a_value_that_is_not_finite_is_not_hidden_in_the_mean_and_decides_nothing(values: list[float]):
+    spread = Spread.of(values)
+    assert math.isnan(spread.mean)
+    assert spread.sd is None
+    assert str(spread) == "nan"
+    assert spread.exceeds(Spread.of([1.0, 1.1])) is None
+    assert spread.as_dict()["values"] == pytest.approx(values, nan_ok=True)

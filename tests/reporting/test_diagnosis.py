@@ -50,3 +50,17 @@ def test_read_epochs_reads_the_curves(tmp_path: Path):
     epochs = read_epochs(tmp_path / "metrics.csv")
     assert [epoch["val/loss"] for epoch in epochs] == [3.0, 2.5]
     assert "val/fid" not in epochs[1]
+
+
+def test_diagnose_never_calls_a_value_that_is_not_finite_the_best():
+    nan, inf = float("nan"), float("inf")
+    epochs = [
+        {"val/loss": nan, "train/fixed_loss": 1.0, "val/psnr_hole": inf},
+        {"val/loss": 2.0, "train/fixed_loss": nan, "val/psnr_hole": 20.0},
+        {"val/loss": 3.0, "train/fixed_loss": 2.5, "val/psnr_hole": nan},
+    ]
+    found = diagnose(epochs)
+    assert {name: entry["epoch"] for name, entry in found["best"].items()} == {"val/loss": 2, "val/psnr_hole": 2}
+    assert found["gap_at_best"] is None
+    assert found["gap_at_end"] == pytest.approx(0.5)
+    assert len(sentences(found, 3)) == 1

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import numpy as np
 import torch
 from PIL import Image
 
+from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
 from maskgit_lab.fast.model import FastModel
@@ -15,6 +17,9 @@ from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.transformer import BidirectionalTransformer
+from maskgit_lab.training.module import MaskedTokenModule
+from maskgit_lab.training.optim import AdamSettings
+from maskgit_lab.training.quiet import quiet_lightning
 
 RESOLUTION = 32
 
@@ -89,3 +94,22 @@ def write_pictures(folder: Path, images: np.ndarray, *, name: str = "image_{:03d
     for path, image in zip(paths, images, strict=True):
         Image.fromarray(image if image.dtype == np.uint8 else image.astype(np.uint8) * 255).save(path, **save)
     return paths
+
+
+def stage_2(*, lr: float = 1e-2, matrix_lr: float | None = None, warmup_steps: int = 2, **changes: Any) -> MaskedTokenModule:
+    """Return a small stage 2 of coloured squares."""
+    arguments: dict[str, Any] = {
+        "model": model(), "tokenizer": tokenizer(), "mask_schedule": Cosine(), "holes": torch.from_numpy(boxes(5)),
+        "optimizer": AdamSettings(lr=lr, matrix_lr=matrix_lr, warmup_steps=warmup_steps), "seed": 5,
+    }  # fmt: skip
+    return MaskedTokenModule(**{**arguments, **changes})
+
+
+def small_trainer(**flags: Any) -> L.Trainer:
+    """Return a silent trainer of two epochs on the CPU; `flags` are Lightning's."""
+    quiet_lightning()
+    options: dict[str, Any] = {
+        "max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False,
+        "use_distributed_sampler": False, "gradient_clip_val": 1.0, "precision": "32-true", "num_sanity_val_steps": 0,
+    }  # fmt: skip
+    return L.Trainer(**{**options, **flags})

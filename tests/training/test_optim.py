@@ -51,7 +51,12 @@ def test_adam_settings_build_torchs_adam_with_the_lrs_of_the_formula():
     [
         ({"decay": "step"}, "optimizer.decay must be cosine or constant"),
         ({"lr": 0.0}, "optimizer.lr must be above 0"),
-        ({"matrix_lr": 0.0}, "optimizer.matrix_lr must be above 0 or null"),
+        ({"lr": float("nan")}, "optimizer.lr must be a finite number"),
+        ({"betas": (0.9, 1.0)}, "optimizer.betas must be at least 0 and below 1"),
+        ({"lr": 0.1, "weight_decay": 10.0}, "optimizer.weight_decay must be at least 0 and below 10"),
+        ({"warmup_steps": -1}, "optimizer.warmup_steps"),
+        ({"final_lr_share": 2.0}, "optimizer.final_lr_share"),
+        ({"matrix_lr": 0.0}, "optimizer.matrix_lr must be above 0 and at most 100 or null"),
     ],
 )
 def test_adam_settings_name_the_key_of_a_bad_value(changes: dict[str, object], message: str):

@@ -13,10 +13,13 @@ from lightning.pytorch.loggers import Logger
 
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.constructors import check_constructors
+from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
+from maskgit_lab.assembly.sizes import check_sizes
 from maskgit_lab.assembly.speed import at_speed, check_speed
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
 from maskgit_lab.assembly.suggest import did_you_mean
+from maskgit_lab.assembly.trainer_flags import check_flags, show_summary
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.holes import draw_holes
@@ -28,6 +31,7 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
+from maskgit_lab.training.callbacks.last_validation import LastValidation
 from maskgit_lab.training.compilation import compile_options
 from maskgit_lab.training.devices import asks_for_one_device, check_accelerator
 from maskgit_lab.training.loggers import csv_logger
@@ -63,6 +67,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     check_configuration(config)
     L.seed_everything(config.seed, verbose=False)
     splits = load_data(config.data, config.paths)
+    check_sizes(config, splits)
     settings = decode_settings(config)
     extractor = build(config.metrics.extractor)  # missing weights are reported now, not after stage 1
     loggers += build_loggers(config, folder, sweep)
@@ -100,11 +105,13 @@ def check_configuration(config: TrainConfig) -> None:
         if filename != name:
             raise ValueError(f"callbacks.{name}.filename must be {name}, by which it is found; got {filename!r}")
     check_constructors(config)
+    check_numbers(config)
     if config.training.mask_region not in ("hole", "grid"):
         raise ValueError(f"training.mask_region must be hole or grid, got {config.training.mask_region!r}")
-    check_accelerator(config.trainer["accelerator"])
     check_speed(config.speed, decode_settings(config))
     build(config.optimizer)
+    check_accelerator(config.trainer["accelerator"])
+    check_flags(config)
     build(config.training.mask_schedule)
     compile_options(config.training.compile)
     serving = Serving.of(config.data)
@@ -189,7 +196,8 @@ def build_callbacks(
     }
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
     return [
-        StageBar(stage="Stage 2"),
+        *([StageBar(stage="Stage 2")] if config.trainer.get("enable_progress_bar", True) else []),
+        LastValidation(),
         StopBetweenBatches(record=folder.record_failure),
         *(build(nodes[name], **objects.get(name, {})) for name in names),
     ]
@@ -202,6 +210,7 @@ def build_trainer(config: TrainConfig, folder: RunFolder, loggers: list[Logger],
     memory = config.paths.precision
     precision, reason = resolve_precision(options["precision"], options["accelerator"], single=one, memory=memory)
     log.info(f"Stage 2: {reason}")
+    show_summary(options)
     return build(options, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root))
 
 

@@ -17,7 +17,10 @@ STAGE2_VERSION = 1
 INDEPENDENT: tuple[str, ...] = ("name", "tags", "notes", "resume", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule")
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
 # these count by what they produce: the images' fingerprints, the tokenizer's hash
-BY_CONTENT = ("tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.test_root", "data.num_val_fills")
+BY_CONTENT = (
+    "tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.mask_hole", "data.max_pixels", "data.skip_bad",
+    "data.test_root", "data.num_val_fills",
+)  # fmt: skip
 # monitored values that no decoding goes into
 LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
 

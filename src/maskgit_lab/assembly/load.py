@@ -10,13 +10,15 @@ from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.training.divergence import require_finite_weights
 from maskgit_lab.training.module import require_same_tokenizer
 
 
 def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTokenizer) -> None:
-    """Load a training checkpoint's network into `model`, refusing one of another tokenizer."""
+    """Load a training checkpoint's network into `model`, refusing one of another tokenizer or with weights that are not finite."""
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     require_same_tokenizer(content.get("tokenizer_sha256"), tokenizer)
+    require_finite_weights(content["state_dict"], f"{checkpoint}: training diverged")
     model.load_state_dict({key.removeprefix("model."): value for key, value in content["state_dict"].items()})
 
 

@@ -110,6 +110,9 @@ class InpaintConfig:
     images: str = MISSING
     masks: str | None = None
     out: str = MISSING
+    overwrite: bool = False
+    skip_bad: bool = False
+    max_pixels: int = 120_000_000
     checkpoint: str = "best"
     mask_hole: str = "white"
     hole_style: str = "brush"
@@ -137,9 +140,11 @@ class EvaluateConfig:
     outputs: str | None = None
     truth: str | None = None
     masks: str | None = None
-    mask_hole: str = "black"
+    mask_hole: str = "white"
+    max_pixels: int = 120_000_000
     lpips: str | None = None
     out: str | None = None
+    overwrite: bool = False
     batch_size: int = 64
     precision: str = "32-true"
     speed: str | None = None
@@ -155,6 +160,7 @@ class AuditConfig:
     near: float = 4.0
     num_pairs: int = 24
     out: str = "audit"
+    overwrite: bool = False
     data: Group = MISSING
     paths: Paths = field(default_factory=Paths)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from maskgit_lab.assembly.compose import load_data
 from maskgit_lab.assembly.schemas import AuditConfig
+from maskgit_lab.commands.results import check_results
 from maskgit_lab.data.cat_faces import without_test_images
 from maskgit_lab.data.duplicates import Exact, exact_duplicates, pixel_keys
 from maskgit_lab.data.near_duplicates import near_pairs, thumbnails
@@ -21,6 +22,8 @@ log = logging.getLogger("maskgit_lab")
 
 def audit(config: AuditConfig) -> None:
     """Look at the data as distributed and write what was found."""
+    out = Path(config.out).expanduser()
+    check_results([out / name for name in ("audit.json", "audit.md", "pairs.png")], overwrite=config.overwrite)
     splits = load_data(config.data, config.paths)
     images = {"train": splits.train.images, "val": splits.val.images}
     names = {"train": splits.train.names, "val": splits.val.names}
@@ -45,7 +48,6 @@ def audit(config: AuditConfig) -> None:
         ],
         "clean": {**clean, "test": len(splits.test)},
     }  # fmt: skip
-    out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     headers, rows = _table(exact)
     sentences = _sentences(found, exact, counts, config.near)

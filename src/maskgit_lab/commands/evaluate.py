@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
-from PIL import Image
 from torchmetrics import Metric
 from tqdm import tqdm
 
@@ -18,8 +17,10 @@ from maskgit_lab.assembly.compose import decode_changes, load_data, with_tokeniz
 from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import EvaluateConfig
+from maskgit_lab.commands.outputs import FEWEST, read_outputs
+from maskgit_lab.commands.results import check_results
 from maskgit_lab.core.decoding import DecodeSettings
-from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.baselines import OTHER_REAL, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import Extractor
@@ -45,6 +46,8 @@ log = logging.getLogger("maskgit_lab")
 
 References = dict[str, dict[str, float]]
 NUM_SHOWN = 8
+WRITTEN = ("evaluation.json", "table.md", "table.csv")
+GRID_FIGURE = "figures/grid.png"
 CHOSEN_BY_CELLS = ("schedule", "sweet_spot")
 
 
@@ -64,6 +67,11 @@ def evaluate(config: EvaluateConfig) -> None:
 
 def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     start = time.perf_counter()
+    if config.max_images is not None and config.max_images < FEWEST:
+        raise ValueError(f"max_images must be at least {FEWEST}, which a distance between sets needs, got {config.max_images}")
+    out = Path(config.out or folder / "evaluation").expanduser()
+    if config.out is not None:  # the run's own table is replaced by the newer one
+        check_results([out / name for name in (*WRITTEN, GRID_FIGURE)], overwrite=config.overwrite)
     inpainter = Inpainter.from_run(
         folder, checkpoint=config.checkpoint, device=config.device, speed=config.speed, **decode_changes(config.decode)
     )
@@ -74,6 +82,8 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     run_config = load_config(folder)
     splits = load_data(run_config.data, config.paths)
     test = _first(splits.test, config.max_images)
+    if len(test) < FEWEST:
+        raise ValueError(f"data: the run has {len(test)} test image; a distance between sets needs at least {FEWEST}")
     if test.truth is None:
         raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
     cache, device = config.paths.cache_folder, str(filler.tokenizer.device)
@@ -93,10 +103,9 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
         "seconds": round(time.perf_counter() - start, 1),
     }
     single = {"token_cross_entropy": scores.token_cross_entropy, "token_accuracy": scores.token_accuracy}
-    out = Path(config.out or folder / "evaluation")
     columns = {"truth": np.asarray(test.truth[:NUM_SHOWN]), "input": test.images[:NUM_SHOWN]}
     columns |= {f"{name} {spot}": images for (name, spot), images in scores.images.items()}
-    figure = save_rows(out / "figures" / "grid.png", columns)
+    figure = save_rows(out / GRID_FIGURE, columns)
     _write(out, scores.cells, references, protocol, score=distance_name(extractor.name), single=single)
     log.info(f"Figure: {shown_path(figure)}")
     log.info(peak_memory_line())
@@ -111,16 +120,12 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
 def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     if config.truth is None:
         raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
-    paths = list_images(folder, key="outputs")
-    truth_paths = pair_masks(paths, list_images(Path(config.truth), key="truth"))
-    with Image.open(truth_paths[0]) as image:
-        resolution = image.height
-    images = load_images(paths, resolution=resolution, exact=True)
-    true = load_images(truth_paths, resolution=resolution, exact=True)
-    holes = None
-    if config.masks is not None:
-        mask_paths = pair_masks(paths, list_images(Path(config.masks), key="masks"))
-        holes = load_masks(mask_paths, resolution=resolution, hole=config.mask_hole, exact=True)
+    out = Path(config.out or "evaluation").expanduser()
+    check_results([out / name for name in WRITTEN], overwrite=config.overwrite)
+    images, true, holes, names = read_outputs(
+        folder, truth=Path(config.truth), masks=Path(config.masks) if config.masks else None, mask_hole=config.mask_hole,
+        options=ReadOptions(max_pixels=config.max_pixels, keys=""),
+    )  # fmt: skip
     extractor = build(config.metrics.extractor)
     if not isinstance(extractor, Extractor):
         raise ValueError("metrics=tokenizer belongs to a run; for outputs=FOLDER choose metrics=inception or another")
@@ -129,10 +134,10 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     scores = score_outputs(images, truth, batch_size=config.batch_size, lpips=lpips)
     references: References = {}
     if holes is not None:
-        test = InpaintSet(true, holes, tuple(p.name for p in truth_paths), true, "outputs")
+        test = InpaintSet(true, holes, names, true, "outputs")
         references = _references(test, truth, None, None, config.batch_size, lpips, "cpu")
     cell = Cell(folder.name, 0, "outputs", {name: [value] for name, value in scores.items()})
-    _write(Path(config.out or "evaluation"), [cell], references, _protocol(truth, others=0), score=distance_name(extractor.name))
+    _write(out, [cell], references, _protocol(truth, others=0), score=distance_name(extractor.name))
 
 
 def _grid(config: EvaluateConfig, settings: DecodeSettings) -> Grid:
@@ -206,4 +211,4 @@ def _write(
     log.info("\n" + terminal_tables(cells, references, score=score, outputs=outputs))
     for note in [*notes, *([f"Note: {protocol['note']}"] if "note" in protocol else [])]:
         log.info(note)
-    log.info(f"\nWritten: {', '.join(shown_path(out / name) for name in ('evaluation.json', 'table.md', 'table.csv'))}")
+    log.info(f"\nWritten: {', '.join(shown_path(out / name) for name in WRITTEN)}")

@@ -9,10 +9,17 @@ from tqdm import tqdm
 
 from maskgit_lab.assembly.compose import decode_changes
 from maskgit_lab.assembly.schemas import InpaintConfig
+from maskgit_lab.commands.results import check_apart, check_results, result_names
+from maskgit_lab.data.file_reading import BadFilesError
 from maskgit_lab.data.holes import draw_holes
-from maskgit_lab.data.image_files import list_images, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_files import load_images
+from maskgit_lab.data.image_listing import list_images
+from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import paint_holes
+from maskgit_lab.data.mask_files import Photos, check_hole_colour, load_photos
+from maskgit_lab.data.mask_pairing import find_masks, images_among
 from maskgit_lab.inpainter import Filled, Inpainter
+from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.reporting.figures import save_rows, save_strip, strip_image
 
 log = logging.getLogger("maskgit_lab")
@@ -21,37 +28,57 @@ NUM_OVERVIEW = 8
 
 
 def inpaint(config: InpaintConfig) -> None:
-    """Fill every image of `images` and write what came out below `out`."""
+    """Fill every image of `images` and write what came out below `out`; all are read and checked before the first is filled."""
+    options = ReadOptions(max_pixels=config.max_pixels, skip_bad=config.skip_bad, keys="")
+    check_hole_colour(config.mask_hole)
     inpainter = Inpainter.from_run(
         config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
         **decode_changes(config.decode, config.mask_schedule),
     )  # fmt: skip
-    paths = list_images(Path(config.images), key="images")
-    masks = pair_masks(paths, list_images(Path(config.masks), key="masks")) if config.masks else None
-    images = load_images(paths, resolution=inpainter.resolution)
-    if masks:
-        holes = load_masks(masks, resolution=inpainter.resolution, hole=config.mask_hole)
-    else:
-        holes = draw_holes(
-            style=config.hole_style, share=config.hole_share, seed=config.seed, indices=range(len(paths)),
-            resolution=inpainter.resolution,
-        )  # fmt: skip
-    out = Path(config.out)
-    with tqdm(total=len(paths), desc="Filling", unit="img") as bar:
-        for start in range(0, len(paths), config.batch_size):
+    place = Path(config.masks).expanduser() if config.masks else None
+    paths = images_among(list_images(Path(config.images), key="images"), masks=place, key="images")
+    masks = find_masks(paths, place, key="masks") if place else []
+    out = Path(config.out).expanduser()
+    names = dict(zip(paths, result_names(paths), strict=True))
+    folders = ["decoded", "composited", *(["steps"] if config.save_steps else [])]
+    check_apart(out, [*paths, *masks])
+    results = [out / "overview.png", *(out / folder / f"{name}.png" for folder in folders for name in names.values())]
+    check_results(results, inputs=[*paths, *masks], overwrite=config.overwrite)
+    photos = _photos(config, paths, masks, inpainter.resolution, options)
+    with tqdm(total=len(photos.paths), desc="Filling", unit="img") as bar:
+        for start in range(0, len(photos.paths), config.batch_size):
             part = slice(start, start + config.batch_size)
-            filled = inpainter(images[part], holes[part], steps=config.save_steps, first=start)
-            _write(out, paths[part], images[part], holes[part], filled)
+            images, holes = photos.images[part], photos.holes[part]
+            filled = inpainter(images, holes, steps=config.save_steps, first=start)
+            _write(out, [names[path] for path in photos.paths[part]], images, holes, filled)
             if start == 0:
-                _overview(out / "overview.png", images[part], holes[part], filled)
+                _overview(out / "overview.png", images, holes, filled)
             bar.update(len(filled.decoded))
-    log.info(f"{len(paths)} images filled: {out}/overview.png, decoded/, composited/{', steps/' if config.save_steps else ''}")
+    log.info(f"{len(photos.paths)} images filled: {out}/overview.png, {', '.join(f'{folder}/' for folder in folders)}")
 
 
-def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
-    for i, path in enumerate(paths):
+def _photos(config: InpaintConfig, paths: list[Path], masks: list[Path], resolution: int, options: ReadOptions) -> Photos:
+    """Read the images with their masks, or with holes that are drawn."""
+    if masks:
+        return load_photos(paths, masks, resolution=resolution, hole=config.mask_hole, options=options)
+    try:
+        images = load_images(paths, resolution=resolution, options=options)
+    except BadFilesError as error:
+        if not options.skip_bad:
+            raise
+        paths = [paths[i] for i in error.rest()]
+        images = load_images(paths, resolution=resolution, options=options)
+    holes = draw_holes(
+        style=config.hole_style, share=config.hole_share, seed=config.seed, indices=range(len(paths)), resolution=resolution
+    )  # fmt: skip
+    return Photos(paths, images, holes)
+
+
+def _write(out: Path, names: list[str], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
+    for i, name in enumerate(names):
         for folder, image in (("decoded", filled.decoded[i]), ("composited", filled.composited[i])):
-            _save(out / folder / f"{path.stem}.png", image)
+            with whole_file(out / folder / f"{name}.png") as partial:  # replaces a link, and not what it points to
+                Image.fromarray(image).save(partial, format="PNG")
         if len(filled.step_images):
             strip = strip_image(
                 image=paint_holes(images, holes)[i],
@@ -61,14 +88,9 @@ def _write(out: Path, paths: list[Path], images: np.ndarray, holes: np.ndarray, 
                 truth=None,
             )
             steps = range(1, len(filled.step_images) + 1)
-            save_strip(out / "steps" / f"{path.stem}.png", strip, steps=steps, with_truth=False)
+            save_strip(out / "steps" / f"{name}.png", strip, steps=steps, with_truth=False)
 
 
 def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
     columns = {"image": images, "input": paint_holes(images, holes), "decoded": filled.decoded, "composited": filled.composited}
     save_rows(path, {name: column[:NUM_OVERVIEW] for name, column in columns.items()})
-
-
-def _save(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)

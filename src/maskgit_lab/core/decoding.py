@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.core.masking import keep_hidden_count, smallest_k_mask
+from maskgit_lab.core.ranges import require_number
 from maskgit_lab.core.schedules import MaskSchedule
 
-# Known tokens must rank above every candidate when the least confident ones are picked to stay hidden.
+# Known tokens must rank above every candidate when the least confident ones are picked to stay hidden. Candidates are brought into
+# the finite numbers first: sorting puts NaN above infinity, and a diverged network would hide what is known.
 CONFIDENCE_OF_KNOWN_TOKENS = torch.inf
+LARGEST_CONFIDENCE = torch.finfo(torch.float32).max
 # Uniform draws are kept off 0 and 1, where the Gumbel transform is infinite; the upper end is float32's last number below 1.
 UNIFORM_RANGE = (1e-9, 1 - 2**-24)
 
@@ -45,18 +48,14 @@ class DecodeSettings:
     refresh_ring: int = 0  # known cells around the hole that are computed with it in between
 
     def __post_init__(self) -> None:
-        if self.num_steps < 1:
-            raise ValueError(f"decode.num_steps must be at least 1, got {self.num_steps}")
-        if self.choice_temperature < 0:
-            raise ValueError(f"decode.choice_temperature must be at least 0, got {self.choice_temperature}")
-        if self.sweet_spot is not None and not 1 <= self.sweet_spot <= self.num_steps:
-            raise ValueError(f"decode.sweet_spot must be from 1 to decode.num_steps ({self.num_steps}), got {self.sweet_spot}")
-        if self.mask_dilation < 0:
-            raise ValueError(f"decode.mask_dilation must be at least 0 cells, got {self.mask_dilation}")
-        if self.refresh_every is not None and self.refresh_every < 1:
-            raise ValueError(f"decode.refresh_every must be at least 1 step or null, got {self.refresh_every}")
-        if self.refresh_ring < 0:
-            raise ValueError(f"decode.refresh_ring must be at least 0 cells, got {self.refresh_ring}")
+        require_number("decode.num_steps", self.num_steps, least=1, whole=True)
+        require_number("decode.choice_temperature", self.choice_temperature, least=0)
+        require_number("decode.mask_dilation", self.mask_dilation, least=0, whole=True, unit="cells")
+        require_number("decode.refresh_every", self.refresh_every, least=1, whole=True, unit="step", or_null=True)
+        require_number("decode.refresh_ring", self.refresh_ring, least=0, whole=True, unit="cells")
+        spot = self.sweet_spot
+        if spot is not None and not (type(spot) is int and 1 <= spot <= self.num_steps):
+            raise ValueError(f"decode.sweet_spot must be from 1 to decode.num_steps ({self.num_steps}), got {spot}")
 
     @property
     def stop(self) -> int:
@@ -124,22 +123,27 @@ def decode(
         The tokens, and what every step predicted and left hidden.
 
     Raises:
-        ValueError: when shapes disagree, or generators and images.
+        ValueError: when shapes disagree, or generators and images; when a log probability is not finite, which is what NaN and
+            infinite logits lead to; when the predictor chose the mask token.
     """
     _require_grid(tokens, mask)
     noise = _order_noise(generator, settings, tokens)  # (S, B, N)
     counts = hidden_counts(mask, settings).to(mask.device)  # (S + 1, B)
     current, hidden = tokens.masked_fill(mask, mask_token_id), mask
     steps: list[tuple[Tensor, Tensor]] = []
+    certain: list[Tensor] = []  # (B, N) bool each: log p is a number; read after the loop, for reading waits for the device
     for step in range(settings.stop):
         temperature = settings.choice_temperature * (1 - (step + 1) / settings.num_steps)
         choice, log_p = predict(current, hidden)
         filled = torch.where(hidden, choice, current)
-        confidence = (log_p + temperature * noise[step]).masked_fill(~hidden, CONFIDENCE_OF_KNOWN_TOKENS)
+        certain.append(log_p.isfinite() | ~hidden)
+        confidence = (log_p + temperature * noise[step]).nan_to_num(-torch.inf, LARGEST_CONFIDENCE)
+        confidence = confidence.masked_fill(~hidden, CONFIDENCE_OF_KNOWN_TOKENS)
         hidden = smallest_k_mask(confidence, counts[step + 1]) & hidden
         current = filled.masked_fill(hidden, mask_token_id)
         steps.append((filled, hidden))
     step_tokens, step_masks = (torch.stack(parts) for parts in zip(*steps, strict=True))
+    _require_usable(torch.stack(certain), (step_tokens != mask_token_id) | ~mask)
     return DecodeTrace(tokens=filled, step_tokens=step_tokens, step_masks=step_masks)
 
 
@@ -158,6 +162,22 @@ def _require_grid(tokens: Tensor, mask: Tensor) -> None:
             f"tokens and mask must be (B, N) int64 and (B, N) bool, got {tuple(tokens.shape)} {tokens.dtype} "
             f"and {tuple(mask.shape)} {mask.dtype}"
         )
+
+
+def _require_usable(finite: Tensor, no_mask_token: Tensor) -> None:
+    """Raise ValueError naming the first step and image whose predictions, (S, B, N) bool each, are of no use."""
+    good = finite & no_mask_token
+    if bool(good.all()):
+        return
+    step, image = good.all(2).logical_not_().nonzero()[0].tolist()  # in the order of the steps
+    if bool(finite[step, image].all()):
+        raise ValueError(
+            f"the mask token was chosen for image {image} of the batch at decoding step {step + 1}: `choose` must rule it out"
+        )
+    raise ValueError(
+        f"the logits of image {image} of the batch are not finite at decoding step {step + 1}: the weights of this network "
+        "diverged. Take another checkpoint (checkpoint=best|last), or train again with a lower optimizer.lr"
+    )
 
 
 def _order_noise(generator: Generators, settings: DecodeSettings, tokens: Tensor) -> Tensor:

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from maskgit_lab.data.duplicates import found_in, found_outside_holes
-from maskgit_lab.data.image_files import files_fingerprint, list_images, load_image_set, load_images, load_masks, pair_masks
+from maskgit_lab.data.image_files import files_fingerprint, load_image_set, load_images
+from maskgit_lab.data.image_listing import list_images
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
+from maskgit_lab.data.mask_files import check_hole_colour, load_masks
+from maskgit_lab.data.mask_pairing import pair_masks
 
 LAYOUT = "train/ val/ masked_image/ mask64/ and, for scores, test_gt/"
 SPLITS = ("lab", "clean")
@@ -20,14 +23,17 @@ class CatFaces:
         split: "lab" = as distributed, where most test images are in train or val too; "clean" = train and val without every
             image whose pixels equal a test image (its truth, or its known pixels where the truth is not there).
         resolution: pixels per side; files of another size are refused.
+        mask_hole: which colour marks the hole in mask64; the lab's own files say black.
     """
 
-    def __init__(self, *, root: str, split: str = "clean", resolution: int = 64) -> None:
+    def __init__(self, *, root: str, split: str = "clean", resolution: int = 64, mask_hole: str = "black") -> None:
         if split not in SPLITS:
             raise ValueError(f"data.split must be lab or clean, got {split!r}")
         self.root = Path(root).expanduser()
         self.split = split
         self.resolution = resolution
+        check_hole_colour(mask_hole)
+        self.mask_hole = mask_hole
 
     def load(self, *, cache: Path) -> DataSplits:
         """Read everything; problems are reported before training starts.
@@ -61,10 +67,10 @@ class CatFaces:
         mask_paths = pair_masks(paths, list_images(self.root / "mask64", key="data.root"))
         truth = None
         if (self.root / "test_gt").is_dir():
-            truth_paths = pair_masks(paths, list_images(self.root / "test_gt", key="data.root"))
+            truth_paths = pair_masks(paths, list_images(self.root / "test_gt", key="data.root"), what="truth")
             truth = load_images(truth_paths, resolution=self.resolution, exact=True, cache=cache)
         images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
-        holes = load_masks(mask_paths, resolution=self.resolution, hole="black", exact=True)
+        holes = load_masks(mask_paths, resolution=self.resolution, hole=self.mask_hole, exact=True)
         fingerprint = files_fingerprint([*paths, *mask_paths], self.resolution)
         return InpaintSet(images, holes, tuple(p.name for p in paths), truth, fingerprint)
 

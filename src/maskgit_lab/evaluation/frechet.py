@@ -14,27 +14,34 @@ from torchmetrics import Metric
 
 from maskgit_lab.evaluation.features import Extractor
 
+NUM_NAMED = 5  # images with features that are not finite that a message names
+LARGEST_FEATURE = 1e60  # fourth powers are summed in float64
 TOLERANCE = 1e-7  # of a distance that may come from the roots of eigenvalues
 Array = Any  # np.ndarray for what is on a CPU, Tensor on other devices: the same operators serve both
 
 
-def frechet_distance(a: Tensor, b: Tensor) -> float:
+def frechet_distance(a: Tensor, b: Tensor, *, sides: tuple[str, str] = ("first set", "second set")) -> float:
     """Compute |mean1 - mean2|^2 + tr(S1 + S2 - 2 sqrt(S1 S2)) in float64.
 
     Args:
         a: (n1, d) features.
         b: (n2, d) features.
+        sides: what `a` and `b` are, for messages.
 
     Returns:
         The distance, at least 0.
 
     Raises:
-        ValueError: when there are fewer than two rows or the widths differ.
+        ValueError: when there are fewer than two rows, the widths differ, or numbers are not finite; it says on which side.
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"features must be (n1, d) and (n2, d), got {tuple(a.shape)} and {tuple(b.shape)}")
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a Frechet distance needs at least two images a side, got {len(a)} and {len(b)}")
+    for features, side in zip((a, b), sides, strict=True):
+        require_finite_features(features, side)
+        if float(features.abs().max()) > LARGEST_FEATURE:
+            raise ValueError(f"the features of the {side} are too large for a Frechet distance: above {LARGEST_FEATURE:g}")
     (mean_a, from_a), (mean_b, from_b) = _centred(a), _centred(b)
     scale = ((len(a) - 1) * (len(b) - 1)) ** 0.5
     without_cross = _squared(mean_a - mean_b) + _squared(from_a) / (len(a) - 1) + _squared(from_b) / (len(b) - 1)
@@ -46,6 +53,23 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     if 2 * uncertainty / scale > TOLERANCE * (without_cross - 2 * cross / scale):
         cross = float(np.linalg.svd(product, compute_uv=False).sum())
     return max(0.0, without_cross - 2 * cross / scale)
+
+
+def require_finite_features(features: Tensor, side: str) -> None:
+    """Raise ValueError when features (n, d) hold NaN or infinity: which side, how many of them, and which images come first.
+
+    Without it one NaN gave a distance of 0: Python's max(0.0, nan) is 0.0.
+    """
+    finite = features.isfinite()
+    if bool(finite.all()):
+        return
+    images = (~finite).any(1).nonzero().flatten().tolist()
+    first = ", ".join(str(image) for image in images[:NUM_NAMED]) + (", ..." if len(images) > NUM_NAMED else "")
+    raise ValueError(
+        f"the features of the {side} are not finite: {int((~finite).sum())} of {features.numel()} numbers are NaN or infinite, in "
+        f"{len(images)} of {len(features)} images (numbers {first}, counted from 0). Look at the weights of the extractor and "
+        "of what made these images"
+    )
 
 
 def _centred(features: Tensor) -> tuple[Array, Array]:
@@ -121,9 +145,9 @@ class FrechetDistance(Metric):
             Scalar float64.
 
         Raises:
-            ValueError: when a side has fewer than two images.
+            ValueError: when a side has fewer than two images, or features that are not finite.
         """
         if not (len(self.real_features) and len(self.fake_features)):
             raise ValueError("a Frechet distance needs real and generated images: call update(images, real=...) with both")
         real, fake = (side if isinstance(side, Tensor) else torch.cat(side) for side in (self.real_features, self.fake_features))
-        return torch.tensor(frechet_distance(real, fake), dtype=torch.float64)
+        return torch.tensor(frechet_distance(real, fake, sides=("real images", "generated images")), dtype=torch.float64)

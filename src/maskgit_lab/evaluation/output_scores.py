@@ -1,5 +1,6 @@
 """Scores of one set of output images, added batch by batch: the distance of distributions, and measures of the hole only."""
 
+import math
 from dataclasses import KW_ONLY, dataclass, field
 
 import torch
@@ -8,7 +9,7 @@ from torchmetrics import Metric
 from torchmetrics.image.kid import poly_mmd
 
 from maskgit_lab.data.image_set import unit_range
-from maskgit_lab.evaluation.frechet import frechet_distance
+from maskgit_lab.evaluation.frechet import frechet_distance, require_finite_features
 from maskgit_lab.evaluation.hole_metrics import HoleMetric, hole_metrics
 from maskgit_lab.evaluation.truth import Truth, extract
 
@@ -51,11 +52,11 @@ class OutputScores:
         self.hidden += int(mask.sum())
 
     def compute(self) -> dict[str, float]:
-        """Return every score by name."""
+        """Return every score by name; raise ValueError where features are not finite or there are fewer than two images."""
         name, features = self.truth.extractor.name, torch.cat(self.features)
         equally_many = min(len(features), len(self.truth))
         scores = {
-            distance_name(name): frechet_distance(features, self.truth.features),
+            distance_name(name): frechet_distance(features, self.truth.features, sides=("outputs", "truth")),
             distance_name(name, "kd"): kernel_distance(features[:equally_many], self.truth.features[:equally_many]),
         }
         if not self.paired:
@@ -64,6 +65,8 @@ class OutputScores:
         if self.truth.holes is not None:
             scores |= {key: float(metric.compute()) for key, metric in self.in_hole.items()}
         if self.lpips is not None:
+            if not math.isfinite(self.lpips_sum):
+                raise ValueError("lpips is not finite: look at the weights of its network")
             scores["lpips"] = self.lpips_sum / len(features)
         if self.hidden:
             scores["token_accuracy"] = self.correct / self.hidden
@@ -81,7 +84,14 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
 
     Returns:
         The discrepancy; it can be negative.
+
+    Raises:
+        ValueError: when there are fewer than two images a side, or features are not finite.
     """
+    if min(len(a), len(b)) < 2:
+        raise ValueError(f"a kernel distance needs at least two images a side, got {len(a)} and {len(b)}")
+    for features, side in ((a, "first set"), (b, "second set")):
+        require_finite_features(features, side)
     return float(poly_mmd(a.double(), b.double()))
 
 

@@ -28,14 +28,19 @@ class Spread:
         return len(self.values)
 
     @property
+    def is_finite(self) -> bool:
+        """Whether every value is a finite number."""
+        return all(math.isfinite(value) for value in self.values)
+
+    @property
     def mean(self) -> float:
-        """Mean over seeds."""
-        return statistics.fmean(self.values)
+        """Mean over seeds; NaN where a value is not finite."""
+        return statistics.fmean(self.values) if self.is_finite else math.nan
 
     @property
     def sd(self) -> float | None:
-        """Standard deviation over seeds (n - 1), None for a single one."""
-        return statistics.stdev(self.values) if self.n > 1 else None
+        """Standard deviation over seeds (n - 1), None for a single one or where a value is not finite."""
+        return statistics.stdev(self.values) if self.n > 1 and self.is_finite else None
 
     def exceeds(self, other: "Spread") -> bool | None:
         """Return whether the difference of the means exceeds the spread; None when a spread is unknown."""
@@ -48,7 +53,7 @@ class Spread:
         return {"mean": self.mean, "sd": self.sd, "n": self.n, "values": list(self.values)}
 
     def __str__(self) -> str:
-        if self.sd is None or not math.isfinite(self.mean):
+        if self.sd is None:
             return f"{self.mean:.4g}"
         # two digits of the spread, or four of the mean where there is none
         digits, size = (2, self.sd) if self.sd > 0 else (4, abs(self.mean))

@@ -19,7 +19,7 @@ def diagnose(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Return the best epoch (counted from 1) by every measure, and the gap between training and validation loss.
 
     Args:
-        epochs: per epoch, scores by name; those without a value were not measured.
+        epochs: per epoch, scores by name; those without a value, or with one that is not finite, were not measured.
 
     Returns:
         best: measure -> {epoch, value}; gap_at_best, gap_at_end: validation minus training loss on fixed masks, None when unknown;
@@ -33,13 +33,18 @@ def diagnose(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
             higher = is_higher_better(name.removeprefix("val/"))
             value, number = (max if higher else min)(measured, key=lambda pair: pair[0])
             best[name] = {"epoch": number, "value": value}
-    gaps = [epoch[LOSS] - epoch[FIXED_TRAIN_LOSS] if FIXED_TRAIN_LOSS in epoch else None for epoch in epochs]
+    gaps = [_gap(epoch) for epoch in epochs]
     return {
         "best": best,
         "gap_at_best": gaps[int(best[LOSS]["epoch"]) - 1] if LOSS in best else None,
         "gap_at_end": gaps[-1] if gaps else None,
         "agree": len({entry["epoch"] for entry in best.values()}) <= 1,
     }
+
+
+def _gap(epoch: Mapping[str, float]) -> float | None:
+    gap = epoch.get(LOSS, math.nan) - epoch.get(FIXED_TRAIN_LOSS, math.nan)
+    return gap if math.isfinite(gap) else None
 
 
 def sentences(diagnosis: Mapping[str, Any], num_epochs: int) -> list[str]:
@@ -49,7 +54,7 @@ def sentences(diagnosis: Mapping[str, Any], num_epochs: int) -> list[str]:
         return []
     least = best[LOSS]
     lines = [f"Least {LOSS} {least['value']:.4f} at epoch {least['epoch']} of {num_epochs}; its weights are scored below"]
-    if diagnosis["gap_at_best"] is not None and diagnosis["gap_at_end"] is not None:
+    if diagnosis["gap_at_end"] is not None and diagnosis["gap_at_best"] is not None:
         lines.append(
             f"Validation minus training loss on fixed masks: {diagnosis['gap_at_best']:+.3f} there, "
             f"{diagnosis['gap_at_end']:+.3f} at the end"

@@ -52,6 +52,9 @@ class CodebookRevival(nn.Module):
         unused = step - self.last_used > self.after_steps
         moved = torch.nonzero(unused if step else torch.ones_like(unused)).flatten()
         rows = rows.flatten(0, -2)
+        rows = rows[rows.isfinite().all(1)]  # a latent that is not finite would make an entry that no update mends
+        if not len(rows):
+            return 0
         order = torch.randperm(len(rows), generator=generator(self.seed, "revive", step))
         picks = order.to(rows.device)[torch.arange(len(moved), device=rows.device) % len(rows)]
         with torch.no_grad():

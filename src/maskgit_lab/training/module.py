@@ -22,12 +22,16 @@ from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.training.devices import require_whole_weights
+from maskgit_lab.training.divergence import DivergedError, DivergenceGuard, gradient_norm, require_finite_weights
 from maskgit_lab.training.optim import AdamSettings
 
 log = logging.getLogger("maskgit_lab")
 
 TOKENIZER_KEY = "tokenizer_sha256"
+RAW_WEIGHTS_KEY = "current_model_state"  # in checkpoints of EMAWeightAveraging, whose state_dict is the average
 Batch = dict[str, Tensor]
+# what helps when the loss is not finite
+REMEDIES = "a lower optimizer.lr (and optimizer.matrix_lr), more optimizer.warmup_steps, trainer.gradient_clip_val=1.0"
 FOR_ALL_RANKS = 0  # last counter of a draw: the numbers are the same on every process
 
 
@@ -71,6 +75,8 @@ class MaskedTokenModule(L.LightningModule):
         self.encode_masked = encode_masked
         self.label_smoothing = label_smoothing
         self.seed = seed
+        self.divergence = DivergenceGuard(stage="stage 2", keys=REMEDIES)
+        self._validated: Tensor | None = None  # the sum of this validation's losses on this process
         self.holes: Tensor | None
         self.register_buffer("holes", holes, persistent=False)
         grid = tokenizer.grid
@@ -101,9 +107,19 @@ class MaskedTokenModule(L.LightningModule):
         if trainer.world_size > 1:
             torch.distributed.all_reduce(logged)  # one message; sync_dist would wait at a barrier for each value
             logged /= trainer.world_size
+        self.divergence.watch(logged[0], self._place(batch_idx))
         self.log("train/loss", logged[0], prog_bar=True)
         self.log("train/token_accuracy", logged[1])
         return result.loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Stop after the first batch whose loss is not finite; its update was left out."""
+        self.divergence.look(now=self.trainer.is_last_batch)
+
+    def _place(self, batch_idx: int) -> str:
+        """Return what a batch is called in a message."""
+        rates = " and ".join(f"{rate:.3g}" for rate in dict.fromkeys(g["lr"] for g in self.trainer.optimizers[0].param_groups))
+        return f"epoch {self.current_epoch}, batch {batch_idx} (both from 0), learning rate {rates}"
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the loss with the same masks every epoch; exact for any number of processes, without the images that fill up."""
@@ -111,8 +127,22 @@ class MaskedTokenModule(L.LightningModule):
         assert isinstance(loader, ResumableLoader)
         share = BatchShare(loader.items_in_batch(batch_idx), trainer.global_rank, trainer.world_size)
         result = self._masked_loss(batch, "val", 0, batch_idx, FOR_ALL_RANKS, share=share)
+        self._validated = result.loss.clone() if self._validated is None else self._validated + result.loss
         self.log("val/loss", result.loss, prog_bar=True, batch_size=share.num_items, sync_dist=True)
         self.log("val/token_accuracy", result.accuracy, batch_size=share.num_items, sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Stop when the loss is not finite: ModelCheckpoint would take NaN for infinity, and keep it when it is the first."""
+        total, self._validated = self._validated, None
+        if total is None:
+            return
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(total)
+        if not bool(total.isfinite()):
+            raise DivergedError(
+                f"val/loss is not finite (NaN or infinite) in epoch {self.current_epoch} (from 0): stopped; no checkpoint is made "
+                f"of such weights. Try {REMEDIES}"
+            )
 
     def measured_loss(self, batch: Batch, batch_idx: int, share: BatchShare | None = None) -> Tensor:
         """Return the loss of a batch, or of this process's share, with the masks that validation batch number `batch_idx` gets."""
@@ -162,17 +192,28 @@ class MaskedTokenModule(L.LightningModule):
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip by norm; Lightning's own clipping refuses fused optimisers, which matters only when gradients are scaled."""
-        if gradient_clip_val is None:
-            return
-        if self.trainer.precision == "16-mixed":
+        """Clip; leave the update out when the gradient is not finite. Lightning's own clipping refuses fused optimisers."""
+        scaled = self.trainer.precision == "16-mixed"
+        if gradient_clip_val and scaled:
             raise ValueError(
                 "trainer.gradient_clip_val does not go with trainer.precision=16-mixed here: use bf16-mixed or clip nothing (null)"
             )
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+        if scaled:  # gradients may be infinite; the scaler leaves such updates out and goes on with a smaller scale
+            return
+        parameters = list(self.model.parameters())
+        by_value = gradient_clip_algorithm == "value"
+        if gradient_clip_val and not by_value:
+            norm = torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+        else:
+            norm = gradient_norm(parameters)
+        self.divergence.protect(optimizer, norm)
+        if gradient_clip_val and by_value:
+            torch.nn.utils.clip_grad_value_(parameters, gradient_clip_val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Record which tokenizer the tokens came from."""
+        """Record which tokenizer the tokens came from; refuse weights that are not finite."""
+        for weights in (checkpoint["state_dict"], checkpoint.get(RAW_WEIGHTS_KEY, {})):
+            require_finite_weights(weights, "no checkpoint is written")
         checkpoint[TOKENIZER_KEY] = self.tokenizer.sha256
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -75,16 +75,19 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient; nothing where `found_inf` is set and not 0, as torch's fused optimisers."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        found: Tensor | None = getattr(self, "found_inf", None)
+        if found is not None and found.device.type == "cpu" and bool(found):
+            return loss
         groups = self.param_groups
         for group in groups:
             if group["muon"]:
                 for parameter in group["params"]:
-                    self._move(parameter, group)
+                    self._move(parameter, group, found)
         self.param_groups = [group for group in groups if not group["muon"]]
         try:
             super().step()
@@ -92,18 +95,22 @@ class Muon(torch.optim.AdamW):
             self.param_groups = groups
         return loss
 
-    def _move(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _move(self, parameter: Tensor, group: dict[str, Any], found: Tensor | None) -> None:
         if parameter.grad is None:
             return
         state = self.state[parameter]
         if not state:
             state["step"] = torch.zeros((), device=parameter.device)  # AdamW looks for it when a checkpoint is read
             state["momentum_buffer"] = torch.zeros_like(parameter)
+        gradient, momentum = parameter.grad, state["momentum_buffer"]
+        before = None if found is None else (parameter.clone(), momentum.clone())
         state["step"] += 1
-        gradient = parameter.grad
-        state["momentum_buffer"].lerp_(gradient, 1 - group["momentum"])
-        direction = gradient.lerp(state["momentum_buffer"], group["momentum"]).flatten(1)
+        momentum.lerp_(gradient, 1 - group["momentum"])
+        direction = gradient.lerp(momentum, group["momentum"]).flatten(1)
         # an orthogonal n x m matrix has elements of size max(n, m)^-1/2
         scale = ADAMS_RMS * max(direction.shape) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(orthogonal(direction).view_as(parameter), alpha=-group["lr"] * scale)
+        if before is not None and found is not None:  # on the device, which nothing waits for
+            for value, old in zip((parameter, momentum), before, strict=True):
+                value.copy_(torch.where(found > 0, old, value))

@@ -8,7 +8,10 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from maskgit_lab.core.ranges import require_number
 from maskgit_lab.training.muon import Muon
+
+LARGEST_LR = 100.0  # an element of Adam's step is about as large as the rate, and weights are smaller than 1
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,16 @@ class AdamSettings:
     def __post_init__(self) -> None:
         if self.decay not in ("cosine", "constant"):
             raise ValueError(f"optimizer.decay must be cosine or constant, got {self.decay!r}")
-        if self.lr <= 0:
-            raise ValueError(f"optimizer.lr must be above 0, got {self.lr}")
-        if self.matrix_lr is not None and self.matrix_lr <= 0:
-            raise ValueError(f"optimizer.matrix_lr must be above 0 or null, got {self.matrix_lr}")
+        require_number("optimizer.lr", self.lr, above=0, most=LARGEST_LR)
+        require_number("optimizer.matrix_lr", self.matrix_lr, above=0, most=LARGEST_LR, or_null=True)
+        require_number("optimizer.warmup_steps", self.warmup_steps, least=0, whole=True)
+        require_number("optimizer.final_lr_share", self.final_lr_share, least=0, most=1)
+        if len(self.betas) != 2:
+            raise ValueError(f"optimizer.betas must be two numbers, got {list(self.betas)}")
+        for beta in self.betas:
+            require_number("optimizer.betas", beta, least=0, below=1)
+        # a step multiplies weights by 1 - lr weight_decay
+        require_number("optimizer.weight_decay", self.weight_decay, least=0, below=1 / max(self.lr, self.matrix_lr or 0))
 
     def lr_factor(self, step: int, total_steps: int) -> float:
         """Return the learning rate at a step as a share of `lr`."""

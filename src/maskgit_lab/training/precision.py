@@ -11,6 +11,9 @@ import torch
 
 from maskgit_lab.machine.text_file import write_text
 
+MEASURED = "auto"
+# what stage 2 can be trained in: weights stay float32; Lightning's short names mean the same
+PRECISIONS = (MEASURED, "32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a bare product does not show
 # Sides of square products, and how many times slower bf16 may be there before it is clearly behind. Small ones come first: a
 # processor without bf16 takes a hundred times as long, seconds for a product that a fast one does in a millisecond. They are
@@ -34,7 +37,7 @@ def resolve_precision(precision: str, accelerator: str, *, single: bool = True, 
     Returns:
         The precision, and a sentence that says why.
     """
-    if precision != "auto":
+    if precision != MEASURED:
         return precision, f"precision {precision} as configured"
     if accelerator != "cpu" and torch.cuda.is_available():
         chosen = "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"

@@ -13,6 +13,8 @@ EXPECTED_WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     # epochs of a small data set are shorter than the interval; their ends are logged all the same
     r"The number of training batches .* is smaller than the logging interval",
+    # with trainer.overfit_batches the data module serves the same batches in their order; Lightning knows torch's samplers only
+    r"You requested to overfit but enabled .* dataloader shuffling",
     # a resumed run writes into its own folder again
     r"Checkpoint directory .* exists and is not empty",
     r"Experiment logs directory .* exists and is not empty",

@@ -17,8 +17,11 @@ from maskgit_lab.models.discriminator import adaptive_weight, discriminator_hing
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.training.codebook_revival import CodebookRevival
+from maskgit_lab.training.divergence import DivergedError, DivergenceGuard, gradient_norm, require_finite_weights
 from maskgit_lab.training.optim import AdamSettings
 
+# what helps when the loss is not finite
+REMEDIES = "a lower tokenizer.training.lr (and tokenizer.training.matrix_lr), more tokenizer.training.warmup_steps"
 Batch = Tensor | dict[str, Tensor]
 
 
@@ -70,6 +73,7 @@ class TokenizerModule(L.LightningModule):
         super().__init__()
         self.settings = own = TokenizerSettings(**settings)
         self.automatic_optimization = False
+        self.divergence = DivergenceGuard(stage="stage 1", keys=REMEDIES)
         self.model = model
         self.discriminator = discriminator
         # in a tuple: frozen weights do not belong in the checkpoint or the optimiser
@@ -121,6 +125,9 @@ class TokenizerModule(L.LightningModule):
         adversarial = self.discriminator is not None and step >= self.settings.gan_start_step
         if adversarial:
             loss = loss + self._gan_term(distance, fake)
+        self.divergence.watch(
+            loss, f"step {step} (from 0), learning rate {_listed(self.optimizers())[0].param_groups[0]['lr']:.3g}"
+        )
         self._update(loss)
         if adversarial:
             self._update_discriminator(images, fake.detach())
@@ -141,7 +148,8 @@ class TokenizerModule(L.LightningModule):
         optimizer = _listed(self.optimizers())[0]
         optimizer.zero_grad()
         self.manual_backward(loss)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+        self.divergence.protect(optimizer.optimizer, norm)
         optimizer.step()
         _listed(self.lr_schedulers())[0].step()
 
@@ -152,6 +160,7 @@ class TokenizerModule(L.LightningModule):
         optimizer = _listed(self.optimizers())[1].optimizer
         optimizer.zero_grad()
         self.manual_backward(loss)
+        self.divergence.protect(optimizer, gradient_norm(self.discriminator.parameters()))
         optimizer.step()
         _listed(self.lr_schedulers())[1].step()
         self.log("train/loss_discriminator", loss.detach())
@@ -161,12 +170,22 @@ class TokenizerModule(L.LightningModule):
         self.log("train/perplexity", torch.special.entr(share).sum().exp())
         self.log("train/codebook_usage", self.revival.usage(step))
 
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Stop after the first batch whose loss is not finite; its update was left out."""
+        self.divergence.look(now=self.trainer.is_last_batch)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that are not finite."""
+        require_finite_weights(checkpoint["state_dict"], "no checkpoint is written")
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the mean over images of their PSNR in dB, of 8-bit-range pixels clamped to [0, 1], and the L1 distance."""
         images = self.normalised(batch)
         fake = self.model(images).images.float()
         error = (self.pixels(fake).clamp(0, 1) - self.pixels(images)).square().flatten(1).mean(1)
         psnr = -10 * error.clamp_min(1e-10).log10().mean()
+        if not bool(psnr.isfinite()):
+            raise DivergedError(f"val/psnr of stage 1 is not finite at step {self.global_step}: stopped. Try {REMEDIES}")
         self.log("val/psnr", psnr, prog_bar=True, batch_size=len(images))
         self.log("val/loss_rec", F.l1_loss(fake, images), batch_size=len(images))
 

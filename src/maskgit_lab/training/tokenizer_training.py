@@ -20,6 +20,7 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.throughput import Throughput
+from maskgit_lab.training.divergence import DivergedError, require_finite_weights
 from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.tokenizer_module import TokenizerModule
@@ -76,7 +77,12 @@ def train_tokenizer(
     val_loader = _loader(val_images, batch_size=VAL_BATCH_SIZE, seed=seed, shuffle=False, flip=False)
     train_loader = _loader(splits.train.images, batch_size=batch_size, seed=seed, shuffle=True, flip=flip)
     ckpt_path = unfinished if unfinished.is_file() else None
-    trainer.fit(module, train_loader, val_loader, ckpt_path=ckpt_path, weights_only=True)
+    try:
+        trainer.fit(module, train_loader, val_loader, ckpt_path=ckpt_path, weights_only=True)
+    except DivergedError:
+        unfinished.unlink(missing_ok=True)  # the next run would go on behind the bad batch: another tokenizer under the same key
+        raise
+    require_finite_weights(model.state_dict(), "stage 1 diverged, nothing is kept")
     scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
     return FrozenTokenizer(model, mean=mean, std=std), scores

@@ -1,0 +1,108 @@
+"""Every number of a configuration in its range, before anything is loaded or trained: NaN, infinity, text and nonsense are refused.
+
+What a settings object checks itself (`decode`, `optimizer`) is not repeated here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import Any
+
+from maskgit_lab.assembly.schemas import TrainConfig
+from maskgit_lab.core.ranges import require_number
+from maskgit_lab.training.optim import LARGEST_LR
+
+LARGEST_COUNT = 2**31 - 1  # of things in a tensor, a loop or a file
+LARGEST_SEED = 2**32 - 1  # that Lightning takes
+COUNT: dict[str, Any] = {"least": 1, "most": LARGEST_COUNT, "whole": True}
+COUNT_OR_NONE: dict[str, Any] = {**COUNT, "least": 0}
+SEED: dict[str, Any] = {"least": 0, "most": LARGEST_SEED, "whole": True}
+SHARE: dict[str, Any] = {"least": 0, "below": 1}
+WEIGHT: dict[str, Any] = {"least": 0, "most": 1e6}  # of a loss next to another
+RATE: dict[str, Any] = {"above": 0, "most": LARGEST_LR}
+
+# key -> what its value, or every value of its list, must be
+RANGES: dict[str, dict[str, Any]] = {
+    "seed": SEED,
+    "data.batch_size": COUNT,
+    "data.val_batch_size": COUNT,
+    "data.num_train_holes": COUNT,
+    "data.num_val_fills": COUNT,
+    "data.hole_share": {"above": 0, "most": 1},
+    "data.source.seed": SEED,
+    "data.source.num_train": COUNT,
+    "data.source.num_val": COUNT,
+    "data.source.num_test": COUNT,
+    "data.source.resolution": COUNT,
+    "data.source.val_share": {"above": 0, "below": 1},
+    "tokenizer.seed": {**SEED, "or_null": True},
+    "tokenizer.mean": {"least": 0, "most": 1},  # of pixels in [0, 1]
+    "tokenizer.std": {"above": 0, "most": 10},
+    "tokenizer.model.patch_size": COUNT,
+    "tokenizer.model.channels": COUNT,
+    "tokenizer.model.num_blocks": COUNT_OR_NONE,
+    "tokenizer.model.latent_dim": COUNT,
+    "tokenizer.model.img_resolution": COUNT,
+    "tokenizer.model.latent_resolution": COUNT,
+    "tokenizer.model.image_channels": COUNT,
+    "tokenizer.model.enc_channels": COUNT,
+    "tokenizer.model.dec_channels": COUNT,
+    "tokenizer.model.num_codebook_vectors": {**COUNT, "least": 2},
+    "tokenizer.model.beta": WEIGHT,
+    "tokenizer.training.max_steps": COUNT,
+    "tokenizer.training.batch_size": COUNT,
+    "tokenizer.training.lr": RATE,
+    "tokenizer.training.matrix_lr": {**RATE, "or_null": True},
+    "tokenizer.training.betas": SHARE,
+    "tokenizer.training.warmup_steps": COUNT_OR_NONE,
+    "tokenizer.training.gradient_clip": {"above": 0},
+    "tokenizer.training.revive_after_steps": COUNT_OR_NONE,
+    "tokenizer.training.perceptual_weight": WEIGHT,
+    "tokenizer.training.gan_start_step": COUNT_OR_NONE,
+    "tokenizer.training.gan_weight": WEIGHT,
+    "tokenizer.training.val_every_n_steps": COUNT,
+    "tokenizer.training.discriminator.num_filters": COUNT,
+    "tokenizer.training.discriminator.num_layers": COUNT,
+    "model.transformer.dim": COUNT,
+    "model.transformer.num_layers": COUNT,
+    "model.transformer.num_heads": COUNT,
+    "model.transformer.hidden_dim": COUNT,
+    "model.transformer.dropout": SHARE,
+    "model.transformer.attention_dropout": SHARE,
+    "model.context.channels": COUNT,
+    "model.context.num_blocks": COUNT_OR_NONE,
+    "decode.figure_steps": COUNT,
+    "training.label_smoothing": SHARE,
+    "callbacks.early_stopping.patience": COUNT_OR_NONE,
+    "callbacks.early_stopping.min_delta": {"least": 0},
+    "callbacks.throughput.every_n_steps": COUNT,
+    "callbacks.scores.every_n_epochs": COUNT,
+    "callbacks.scores.batch_size": COUNT,
+    "callbacks.fixed_train_loss.num_images": COUNT,
+    "callbacks.samples.every_n_epochs": COUNT,
+    "callbacks.samples.num_images": COUNT,
+    "callbacks.ema.decay": SHARE,
+}
+# key -> how many values its list has
+LENGTHS = {"data.hole_share": 2, "tokenizer.mean": 3, "tokenizer.std": 3, "tokenizer.training.betas": 2}
+
+
+def check_numbers(config: TrainConfig) -> None:
+    """Raise ValueError naming the key of a number that is not in its range; keys that a configuration does not have are fine."""
+    for key, limits in RANGES.items():
+        found, value = _value(config, key)
+        if not found:
+            continue
+        if key in LENGTHS and (not isinstance(value, list | tuple) or len(value) != LENGTHS[key]):
+            raise ValueError(f"{key} must be a list of {LENGTHS[key]} numbers, got {value}")
+        for number in value if isinstance(value, list | tuple) else [value]:
+            require_number(key, number, **limits)
+
+
+def _value(node: Any, key: str) -> tuple[bool, Any]:
+    """Return whether there is such a key below `node`, and its value."""
+    for part in key.split("."):
+        fields = node if isinstance(node, Mapping) else vars(node) if is_dataclass(node) else {}
+        if part not in fields:
+            return False, None
+        node = fields[part]
+    return True, node
