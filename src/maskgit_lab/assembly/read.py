@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError
 
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
+from maskgit_lab.runs.config_file import read_config
 from maskgit_lab.runs.folder import RunFolder
 
 Schema = TypeVar("Schema")
@@ -64,6 +65,7 @@ def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         return cfg
     recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder)))
     assert isinstance(recorded, DictConfig)
+    OmegaConf.update(recorded, "checkpoint", cfg.checkpoint)  # this time's choice
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         if key == "resume":
@@ -92,6 +94,4 @@ def _recorded(root: Path) -> DictConfig:
     path = RunFolder(root).config
     if not path.is_file():
         raise FileNotFoundError(f"{root} is not a run folder of maskgit_lab: it has no {path.name} (run=RUN_FOLDER)")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
-    return config
+    return read_config(path)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskgit_lab.commands.sweep import num_jobs, started
+from maskgit_lab.machine.whole_file import CannotWriteError, whole_file, write_whole
 from maskgit_lab.reporting.sweep_table import sweep_table
 from maskgit_lab.reporting.tables import render_markdown, render_table
 from maskgit_lab.runs.folder import shown_path
@@ -33,7 +34,7 @@ def collect(head: str | None) -> None:
     arguments = parser.parse_args()
     try:
         print(collect_sweep(arguments.sweep, arguments.out).text)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError, CannotWriteError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
 
@@ -63,8 +64,8 @@ def collect_sweep(root: Path, out: Path | None = None) -> Collected:
     out = out or root
     out.mkdir(parents=True, exist_ok=True)
     markdown = f"# Sweep {root.resolve().parent.name} ({root.resolve().name})\n\n{render_markdown(headers, rows)}\n"
-    (out / "table.md").write_text(markdown + "\n".join(f"- {note}" for note in notes) + "\n")
-    with (out / "table.csv").open("w", newline="") as file:
+    write_whole(out / "table.md", markdown + "\n".join(f"- {note}" for note in notes) + "\n")
+    with whole_file(out / "table.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([headers, *rows])
     figure = save_sweep_figure(out / "sweep.png", runs)
     written = [out / "table.md", out / "table.csv", *([figure] if figure else [])]

@@ -1,6 +1,5 @@
 """Put the results of a run or a sweep on a page."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from maskgit_lab.assembly.read import as_yaml, load_config
 from maskgit_lab.assembly.schemas import ReportConfig
 from maskgit_lab.evaluation.grid import Cell
+from maskgit_lab.machine.json_file import read_json
 from maskgit_lab.reporting.diagnosis import sentences
 from maskgit_lab.reporting.grid_tables import LEGEND, all_scores, table_1
 from maskgit_lab.reporting.page import Block, Code, Figure, Heading, Table, Text, render_html, render_report_markdown
@@ -117,7 +117,14 @@ def _evaluation(path: Path) -> list[Block]:
     """Return the tables of `evaluate`, when it was run."""
     if not path.is_file():
         return []
-    found = json.loads(path.read_text())
+    remedy = "python -m maskgit_lab.evaluate run=RUN_FOLDER writes it again"
+    try:
+        return _grid(read_json(path, remedy=remedy), path.parent)
+    except (KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
+        raise ValueError(f"{path} is not what evaluate writes ({error!r}). {remedy}") from error
+
+
+def _grid(found: Mapping[str, Any], folder: Path) -> list[Block]:
     cells = [
         Cell(c["schedule"], c["sweet_spot"], c["output"], {name: s["values"] for name, s in c["scores"].items()})
         for c in found["cells"]
@@ -128,7 +135,7 @@ def _evaluation(path: Path) -> list[Block]:
     blocks += [Table(*table_1(cells, score=score, output=output)) for output in outputs]
     blocks += [Table(*all_scores(cells, found["references"], output=output)) for output in outputs]
     notes = [LEGEND, *([found["protocol"]["note"]] if "note" in found["protocol"] else [])]
-    return [*blocks, Text(notes, soft=True), *_figures(path.parent / "figures", {"grid.png": "Composited fills of every cell"})]
+    return [*blocks, Text(notes, soft=True), *_figures(folder / "figures", {"grid.png": "Composited fills of every cell"})]
 
 
 def _figures(folder: Path, captions: Mapping[str, str]) -> list[Block]:

@@ -26,6 +26,7 @@ from maskgit_lab.commands.collect import collected_at_the_end
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
 from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.machine.ranks import process_rank, processes_to_start
+from maskgit_lab.machine.whole_file import why_not_written
 
 log = logging.getLogger("maskgit_lab")
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # logs its font cache on first use
@@ -83,14 +84,17 @@ def reporting_errors() -> Iterator[None]:
         sys.exit(EXIT_INTERRUPTED)
     except SweepRefusedError as error:
         _exit_with(error)
-    except (ValueError, FileNotFoundError, OmegaConfBaseException) as error:
+    except (ValueError, OSError, OmegaConfBaseException) as error:
+        told = why_not_written(error) if isinstance(error, OSError) else str(error)
+        if told is None and not isinstance(error, FileNotFoundError):
+            raise
         _write_to_log_file(traceback.format_exc())
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
-        _exit_with(error)
+        _exit_with(told or error)
 
 
-def _exit_with(error: Exception) -> None:
+def _exit_with(error: Exception | str) -> None:
     print(f"\nerror: {error}", file=sys.stderr)
     sys.exit(1)
 

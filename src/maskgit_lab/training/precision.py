@@ -1,6 +1,7 @@
 """Which precision this machine multiplies fastest in, measured: processors differ by a factor of a hundred."""
 
 import hashlib
+import logging
 import os
 import platform
 import time
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import torch
 
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.machine.json_file import read_json, write_json
+
+log = logging.getLogger("maskgit_lab")
 
 MEASURED = "auto"
 # what stage 2 can be trained in: weights stay float32; Lightning's short names mean the same
@@ -84,12 +88,15 @@ def _in_words(speed: float) -> str:
 def _remembered(path: Path) -> float:
     """Return the speed that was measured here before, or measure and keep it."""
     try:
-        return float(path.read_text())
+        text = path.read_text()
+        return float(read_json(path, remedy="It is measured again")["bf16_speed"] if text.startswith("{") else text)
+    except DamagedFileError as error:
+        log.warning(f"Cache: {error}")
     except (OSError, ValueError):
-        speed = bf16_speed()
-    with whole_file(path) as partial:
-        partial.write_text(f"{speed:.3f}\n")
-    return float(f"{speed:.3f}")
+        pass  # not there, or not a number
+    speed = round(bf16_speed(), 3)
+    write_json(path, {"bf16_speed": speed})
+    return speed
 
 
 def _machine() -> str:
