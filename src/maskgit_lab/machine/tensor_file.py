@@ -83,13 +83,11 @@ def require_finite(tensors: Mapping[str, Tensor], what: str) -> None:
 
 def reason_of(error: Exception) -> str:
     """Return why torch could not read a file, in a line without its advice to trust the file."""
-    text = str(error)
-    if isinstance(error, pickle.UnpicklingError):
-        found = re.search(r"(?:GLOBAL|global|class) (\S+?\.\S+)", text)
-        name = f" ({found[1].rstrip(',.')})" if found else ""
-        return f"expected tensors written by torch.save, without other objects{name}"
-    first = (text.strip().splitlines() or [""])[0]
-    return f"expected tensors written by torch.save, without other objects; {first or type(error).__name__}"
+    first = (str(error).strip().splitlines() or [""])[0]
+    advises = isinstance(error, pickle.UnpicklingError) or "weights_only" in first
+    found = re.search(r"(?:GLOBAL|global|class) ([\w.]*\w\.\w+)", str(error)) if advises else None
+    told = found[1] if found else type(error).__name__ if advises or not first else first
+    return f"expected tensors written by torch.save, without other objects; found {told}"
 
 
 def _problem(file: IO[bytes], own: bool) -> str | None:

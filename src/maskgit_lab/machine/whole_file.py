@@ -21,6 +21,7 @@ REFUSALS = {
     errno.EIO: ("the device reports an error", "look at the device"),
 }
 ELSEWHERE = "or choose another folder (paths.runs, paths.cache, out)"
+BLOCK = 512  # bytes, of `st_blocks`
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM)  # of folders, on some network file systems
 # NAME.PID-RANDOM.partial; earlier versions wrote NAME.PID.partial and held no lock
@@ -50,7 +51,7 @@ def whole_file(path: Path, *, needed: int | None = None) -> Iterator[Path]:
         remove_dead_partials(path.parent)
         partial, descriptor = _begin(path)
     except OSError as error:
-        raise _explained(error, path, needed) from error
+        raise _explained(error, path, needed=needed) from error
     try:
         yield partial
         os.fsync(descriptor)
@@ -58,7 +59,7 @@ def whole_file(path: Path, *, needed: int | None = None) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         if error.filename is None or str(error.filename) == str(partial):  # else it is about a file that was read meanwhile
-            raise _explained(error, path, needed) from error
+            raise _explained(error, path, needed=needed, written=os.fstat(descriptor).st_blocks * BLOCK) from error
         raise
     finally:
         partial.unlink(missing_ok=True)
@@ -126,21 +127,20 @@ def _sync_folder(folder: Path) -> None:
             raise
 
 
-def _explained(error: OSError, path: Path, needed: int | None) -> OSError:
-    """Return the error to raise: one message for people where they can do something about it."""
+def _explained(error: OSError, path: Path, *, needed: int | None, written: int = 0) -> OSError:
+    """Return the error to raise: one message for people where they can do something about it.
+
+    `written`: bytes of the partial file, which are free again after this.
+    """
     if isinstance(error, CannotWriteError) or error.errno not in REFUSALS:
         return error
     reason, remedy = REFUSALS[error.errno]
     if error.errno in FULL:
-        reason += f" ({_sizes(path, needed)})"
+        free = f"{_mebibytes(shutil.disk_usage(path.parent).free + written)} free"
+        reason += f" ({free})" if needed is None else f" ({_mebibytes(needed)} needed beside the old file, {free})"
     told = CannotWriteError(f"cannot write {path}: {reason}; {remedy} {ELSEWHERE}. What was there before is untouched")
     told.errno = error.errno
     return told
-
-
-def _sizes(path: Path, needed: int | None) -> str:
-    free = f"{_mebibytes(shutil.disk_usage(path.parent).free)} free"
-    return free if needed is None else f"{_mebibytes(needed)} needed beside the old file, {free}"
 
 
 def _mebibytes(size: int) -> str:

@@ -40,7 +40,8 @@ def read_config(path: Path) -> DictConfig:
     except Exception as error:  # of yaml, of omegaconf, of the decoding
         reason = " ".join(str(error).split())
         raise DamagedFileError(f"{path} is damaged: it is cut off, or no YAML ({reason}). {REMEDY}") from error
-    if not isinstance(config, DictConfig) or not config:
+    # a line of text is read as a key without a value
+    if not isinstance(config, DictConfig) or all(config._get_node(key)._is_none() for key in config):  # type: ignore[union-attr]
         raise DamagedFileError(f"{path} is damaged: it holds no keys. {REMEDY}")
     return config
 

@@ -88,12 +88,12 @@ def _in_words(speed: float) -> str:
 def _remembered(path: Path) -> float:
     """Return the speed that was measured here before, or measure and keep it."""
     try:
-        text = path.read_text()
-        return float(read_json(path, remedy="It is measured again")["bf16_speed"] if text.startswith("{") else text)
+        text = path.read_text()  # of earlier versions: only the number
+        return float(read_json(path, remedy="It is measured again")["bf16_speed"] if "{" in text else text)
     except DamagedFileError as error:
         log.warning(f"Cache: {error}")
-    except (OSError, ValueError):
-        pass  # not there, or not a number
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, or no number
     speed = round(bf16_speed(), 3)
     write_json(path, {"bf16_speed": speed})
     return speed
