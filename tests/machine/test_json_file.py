@@ -36,15 +36,24 @@ def test_read_json_takes_files_without_a_checksum_and_other_layouts(tmp_path: Pa
 def test_read_json_gives_the_content_or_refuses_whatever_bit_is_flipped(tmp_path: Path):
     path = written(tmp_path)
     refused = 0
-    for harmed in flips(path.read_bytes(), 400):
+    for harmed in flips(path.read_bytes(), 60):
         path.write_bytes(harmed)
-        try:
-            assert read_json(path, remedy="Restore it") == CONTENT  # white space
-        except DamagedFileError as error:
+        said = error_of(path)
+        if said is None:
+            assert read_json(path, remedy="") == CONTENT  # white space
+        else:
             refused += 1
-            assert str(error).startswith(f"{path} ")
-            assert "Restore it" in str(error)
-    assert refused > 300
+            assert said.startswith(f"{path} ")
+            assert "Restore it" in said
+    assert refused > 100
+
+
+def error_of(path: Path) -> str | None:
+    try:
+        read_json(path, remedy="Restore it")
+    except DamagedFileError as error:
+        return str(error)
+    return None
 
 
 def test_read_json_refuses_every_cut(tmp_path: Path):

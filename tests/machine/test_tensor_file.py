@@ -97,7 +97,7 @@ def test_load_tensors_of_others_may_be_of_older_formats_and_without_checksums(tm
     path = tmp_path / "VQGAN.pt"
     torch.save(CONTENT, path, _use_new_zipfile_serialization=False)
     assert load(path, own=False)["epoch"] == 2
-    with pytest.raises(DamagedFileError, match="was not written by torch.save"):
+    with pytest.raises(DamagedFileError, match=r"was not written by torch\.save"):
         load(path)
     torch.serialization.set_crc32_options(False)
     try:

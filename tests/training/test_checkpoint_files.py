@@ -41,7 +41,7 @@ def test_whole_checkpoints_are_what_a_trainer_goes_on_from(tmp_path: Path, monke
     assert torch.load(path, weights_only=True)["global_step"] == 2
     assert fit(tmp_path, steps=3, ckpt=path).global_step == 3
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DamagedFileError, match="last.ckpt"):
+    with pytest.raises(DamagedFileError, match=r"last\.ckpt"):
         fit(tmp_path, steps=4, ckpt=path)
 
 
