@@ -68,6 +68,7 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
     write_whole(path.parent / "scores.json", json.dumps(scores, indent=2) + "\n")
     write_whole(path.parent / "config.json", json.dumps(asdict(own), indent=2) + "\n")
     tokenizer.save(path)  # last: when it is there, the rest is
+    path.with_suffix(".partial").unlink(missing_ok=True)  # earlier versions left it when they were killed
     log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
     return tokenizer
 

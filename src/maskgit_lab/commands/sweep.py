@@ -8,7 +8,9 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+
+from maskgit_lab.runs.config_file import read_config
 
 log = logging.getLogger("maskgit_lab")
 
@@ -63,5 +65,4 @@ def num_jobs(folder: Path) -> int | None:
 def _multirun(folder: Path) -> DictConfig | None:
     """Return what Hydra notes of a sweep before its first job."""
     path = folder / "multirun.yaml"
-    config = OmegaConf.load(path) if path.is_file() else None
-    return config if isinstance(config, DictConfig) else None
+    return read_config(path) if path.is_file() else None

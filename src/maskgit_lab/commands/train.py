@@ -104,7 +104,7 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
         result["status"] = "failed"
         told = why_not_written(error) if isinstance(error, OSError) else None
         if told:
-            raise CannotWriteError(f"{told}.{how_to_go_on(folder)}") from error
+            raise CannotWriteError(f"{told}. {how_to_go_on_then(folder)}") from error
         raise
     finally:
         try:
@@ -142,6 +142,16 @@ def how_to_go_on(folder: RunFolder) -> str:
     if not (folder.checkpoints / "last.ckpt").is_file():
         return "\nStopped before stage 2; the same command goes on from here"
     return f"\nStopped. To go on: python -m maskgit_lab.train resume={shown_path(folder.root)}"
+
+
+def how_to_go_on_then(folder: RunFolder) -> str:
+    """Return what to type when a disk can be written again."""
+    for name, option in (("last", ""), ("best", " checkpoint=best")):
+        path = folder.checkpoints / f"{name}.ckpt"
+        if path.is_file():
+            command = f"python -m maskgit_lab.train resume={shown_path(folder.root)}{option}"
+            return f"The last whole checkpoint is {shown_path(path)}: then {command} goes on from it"
+    return "Then start the same command again"
 
 
 def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | None:

@@ -27,6 +27,20 @@ def read_config(path: Path) -> DictConfig:
 
     Raise FileNotFoundError when there is none, DamagedFileError, a ValueError, when it is empty, cut off, damaged, or no mapping.
     """
+    text = checked_text(path)
+    try:
+        config = OmegaConf.load(io.StringIO(text))
+    except Exception as error:  # of yaml or omegaconf
+        reason = " ".join(str(error).split())
+        raise DamagedFileError(f"{path} is damaged: it is cut off, or no YAML ({reason}). {REMEDY}") from error
+    # a line of text is read as a key without a value
+    if not isinstance(config, DictConfig) or all(config._get_node(key)._is_none() for key in config):  # type: ignore[union-attr]
+        raise DamagedFileError(f"{path} is damaged: it holds no keys. {REMEDY}")
+    return config
+
+
+def checked_text(path: Path) -> str:
+    """Return the text of a configuration whose lines fit their checksum; for errors see `read_config`."""
     data = path.read_bytes()
     if not data.strip():
         raise DamagedFileError(f"{path} is empty. {REMEDY}")
@@ -36,14 +50,9 @@ def read_config(path: Path) -> DictConfig:
     if told[1] != _crc(body) if told else _alike(head):
         raise DamagedFileError(f"{path} is damaged: its lines do not fit their checksum. {REMEDY}. {BY_HAND}")
     try:
-        config = OmegaConf.load(io.StringIO(data.decode("utf-8")))
-    except Exception as error:  # of yaml, of omegaconf, of the decoding
-        reason = " ".join(str(error).split())
-        raise DamagedFileError(f"{path} is damaged: it is cut off, or no YAML ({reason}). {REMEDY}") from error
-    # a line of text is read as a key without a value
-    if not isinstance(config, DictConfig) or all(config._get_node(key)._is_none() for key in config):  # type: ignore[union-attr]
-        raise DamagedFileError(f"{path} is damaged: it holds no keys. {REMEDY}")
-    return config
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(f"{path} is damaged: it is no text in UTF-8. {REMEDY}") from error
 
 
 def _crc(data: bytes) -> str:

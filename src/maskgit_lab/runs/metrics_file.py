@@ -25,9 +25,12 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         raise DamagedFileError(f"{path} is empty. {REMEDY}")
     whole = text[: text.rfind("\n") + 1]  # a row that was being written has no end
     try:
-        rows = list(csv.DictReader(io.StringIO(whole, newline="")))
+        table = csv.DictReader(io.StringIO(whole, newline=""))
+        rows = list(table)
     except csv.Error as error:
         raise DamagedFileError(f"{path} is damaged: {error}. {REMEDY}") from error
+    if whole and "step" not in (table.fieldnames or ()):
+        raise DamagedFileError(f"{path} is no table of a run: it has no column step. {REMEDY}")
     for number, row in enumerate(rows, start=2):
         problem = _problem(row)
         if problem:
@@ -46,8 +49,8 @@ def _problem(row: dict[str, str]) -> str | None:
     """Say what is wrong with a row, None when nothing is."""
     if None in row or None in row.values():
         return " has another number of columns than the first"
-    if not row.get("step", "").isdigit():
-        return f" has no step, but {row.get('step', 'no such column')!r}"
+    if not row["step"].isdigit():
+        return f" has no step, but {row['step']!r}"
     for name, value in row.items():
         try:
             float(value or 0)
