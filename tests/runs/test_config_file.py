@@ -33,7 +33,7 @@ def test_read_config_refuses_every_flipped_bit(tmp_path: Path):
     path = written(tmp_path)
     for harmed in flips(path.read_bytes(), 200):
         path.write_bytes(harmed)
-        with pytest.raises(DamagedFileError, match=r"config.yaml is damaged: .*Restore it from a copy") as caught:
+        with pytest.raises(DamagedFileError, match=r"config.yaml is (damaged|cut off): .*Restore it from a copy") as caught:
             read_config(path)
         assert "\n" not in str(caught.value)
 
@@ -42,7 +42,7 @@ def test_read_config_refuses_every_cut(tmp_path: Path):
     path = written(tmp_path)
     for harmed in cuts(path.read_bytes(), 60):
         path.write_bytes(harmed)
-        with pytest.raises(DamagedFileError, match=r"config.yaml is (empty|damaged)"):
+        with pytest.raises(DamagedFileError, match=r"config.yaml is (empty|damaged|cut off)"):
             read_config(path)
 
 
@@ -54,7 +54,14 @@ def test_read_config_refuses_other_files(content: str, tmp_path: Path):
         read_config(path)
 
 
-def test_read_config_says_how_to_keep_a_change_by_hand(tmp_path: Path):
+def test_read_config_takes_what_was_changed_by_hand_and_says_so_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = written(tmp_path)
+    path.write_text(path.read_text().replace("root: null", "root: /data/photos"))
+    assert [read_config(path).data.root for _ in range(2)] == ["/data/photos"] * 2
+    assert caplog.text.count(f"{path} was changed since the run wrote it") == 1
+
+
+def test_read_config_says_how_to_keep_a_change_that_could_be_damage(tmp_path: Path):
     path = written(tmp_path)
     path.write_text(path.read_text().replace("seed: 3", "seed: 5"))
     with pytest.raises(DamagedFileError, match="If you changed it yourself, remove its first line"):

@@ -47,10 +47,3 @@ def check_target(node: DictConfig) -> None:
     given = {str(key) for key in node if not str(key).startswith("_")}
     if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
         assert given <= set(parameters), f"{node['_target_']} does not take {given - set(parameters)}"
-
-
-def without_checksum(text: str) -> str:
-    """Return the text of a run's config.yaml as people may change it: without its first line."""
-    first, _, rest = text.partition("\n")
-    assert first.startswith("# crc32")
-    return rest
