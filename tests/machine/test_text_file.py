@@ -1,13 +1,11 @@
-"""Text is UTF-8 whatever the locale, and JSON is strict; nothing in the package writes or reads text in another way."""
+"""Text is UTF-8 whatever the locale; nothing in the package writes or reads text in another way."""
 
 import ast
-import json
-import math
 from pathlib import Path
 
 import pytest
 
-from maskgit_lab.machine.text_file import read_json, read_text, to_json, write_json, write_text
+from maskgit_lab.machine.text_file import read_text, write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -15,21 +13,10 @@ TEXT_IO = ("read_text", "write_text", "open", "fdopen", "NamedTemporaryFile")
 OURS = "maskgit_lab.machine.text_file"
 
 
-def refuse(word: str) -> float:
-    raise AssertionError(f"{word} is not JSON")
-
-
-def test_to_json_has_no_nan_and_no_infinity():
-    text = to_json({"a": math.nan, "b": [math.inf, 1.5, {"c": -math.inf}], "d": (1, None, "NaN")})
-    assert json.loads(text, parse_constant=refuse) == {"a": None, "b": [None, 1.5, {"c": None}], "d": [1, None, "NaN"]}
-
-
 def test_write_text_is_utf8_and_keeps_bytes_that_no_locale_could_decode(tmp_path: Path):
     name = "caf\u00e9 ≈ " + b"\xc3\xa9".decode("ascii", "surrogateescape")
     write_text(tmp_path / "a.txt", name)
     assert (tmp_path / "a.txt").read_bytes().decode() == "café ≈ é"
-    write_json(tmp_path / "b.json", {"name": name})
-    assert read_json(tmp_path / "b.json") == {"name": name}
 
 
 def test_write_text_replaces_a_link_and_does_not_follow_it(tmp_path: Path):
@@ -38,13 +25,6 @@ def test_write_text_replaces_a_link_and_does_not_follow_it(tmp_path: Path):
     write_text(tmp_path / "report.md", "ours")
     assert (tmp_path / "theirs").read_text() == "precious"
     assert (tmp_path / "report.md").read_text() == "ours"
-
-
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b"", b"[" * 100_000])
-def test_read_json_names_a_damaged_file(content: bytes, tmp_path: Path):
-    (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.json is not"):
-        read_json(tmp_path / "a.json")
 
 
 def test_read_text_names_a_file_that_is_not_utf8(tmp_path: Path):
@@ -72,7 +52,7 @@ def without_encoding(call: ast.Call) -> int | None:
     """Return the line of a call that leaves the encoding to the locale."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-    if "encoding" in keywords or ast.unparse(call.func) in ("Image.open", "os.open"):
+    if "encoding" in keywords or ast.unparse(call.func) in ("Image.open", "os.open", "archive.open"):
         return None
     modes = [*call.args, *keywords.values()]
     binary = any(isinstance(mode, ast.Constant) and isinstance(mode.value, str) and "b" in mode.value for mode in modes)

@@ -98,9 +98,19 @@ def test_resolve_precision_measures_again_when_its_memory_cannot_be_read(monkeyp
     monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
     resolve_precision("auto", "cpu", memory=tmp_path)
     (file,) = tmp_path.iterdir()
-    file.write_text("")
-    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "bf16-mixed"
-    assert file.read_text() == "2.500\n"
+    kept = file.read_text()
+    for damaged in ("", kept[:-9], kept.replace("2.5", "0.5"), "{}"):
+        file.write_text(damaged)
+        assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "bf16-mixed"
+        assert file.read_text() == kept
+
+
+def test_resolve_precision_takes_the_memory_of_earlier_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
+    resolve_precision("auto", "cpu", memory=tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text("0.500\n")
+    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "32-true"
 
 
 def test_resolve_precision_of_an_accelerator_without_measurement_stays_exact():

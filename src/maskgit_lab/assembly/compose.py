@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
@@ -32,6 +33,7 @@ from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.last_validation import LastValidation
+from maskgit_lab.training.checkpoint_files import WholeCheckpoints, read_checkpoint
 from maskgit_lab.training.compilation import compile_options
 from maskgit_lab.training.devices import asks_for_one_device, check_accelerator
 from maskgit_lab.training.loggers import csv_logger
@@ -171,7 +173,7 @@ def build_loggers(config: TrainConfig, folder: RunFolder, sweep: Path | None) ->
 
     Only the first process has dashboards; a sweep is a group in wandb.
     """
-    loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=last_step(folder) if config.resume else 0)]
+    loggers: list[Logger] = [csv_logger(folder.metrics, resumed_step=resumed_step(config, folder))]
     kinds = [name for name in ("wandb", "tensorboard") if config.logger.get(name) is not None and process_rank() == 0]
     extra: dict[str, dict[str, Any]] = {"wandb": {"provenance": provenance()}}
     if sweep and "wandb" in kinds and config.logger["wandb"]["group"] is None:
@@ -211,9 +213,15 @@ def build_trainer(config: TrainConfig, folder: RunFolder, loggers: list[Logger],
     precision, reason = resolve_precision(options["precision"], options["accelerator"], single=one, memory=memory)
     log.info(f"Stage 2: {reason}")
     show_summary(options)
-    return build(options, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root))
+    plugins = [build(node) if isinstance(node, dict) else node for node in options.get("plugins") or []]
+    if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        plugins.append(WholeCheckpoints())
+    return build(
+        {key: value for key, value in options.items() if key != "plugins"}, precision=precision, plugins=plugins, logger=loggers,
+        callbacks=callbacks, default_root_dir=str(folder.root),
+    )  # fmt: skip
 
 
-def last_step(folder: RunFolder) -> int:
-    """Return the number of optimiser steps behind the last checkpoint."""
-    return int(torch.load(folder.checkpoint("last"), map_location="cpu", weights_only=True)["global_step"])
+def resumed_step(config: TrainConfig, folder: RunFolder) -> int:
+    """Return the number of optimiser steps behind the checkpoint that a resumed run goes on from, 0 for a new run."""
+    return int(read_checkpoint(folder.checkpoint(config.checkpoint))["global_step"]) if config.resume else 0

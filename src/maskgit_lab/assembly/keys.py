@@ -14,7 +14,9 @@ STAGE1_VERSION = 1
 STAGE2_VERSION = 1
 
 # what weights do not depend on: names and places, decoding, and callbacks that only look
-INDEPENDENT: tuple[str, ...] = ("name", "tags", "notes", "resume", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule")
+INDEPENDENT: tuple[str, ...] = (
+    "name", "tags", "notes", "resume", "checkpoint", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule"
+)  # fmt: skip
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
 # these count by what they produce: the images' fingerprints, the tokenizer's hash
 BY_CONTENT = (

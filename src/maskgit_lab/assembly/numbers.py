@@ -28,6 +28,8 @@ RANGES: dict[str, dict[str, Any]] = {
     "data.num_train_holes": COUNT,
     "data.num_val_fills": COUNT,
     "data.hole_share": {"above": 0, "most": 1},
+    "data.max_pixels": {"least": 1, "whole": True},
+    "data.source.max_pixels": {"least": 1, "whole": True},
     "data.source.seed": SEED,
     "data.source.num_train": COUNT,
     "data.source.num_val": COUNT,

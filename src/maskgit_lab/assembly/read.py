@@ -93,6 +93,7 @@ def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder), overrides))
     assert isinstance(recorded, DictConfig)
     recorded.paths = cfg.paths  # this machine's; a folder does not say where to write
+    OmegaConf.update(recorded, "checkpoint", cfg.checkpoint)  # this time's choice
     for override in overrides:
         key = override.lstrip("+").partition("=")[0]
         if key == "resume":

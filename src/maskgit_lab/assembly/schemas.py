@@ -81,6 +81,7 @@ class TrainConfig:
     tags: list[str] = field(default_factory=list)
     notes: str = ""
     resume: str | None = None
+    checkpoint: str = "last"
     reuse: str = "sweep"
     speed: str = "fast"  # runs from before the key were fast
     paths: Paths = field(default_factory=Paths)

@@ -11,7 +11,8 @@ from maskgit_lab.commands.results import check_results
 from maskgit_lab.data.cat_faces import without_test_images
 from maskgit_lab.data.duplicates import Exact, exact_duplicates, pixel_keys
 from maskgit_lab.data.near_duplicates import near_pairs, thumbnails
-from maskgit_lab.machine.text_file import write_json, write_text
+from maskgit_lab.machine.json_file import to_json
+from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.reporting.figures import save_pairs
 from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.reporting.tables import render_markdown, render_table
@@ -51,7 +52,7 @@ def audit(config: AuditConfig) -> None:
     out.mkdir(parents=True, exist_ok=True)
     headers, rows = _table(exact)
     sentences = _sentences(found, exact, counts, config.near)
-    write_json(out / "audit.json", found)
+    write_text(out / "audit.json", to_json(found))
     write_text(out / "audit.md", render_markdown(headers, rows) + "\n" + "\n".join(f"- {escaped(s)}" for s in sentences) + "\n")
     log.info("\n" + render_table(headers, rows) + "\n\n" + "\n".join(sentences))
     written = [out / "audit.json", out / "audit.md"]

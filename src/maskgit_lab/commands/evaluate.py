@@ -30,8 +30,9 @@ from maskgit_lab.evaluation.perceptual_similarity import build_lpips
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.machine.json_file import write_json
 from maskgit_lab.machine.peak_memory import peak_memory_line
-from maskgit_lab.machine.text_file import write_json, write_text
+from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.reporting.figures import save_rows
 from maskgit_lab.reporting.grid_tables import CSV_HEADER, csv_rows, markdown_tables, terminal_tables

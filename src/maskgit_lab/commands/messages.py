@@ -13,6 +13,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from maskgit_lab.assembly.check import flat
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.suggest import did_you_mean
+from maskgit_lab.machine.whole_file import why_not_written
 
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # what the system refuses because of a path or a disk; other numbers are mistakes of ours
@@ -20,6 +21,8 @@ OF_THE_SYSTEM = (
     errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOSPC, errno.EDQUOT, errno.EROFS,
     errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EFBIG, errno.EMFILE, errno.ENXIO, errno.ESTALE, errno.EXDEV,
 )  # fmt: skip
+
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # never of reading
 
 
 def is_the_users(error: BaseException) -> bool:
@@ -31,7 +34,9 @@ def is_the_users(error: BaseException) -> bool:
 
 def one_line(error: BaseException, *, command: str = "", arguments: list[str] | None = None) -> str:
     """Return the message of an error that `is_the_users`; `arguments` were typed after `command`."""
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError) and error.errno in OF_WRITING:
+        text = why_not_written(error) or str(error)
+    elif isinstance(error, OSError) and error.errno is not None:
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     elif isinstance(error, MissingConfigException):
         text = _no_option(str(error.missing_cfg_file or ""))

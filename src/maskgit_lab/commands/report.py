@@ -9,7 +9,8 @@ from typing import Any
 from maskgit_lab.assembly.read import as_yaml, load_config
 from maskgit_lab.assembly.schemas import ReportConfig
 from maskgit_lab.evaluation.grid import Cell
-from maskgit_lab.machine.text_file import read_json, write_text
+from maskgit_lab.machine.json_file import read_json
+from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.reporting.diagnosis import sentences
 from maskgit_lab.reporting.grid_tables import LEGEND, all_scores, table_1
 from maskgit_lab.reporting.page import Block, Code, Figure, Heading, Table, Text, render_html, render_report_markdown
@@ -124,7 +125,14 @@ def _evaluation(root: Path) -> list[Block]:
     path = root / "evaluation" / "evaluation.json"
     if not path.is_file():
         return []
-    found = _with_nan(read_json(path))
+    remedy = "python -m maskgit_lab.evaluate run=RUN_FOLDER writes it again"
+    try:
+        return _grid(_with_nan(read_json(path, remedy=remedy)), root)
+    except (KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
+        raise ValueError(f"{path} is not what evaluate writes ({error!r}). {remedy}") from error
+
+
+def _grid(found: Mapping[str, Any], root: Path) -> list[Block]:
     cells = [
         Cell(c["schedule"], c["sweet_spot"], c["output"], {name: s["values"] for name, s in c["scores"].items()})
         for c in found["cells"]

@@ -1,5 +1,6 @@
 """Train, fill the test images with the best weights, score and draw them, report."""
 
+import contextlib
 import logging
 import math
 import time
@@ -14,7 +15,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from maskgit_lab.assembly.compose import FIGURE_STEPS, Run, build_model, compose
 from maskgit_lab.assembly.keys import training_key
-from maskgit_lab.assembly.load import load_weights
+from maskgit_lab.assembly.load import check_resumed, load_weights
 from maskgit_lab.assembly.read import as_yaml
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.speed import at_speed
@@ -27,6 +28,7 @@ from maskgit_lab.machine.denormals import flush_denormals
 from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.machine.ranks import process_rank, quiet
 from maskgit_lab.machine.text_file import write_text
+from maskgit_lab.machine.whole_file import CannotWriteError, why_not_written
 from maskgit_lab.reporting.diagnosis import diagnose, sentences
 from maskgit_lab.reporting.run_figures import draw_run
 from maskgit_lab.reporting.score_table import markdown_scores, terminal_scores
@@ -72,6 +74,7 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
     folder = RunFolder(root)
     if process_rank() > 0:
         return help_to_train(config, folder)
+    check_resumed(config, folder)
     folder.write_config(as_yaml(config))
     result: dict[str, Any] = {
         "status": "running", "name": config.name, "seed": config.seed, "process": process(), "provenance": provenance()
@@ -96,12 +99,23 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
         log.info(how_to_go_on(folder))
         raise
     except BaseException as error:
-        folder.record_failure(error)
-        result |= {key: folder.read_result()[key] for key in ("status", "error", "traceback")}
+        with contextlib.suppress(OSError):  # the disk may be full
+            folder.record_failure(error)
+            result |= {key: folder.read_result()[key] for key in ("error", "traceback")}
+        result["status"] = "failed"
+        told = why_not_written(error) if isinstance(error, OSError) else None
+        if told:
+            raise CannotWriteError(f"{told}. {how_to_go_on_then(folder)}") from error
         raise
     finally:
-        folder.write_result(result)
-        close_loggers(loggers, result["status"])
+        try:
+            folder.write_result(result)
+        except OSError as error:
+            if result["status"] == "completed":
+                raise
+            log.error(str(error))  # next to what ended the run
+        finally:
+            close_loggers(loggers, result["status"])
 
 
 def help_to_train(config: TrainConfig, folder: RunFolder) -> float:
@@ -129,6 +143,16 @@ def how_to_go_on(folder: RunFolder) -> str:
     if not (folder.checkpoints / "last.ckpt").is_file():
         return "\nStopped before stage 2; the same command goes on from here"
     return f"\nStopped. To go on: python -m maskgit_lab.train resume={shown_path(folder.root)}"
+
+
+def how_to_go_on_then(folder: RunFolder) -> str:
+    """Return what to type when a disk can be written again."""
+    for name, option in (("last", ""), ("best", " checkpoint=best")):
+        path = folder.checkpoints / f"{name}.ckpt"
+        if path.is_file():
+            command = f"python -m maskgit_lab.train resume={shown_path(folder.root)}{option}"
+            return f"The last whole checkpoint is {shown_path(path)}: then {command} goes on from it"
+    return "Then start the same command again"
 
 
 def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | None:
@@ -175,7 +199,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
         f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} images, "
         f"batch {run.datamodule.serving.batch_size}, {run.trainer.max_epochs} epochs"
     )
-    ckpt_path = str(run.folder.checkpoint("last")) if run.config.resume else None
+    ckpt_path = str(run.folder.checkpoint(run.config.checkpoint)) if run.config.resume else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
     leave_process_group()
     profile = run.trainer.profiler.summary()  # type: ignore[attr-defined]

@@ -42,8 +42,15 @@ def example_sweep(runs: str | Path = "runs", *, overrides: Sequence[str] = ()) -
 
 def _newest(runs: Path, pattern: str) -> Path | None:
     folders = (path.parent for path in runs.glob(pattern) if "sweeps" not in path.parts or "sweeps" in pattern)
-    done = [folder for folder in folders if read_result(folder).get("status") == "completed"]
+    done = [folder for folder in folders if _completed(folder)]
     return max(done, key=lambda folder: (folder / "result.json").stat().st_mtime, default=None)
+
+
+def _completed(folder: Path) -> bool:
+    try:
+        return read_result(folder).get("status") == "completed"
+    except ValueError:  # a damaged one is no example
+        return False
 
 
 def _made(runs: Path, pattern: str, *arguments: str, overrides: Sequence[str]) -> Path:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgit_lab.machine.text_file import read_json, write_json, write_text
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.machine.json_file import read_json, write_json
+from maskgit_lab.runs.config_file import write_config
+
+RESULT_REMEDY = "Restore it from a copy, or remove it: python -m maskgit_lab.train resume=RUN_FOLDER writes it again"
+# of what is read again; each may be missing
+RESULT_TYPES = {
+    "status": str, "scores": list, "seconds": dict, "monitor": dict, "protocol": dict, "provenance": dict, "process": dict
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,17 +73,18 @@ class RunFolder:
 
     def write_config(self, text: str) -> None:
         """Write config.yaml in one piece; `collect` may read while a sweep runs."""
-        write_text(self.config, text)
+        write_config(self.config, text)
 
     def write_result(self, content: dict[str, Any]) -> None:
         """Write result.json in one piece, so that a reader never sees half of it."""
         write_json(self.result, content)
 
     def read_result(self) -> dict[str, Any]:
-        """Return the content of result.json; raise ValueError naming the file when it is damaged."""
-        content = read_json(self.result)
-        if not isinstance(content, dict):
-            raise ValueError(f"{self.result} is damaged: it holds no keys")
+        """Return the content of result.json; raise DamagedFileError, a ValueError, when it is not what was written."""
+        content = read_json(self.result, remedy=RESULT_REMEDY)
+        for name, kind in RESULT_TYPES.items():
+            if not isinstance(content.get(name, kind()), kind):
+                raise DamagedFileError(f"{self.result} is not of a run: its {name} is {content[name]!r}. {RESULT_REMEDY}")
         return content
 
     def record_failure(self, error: BaseException) -> bool:
@@ -87,7 +96,10 @@ class RunFolder:
         Returns:
             Whether this was the first.
         """
-        content = self.read_result() if self.result.is_file() else {}
+        try:
+            content = self.read_result() if self.result.is_file() else {}
+        except DamagedFileError:
+            content = {}
         if content.get("status") == "failed":
             return False
         trace = "".join(traceback.format_exception(error))

@@ -12,7 +12,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from maskgit_lab.machine.text_file import read_text
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.runs.config_file import REMEDY, checked_text
 
 MAX_BYTES = 200_000  # ours have 5,000
 MAX_DEPTH = 20  # ours have 4
@@ -36,16 +37,17 @@ def read_values(path: Path) -> DictConfig:
     """Return what a YAML file holds, nothing resolved; for errors see `read_recorded`."""
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES:,} bytes: this is no configuration of a run")
-    text = read_text(path)
+    text = checked_text(path)
     try:
         trick = _trick(text)
         config = None if trick else OmegaConf.create(text)
     except (yaml.YAMLError, OmegaConfBaseException, RecursionError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {_first_words(error)}. Take it from a copy of the run") from error
+        raise DamagedFileError(f"{path} is damaged: {_first_words(error)}. {REMEDY}") from error
     if trick:
         raise ValueError(f"{path}, {trick}, which no run writes: a configuration that is read from a folder holds values only")
-    if not isinstance(config, DictConfig) or config._is_none() or not len(config):
-        raise ValueError(f"{path} is damaged: it holds no keys. Take it from a copy of the run")
+    # a line of text is read as a key without a value
+    if not isinstance(config, DictConfig) or config._is_none() or all(config._get_node(key)._is_none() for key in config):  # type: ignore[union-attr]
+        raise DamagedFileError(f"{path} is damaged: it holds no keys. {REMEDY}")
     return config
 
 

@@ -1,6 +1,7 @@
 """Which precision this machine multiplies fastest in, measured: processors differ by a factor of a hundred."""
 
 import hashlib
+import logging
 import math
 import os
 import platform
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import torch
 
-from maskgit_lab.machine.text_file import write_text
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.machine.json_file import read_json, write_json
+
+log = logging.getLogger("maskgit_lab")
 
 MEASURED = "auto"
 # what stage 2 can be trained in: weights stay float32; Lightning's short names mean the same
@@ -92,14 +96,18 @@ def _in_words(speed: float) -> str:
 def _remembered(path: Path) -> float:
     """Return the speed that was measured here before, or measure and keep it."""
     try:
-        speed = float(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = path.read_text(encoding="utf-8")  # of earlier versions: only the number
+        speed = float(read_json(path, remedy="It is measured again")["bf16_speed"] if "{" in text else text)
+    except DamagedFileError as error:
+        log.warning(f"Cache: {error}")
         speed = math.nan
+    except (OSError, ValueError, KeyError, TypeError):
+        speed = math.nan  # not there, or no number
     if math.isfinite(speed) and speed > 0:
         return speed
-    kept = f"{max(bf16_speed(), LEAST_KEPT):.3f}\n"
-    write_text(path, kept)
-    return float(kept)
+    speed = max(round(bf16_speed(), 3), LEAST_KEPT)
+    write_json(path, {"bf16_speed": speed})
+    return speed
 
 
 def _machine() -> str:

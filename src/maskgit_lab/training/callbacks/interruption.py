@@ -60,6 +60,8 @@ class StopBetweenBatches(Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Give the signals back; after a failure, leave the other processes."""
         self._give_back()
+        if isinstance(exception, OSError):
+            _save_no_more(trainer)  # the disk that is full, or whatever else it was, would fail again
         if trainer.world_size > 1 and not isinstance(exception, SIGTERMException):
             _part(trainer, at_once=self.record(exception))
 
@@ -91,9 +93,7 @@ class StopBetweenBatches(Callback):
 
 def _part(trainer: L.Trainer, *, at_once: bool) -> None:
     """Leave the other processes and end those that this one started, after some time in which they may say why they failed."""
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint):
-            callback.save_on_exception = False  # a checkpoint is made by all processes together
+    _save_no_more(trainer)  # a checkpoint is made by all processes together
     abort = getattr(torch.distributed.group.WORLD, "abort", None)
     if abort is not None:
         abort()  # or leaving waits for what the others have yet to send
@@ -106,6 +106,13 @@ def _part(trainer: L.Trainer, *, at_once: bool) -> None:
             process.wait(0 if at_once else GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _save_no_more(trainer: L.Trainer) -> None:
+    """Keep the checkpoints as they are."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint):
+            callback.save_on_exception = False
 
 
 def leave_process_group() -> None:
