@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,20 @@ def real_cats(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_cats_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home whose cache holds the decoded real cats after the first test that reads them."""
     return tmp_path_factory.mktemp("real_home")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder with a file system of 2 MiB, which only root can make."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"no small file system: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 
 from maskgit_lab.assembly.compose import build_model, decode_settings
 from maskgit_lab.assembly.load import load_tokenizer, load_weights
@@ -20,6 +19,7 @@ from maskgit_lab.assembly.speed import at_speed
 from maskgit_lab.core.pixels import to_uint8
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.training.devices import chosen_device
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Inpainter:
 
         Raises:
             FileNotFoundError: when the folder is not a run, or its checkpoint or tokenizer is missing.
-            ValueError: when tokenizer and checkpoint do not belong together, or a value is out of range.
+            ValueError: when tokenizer and checkpoint do not belong together, a value is out of range, the configuration asks for
+                what a folder may not, or the device is not here.
         """
-        folder = RunFolder(Path(run))
+        folder, where = RunFolder(Path(run)), chosen_device(device)
         config = load_config(folder.root)
         tokenizer = load_tokenizer(folder)
         model = build_model(config.model, tokenizer)
         load_weights(model, folder.checkpoint(checkpoint), tokenizer)
-        where = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
         tokenizer.to(where)
         settings = dataclasses.replace(decode_settings(config), **decode)
         model = at_speed(speed or config.speed, model.to(where).eval(), tokenizer, settings)

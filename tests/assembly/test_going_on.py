@@ -1,5 +1,6 @@
 """What a run that goes on is held to."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from maskgit_lab.assembly.going_on import (
     require_recorded_images,
 )
 from maskgit_lab.assembly.read import load_config
+from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import provenance
 from tests.support.builders import tokenizer
@@ -42,6 +44,17 @@ def test_last_state_of_a_start_without_a_checkpoint_is_none_and_of_a_finished_ru
     folder.write_result({"status": "failed", "scores": []})
     with pytest.raises(ValueError, match=r"is finished and has no checkpoints/last\.ckpt"):
         last_state(config, folder)
+
+
+def test_last_state_names_a_damaged_checkpoint_and_the_whole_one_beside_it(tmp_path: Path):
+    shutil.copytree(RUN, tmp_path / "run")
+    config, folder = load_config(RUN), RunFolder(tmp_path / "run")
+    config.resume = str(folder.root)
+    folder.checkpoint("last").write_bytes(b"damaged\n")
+    with pytest.raises(DamagedFileError, match=r"last\.ckpt .*checkpoint=best"):
+        last_state(config, folder)
+    config.checkpoint = "best"
+    assert last_state(config, folder) is not None
 
 
 @pytest.mark.parametrize(("epochs", "refused"), [(1, True), (2, False), (-1, False), (None, False)])

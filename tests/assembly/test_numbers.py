@@ -110,7 +110,7 @@ def test_check_configuration_refuses_every_number_that_is_none_by_its_key(base: 
     ("tokenizer.mean=[0.5]", "tokenizer.mean must be a list of 3 numbers"),
     ("data.hole_share=[0.1,0.2,0.3]", "data.hole_share must be a list of 2 numbers"),
     ("data.hole_share=[0.3,0.1]", "data.hole_share must be two shares"),
-    ("decode.num_steps=2.5", "decode.num_steps must be a whole number at least 1, got 2.5"),
+    ("decode.num_steps=2.5", "decode.num_steps must be a whole number"),
 ])  # fmt: skip
 def test_check_configuration_says_what_is_allowed(override: str, message: str):
     with pytest.raises(ValueError, match=re.escape(message)):

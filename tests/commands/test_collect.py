@@ -80,3 +80,15 @@ def test_num_jobs_is_none_for_a_sweeper_that_decides_as_it_goes(tmp_path: Path):
     multirun(tmp_path, "seed=0,1", sweeper="hydra_plugins.optuna.OptunaSweeper")
     assert num_jobs(tmp_path) is None
     assert num_jobs(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "result.json"])
+@pytest.mark.parametrize("content", ["", '{"status', "[1"])
+def test_collect_sweep_names_the_damaged_file_of_a_job_and_shows_the_others(name: str, content: str, tmp_path: Path):
+    for number in range(3):
+        job(tmp_path, number, seed=number, **completed(10.0 + number))
+    (tmp_path / "1" / name).write_text(content)
+    text = collect_sweep(tmp_path).text
+    assert f"job 1 damaged: {tmp_path / '1' / name} is " in text
+    assert "2 of 3 jobs completed" in text
+    assert "11.0 ± 1.4" in text

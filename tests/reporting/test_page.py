@@ -53,5 +53,5 @@ def test_render_html_escapes_text(blocks: list[Block]):
 
 def test_render_report_markdown_says_the_same_with_links(blocks: list[Block], tmp_path: Path):
     text = render_report_markdown("A run", blocks, folder=tmp_path)
-    for part in ("# A run", "## Scores & more", "| <grey> | 0.6123 |", "| model | - |", "![One picture](a.png)", "lr: 1 > 0"):
+    for part in ("# A run", "## Scores & more", "| &lt;grey&gt; | 0.6123 |", "| model | - |", "![One picture](a.png)", "lr: 1 > 0"):
         assert part in text

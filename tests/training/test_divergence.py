@@ -236,6 +236,7 @@ def test_load_weights_refuses_weights_that_are_not_finite(tmp_path: Path):
     network, frozen = model(), tokenizer()
     weights = {f"model.{name}": value.clone() for name, value in network.state_dict().items()}
     next(iter(weights.values())).view(-1)[0] = torch.nan
-    torch.save({"state_dict": weights, "tokenizer_sha256": frozen.sha256}, tmp_path / "best.ckpt")
+    of_training = {"epoch": 0, "global_step": 1, "pytorch-lightning_version": "2"}
+    torch.save({"state_dict": weights, "tokenizer_sha256": frozen.sha256, **of_training}, tmp_path / "best.ckpt")
     with pytest.raises(DivergedError, match=r"best.ckpt: training diverged: 1 of \d+ tensors are not finite"):
         load_weights(network, tmp_path / "best.ckpt", frozen)

@@ -21,7 +21,8 @@ def test_resolve_precision_passes_a_configured_one_through(name: str):
 def test_resolve_precision_auto_measures_and_says_what_it_found():
     chosen, reason = resolve_precision("auto", "cpu")
     found = re.fullmatch(
-        r"precision (\S+): bf16 products run ([\d.e+]+)(x as fast as| times slower than) float32 on this processor", reason
+        r"precision (\S+): bf16 products run (?:more than )?([\d.]+)(x as fast as| times slower than) float32 on this processor",
+        reason,
     )
     assert found is not None
     assert found[1] == chosen
@@ -47,6 +48,19 @@ def test_resolve_precision_knows_a_processor_without_bf16_after_the_smallest_pro
     assert chosen == "32-true"
     assert reason == "precision 32-true: bf16 products run 67 times slower than float32 on this processor"
     assert {size for _, size in asked} == {128}
+
+
+@pytest.mark.parametrize(
+    ("speed", "words"),
+    [(2.13, "2.1x as fast as"), (0.97, "1.0x as fast as"), (0.5, "2.0 times slower than"),
+     (0.004, "more than 100 times slower than"), (0.015, "67 times slower than"), (1e-9, "more than 100 times slower than")],
+)  # fmt: skip
+def test_resolve_precision_says_no_ratio_that_rounds_to_nothing(
+    speed: float, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(precision, "bf16_speed", lambda: speed)
+    for _ in range(2):  # measured, then remembered
+        assert f"bf16 products run {words} float32" in resolve_precision("auto", "cpu", memory=tmp_path)[1]
 
 
 def test_resolve_precision_does_not_let_small_products_decide_with_bf16(monkeypatch: pytest.MonkeyPatch):
@@ -84,9 +98,19 @@ def test_resolve_precision_measures_again_when_its_memory_cannot_be_read(monkeyp
     monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
     resolve_precision("auto", "cpu", memory=tmp_path)
     (file,) = tmp_path.iterdir()
-    file.write_text("")
-    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "bf16-mixed"
-    assert file.read_text() == "2.500\n"
+    kept = file.read_text()
+    for damaged in ("", kept[:-9], kept.replace("2.5", "0.5"), "{}"):
+        file.write_text(damaged)
+        assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "bf16-mixed"
+        assert file.read_text() == kept
+
+
+def test_resolve_precision_takes_the_memory_of_earlier_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
+    resolve_precision("auto", "cpu", memory=tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text("0.500\n")
+    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "32-true"
 
 
 def test_resolve_precision_of_an_accelerator_without_measurement_stays_exact():

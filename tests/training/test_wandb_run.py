@@ -83,3 +83,9 @@ def test_log_evaluation_goes_into_the_run_of_its_folder(tmp_path: Path):
     assert runs[1].values("evaluation/table/nrows") == [2]
     assert runs[1].values("evaluation/grid/width") == [8]
     assert list((tmp_path / "wandb").rglob("evaluation/table*.json"))
+
+
+def test_start_names_text_that_the_locale_could_not_decode(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"wandb takes UTF-8 only.*logger=csv"):
+        start(folder=tmp_path, project="p", name=b"\xc3".decode("ascii", "surrogateescape"))
+    assert list(tmp_path.iterdir()) == []

@@ -8,10 +8,12 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.constructors import check_constructors
 from maskgit_lab.assembly.going_on import (
     LastState,
     check_length,
@@ -25,6 +27,7 @@ from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
 from maskgit_lab.assembly.sizes import check_sizes
 from maskgit_lab.assembly.speed import at_speed, check_speed
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
+from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.assembly.trainer_flags import check_flags, show_summary
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.content import content_of
@@ -40,6 +43,7 @@ from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.last_validation import LastValidation
 from maskgit_lab.training.callbacks.moved_state import MovedState
+from maskgit_lab.training.checkpoint_files import WholeCheckpoints
 from maskgit_lab.training.compilation import compile_options
 from maskgit_lab.training.devices import asks_for_one_device, check_accelerator
 from maskgit_lab.training.loggers import csv_logger
@@ -145,6 +149,11 @@ def open_loggers(run: Run, loggers: list[Logger], *, sweep: Path | None) -> None
 
 def check_configuration(config: TrainConfig) -> None:
     """Build what needs neither data nor a tokenizer, so that a mistake is a ValueError naming its key before stage 1 is trained."""
+    for name in ("best", "last"):
+        filename = (config.callbacks.get(name) or {}).get("filename", name)
+        if filename != name:
+            raise ValueError(f"callbacks.{name}.filename must be {name}, by which it is found; got {filename!r}")
+    check_constructors(config)
     check_numbers(config)
     if config.training.mask_region not in ("hole", "grid"):
         raise ValueError(f"training.mask_region must be hole or grid, got {config.training.mask_region!r}")
@@ -196,7 +205,8 @@ def _decode_fields(decode: Group) -> dict[str, Any]:
     known = {field.name for field in fields(DecodeSettings)} - {"schedule"}
     unknown = sorted(set(decode) - known - {FIGURE_STEPS})
     if unknown:
-        raise ValueError(f"decode.{unknown[0]} is not known; there are {', '.join(sorted(known))} and {FIGURE_STEPS}")
+        there = f"there are {', '.join(sorted(known))} and {FIGURE_STEPS}"
+        raise ValueError(f"decode.{unknown[0]} is not known; {there}{did_you_mean(unknown[0], known)}")
     return {key: value for key, value in decode.items() if key != FIGURE_STEPS}
 
 
@@ -251,4 +261,10 @@ def build_trainer(config: TrainConfig, folder: RunFolder, loggers: list[Logger],
     precision, reason = resolve_precision(options["precision"], options["accelerator"], single=one, memory=memory)
     log.info(f"Stage 2: {reason}")
     show_summary(options)
-    return build(options, precision=precision, logger=loggers, callbacks=callbacks, default_root_dir=str(folder.root))
+    plugins = [build(node) if isinstance(node, dict) else node for node in options.get("plugins") or []]
+    if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        plugins.append(WholeCheckpoints())
+    return build(
+        {key: value for key, value in options.items() if key != "plugins"}, precision=precision, plugins=plugins, logger=loggers,
+        callbacks=callbacks, default_root_dir=str(folder.root),
+    )  # fmt: skip

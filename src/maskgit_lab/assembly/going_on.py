@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.data.content import content_differences
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.provenance import differences
+from maskgit_lab.training.checkpoint_files import read_checkpoint
 from maskgit_lab.training.module import TOKENIZER_KEY, require_same_tokenizer
 
 log = logging.getLogger("maskgit_lab")
@@ -33,8 +32,7 @@ def last_state(config: TrainConfig, folder: RunFolder) -> LastState | None:
     """
     if config.resume is None:
         return None
-    path = folder.checkpoints / "last.ckpt"
-    if not path.is_file():
+    if config.checkpoint == "last" and not (folder.checkpoints / "last.ckpt").is_file():
         result = folder.read_result() if folder.result.is_file() else {}
         if result.get("status") == "completed" or "scores" in result:
             raise ValueError(
@@ -42,7 +40,7 @@ def last_state(config: TrainConfig, folder: RunFolder) -> LastState | None:
                 "train a new run for more epochs"
             )
         return None
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_checkpoint(folder.checkpoint(config.checkpoint))
     epochs = content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     return LastState(int(epochs), int(content["global_step"]), str(content.get(TOKENIZER_KEY)))
 

@@ -15,7 +15,7 @@ STAGE2_VERSION = 1
 
 # what weights do not depend on: names and places, decoding, and callbacks that only look
 INDEPENDENT: tuple[str, ...] = (
-    "name", "tags", "notes", "resume", "force", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule",
+    "name", "tags", "notes", "resume", "checkpoint", "force", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule",
 )  # fmt: skip
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
 # these count by what they produce: the images' fingerprints, the tokenizer's hash

@@ -2,24 +2,47 @@
 
 from pathlib import Path
 
-import torch
-
 from maskgit_lab.assembly.compose import load_data
 from maskgit_lab.assembly.read import load_config
+from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.runs.metrics_file import read_rows
+from maskgit_lab.training.checkpoint_files import read_checkpoint
 from maskgit_lab.training.divergence import require_finite_weights
 from maskgit_lab.training.module import require_same_tokenizer
 
 
 def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTokenizer) -> None:
-    """Load a training checkpoint's network into `model`, refusing one of another tokenizer or with weights that are not finite."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    """Load a training checkpoint's network into `model`.
+
+    Raise ValueError when the file is damaged, of another tokenizer or network, or has weights that are not finite.
+    """
+    content = read_checkpoint(checkpoint)
     require_same_tokenizer(content.get("tokenizer_sha256"), tokenizer)
     require_finite_weights(content["state_dict"], f"{checkpoint}: training diverged")
-    model.load_state_dict({key.removeprefix("model."): value for key, value in content["state_dict"].items()})
+    try:
+        model.load_state_dict({key.removeprefix("model."): value for key, value in content["state_dict"].items()})
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        raise ValueError(f"{checkpoint} does not fit the network that config.yaml describes: {' '.join(lines[1:2])}") from error
+
+
+def check_resumed(config: TrainConfig, folder: RunFolder) -> None:
+    """Look at what a resumed run has written, before anything is; its checkpoint is looked at by `going_on.last_state`.
+
+    Raise ValueError when a file is damaged, or `checkpoint` has no effect.
+    """
+    if not config.resume:
+        if config.checkpoint != "last":
+            raise ValueError(f"checkpoint={config.checkpoint} says where a run goes on from: it needs resume=RUN_FOLDER")
+        return
+    if folder.result.is_file():
+        folder.read_result()
+    if folder.metrics.is_file():
+        read_rows(folder.metrics)
 
 
 def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:

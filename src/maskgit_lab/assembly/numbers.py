@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any
 
-from maskgit_lab.assembly.schemas import TrainConfig
-from maskgit_lab.core.ranges import require_number
-from maskgit_lab.training.optim import LARGEST_LR
+from maskgit_lab.assembly.schemas import AuditConfig, TrainConfig
+from maskgit_lab.core.ranges import LARGEST_LR, require_number
 
 LARGEST_COUNT = 2**31 - 1  # of things in a tensor, a loop or a file
 LARGEST_SEED = 2**32 - 1  # that Lightning takes
@@ -28,6 +27,8 @@ RANGES: dict[str, dict[str, Any]] = {
     "data.num_train_holes": COUNT,
     "data.num_val_fills": COUNT,
     "data.hole_share": {"above": 0, "most": 1},
+    "data.max_pixels": {"least": 1, "whole": True},
+    "data.source.max_pixels": {"least": 1, "whole": True},
     "data.source.seed": SEED,
     "data.source.num_train": COUNT,
     "data.source.num_val": COUNT,
@@ -86,7 +87,7 @@ RANGES: dict[str, dict[str, Any]] = {
 LENGTHS = {"data.hole_share": 2, "tokenizer.mean": 3, "tokenizer.std": 3, "tokenizer.training.betas": 2}
 
 
-def check_numbers(config: TrainConfig) -> None:
+def check_numbers(config: TrainConfig | AuditConfig) -> None:
     """Raise ValueError naming the key of a number that is not in its range; keys that a configuration does not have are fine."""
     for key, limits in RANGES.items():
         found, value = _value(config, key)

@@ -3,18 +3,22 @@
 The last place that sees a DictConfig.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from maskgit_lab.assembly.check import check, flat, require_parts
 from maskgit_lab.assembly.resume import AUTO, changed, same_run
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
+from maskgit_lab.assembly.trust import check_recorded
 from maskgit_lab.runs.claim import require_idle
 from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.runs.recorded import read_recorded
 
 Schema = TypeVar("Schema")
 
@@ -22,10 +26,27 @@ Schema = TypeVar("Schema")
 def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     """Turn what a command is told, as Hydra composed it and KEY=VALUE as typed, into an instance of its schema in `SCHEMAS`.
 
-    Raise OmegaConfBaseException naming a key that has no value, or a value of another type; for other errors see `resumed`.
+    Raise OmegaConfBaseException for a value of another type, ValueError for any other mistake that the configuration alone shows;
+    see also `resumed`.
     """
     prepare = _PREPARE.get(command)
-    return typed(prepare(cfg, overrides) if prepare else cfg, SCHEMAS[command])
+    prepared = prepare(cfg, overrides) if prepare else cfg
+    require_values(prepared)
+    config: Any = typed(prepared, SCHEMAS[command])
+    check(config, cfg if prepared is cfg else None)
+    if getattr(config, "run", None) is not None and not (command == "report" and _is_sweep(Path(config.run))):
+        load_config(config.run)  # a run that cannot be read is said now, not after the imports
+    return config
+
+
+def require_values(cfg: DictConfig) -> None:
+    """Raise ValueError naming the keys that must be given and are not."""
+    values = flat(OmegaConf.to_container(cfg, resolve=False))
+    missing = [key for key, value in values.items() if value == MISSING and not key.startswith("hydra.")]
+    if missing:
+        raise ValueError(
+            f"{' and '.join(missing)} must be given: {' '.join(f'{key}=...' for key in missing)} (--help says what it is)"
+        )
 
 
 def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
@@ -38,17 +59,22 @@ def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
 def load_config(root: str | Path) -> TrainConfig:
     """Read the configuration that a run folder records, typed.
 
-    Raise FileNotFoundError when the folder is not a run's, ValueError when the run has a key that this version does not know.
+    Raise FileNotFoundError when the folder is not a run's, ValueError when its config.yaml is damaged, has a key that this version
+    does not know, or asks for what `assembly.trust` does not allow.
     """
+    path = RunFolder(Path(root)).config
+    with _naming(path):
+        config = typed(_recorded(Path(root)), TrainConfig)
     try:
-        return typed(_recorded(Path(root)), TrainConfig)
-    except ConfigKeyError as error:
-        raise ValueError(f"{RunFolder(Path(root)).config}: {error.msg or error}, written by another version?") from error
+        require_parts(config)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return config
 
 
 def as_yaml(config: TrainConfig) -> str:
     """Return a configuration as the text of config.yaml."""
-    own = {"resume": None, "force": False}  # of the command, not of the run
+    own = {"resume": None, "checkpoint": "last", "force": False}  # of the command, not of the run
     return OmegaConf.to_yaml(OmegaConf.create(asdict(config) | own))
 
 
@@ -66,7 +92,8 @@ def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     folder = cfg.resume
     if folder is None or f"resume={AUTO}" in overrides:  # a run that was found by its configuration has this one
         return cfg
-    recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder)))
+    with _naming(RunFolder(Path(folder)).config):
+        recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder), overrides))
     assert isinstance(recorded, DictConfig)
     return changed(recorded, cfg, overrides, folder=Path(folder))
 
@@ -88,6 +115,15 @@ def is_unfinished(root: Path, cfg: DictConfig) -> bool:
         return False
 
 
+def _is_sweep(root: Path) -> bool:
+    """Return whether a folder holds runs; raise FileNotFoundError when it is neither that nor a run."""
+    if RunFolder(root).config.is_file():
+        return False
+    if not any(root.glob("*/config.yaml")):
+        raise FileNotFoundError(f"{root} is neither a run folder (config.yaml) nor a sweep (numbered run folders)")
+    return True
+
+
 def _as_distributed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """Ask for the data with its duplicates, whatever `data.split` says: `audit` looks for them."""
     if OmegaConf.select(cfg, "data.split") is not None:
@@ -98,10 +134,23 @@ def _as_distributed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
 _PREPARE: dict[str, Callable[[DictConfig, Sequence[str]], DictConfig]] = {"train": resumed, "audit": _as_distributed}
 
 
-def _recorded(root: Path) -> DictConfig:
+def _recorded(root: Path, overrides: Sequence[str] = ()) -> DictConfig:
     path = RunFolder(root).config
     if not path.is_file():
         raise FileNotFoundError(f"{root} is not a run folder of maskgit_lab: it has no {path.name} (run=RUN_FOLDER)")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
+    config = read_recorded(path)
+    check_recorded(config, path, typed=overrides)
     return config
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in errors about what a run recorded."""
+    try:
+        yield
+    except ConfigKeyError as error:
+        key = str(error.full_key or error.key)
+        raise ValueError(f"{path}: {key} is no key of a run; was it written by another version?") from error
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        raise ValueError(f"{path} is damaged: {key}{str(error.msg or error).partition(chr(10))[0]}") from error

@@ -9,6 +9,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from maskgit_lab.runs.recorded import read_values
+
 AUTO = "auto"  # value of `resume`: go on with the latest unfinished run of this name and configuration, else begin one
 
 # what acts on a run that goes on, and leaves what its weights were made with
@@ -71,16 +73,14 @@ def changed(recorded: DictConfig, composed: DictConfig, overrides: Sequence[str]
         ValueError: when a key is not the run's, or cannot change what has begun.
     """
     config = _with_interpolations(recorded, folder)
-    for name in ("runs", "cache"):  # places belong to the machine
-        if not Path(str(recorded.paths[name])).expanduser().is_dir():
-            config.paths[name] = composed.paths[name]
+    config.paths = composed.paths  # this machine's; a folder does not say where to write
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
-        if key in ("resume", "force"):
+        if key in ("resume", "force", "checkpoint"):
             continue
         _require_acting(recorded, override, folder)
         OmegaConf.update(config, key, override.value(), merge=False, force_add=True)
-    config.resume, config.force = str(folder.resolve()), composed.force
+    config.resume, config.force, config.checkpoint = str(folder.resolve()), composed.force, composed.checkpoint
     OmegaConf.resolve(config)
     return config
 
@@ -90,7 +90,7 @@ def same_run(recorded: DictConfig, composed: DictConfig) -> bool:
     contents = []
     for config in (recorded, composed):
         content: Any = OmegaConf.to_container(config, resolve=True)
-        contents.append({key: value for key, value in content.items() if key not in ("paths", "resume", "force")})
+        contents.append({key: value for key, value in content.items() if key not in ("paths", "resume", "force", "checkpoint")})
     return bool(contents[0] == contents[1])
 
 
@@ -147,8 +147,8 @@ def _composed_with(folder: Path) -> Iterator[tuple[str, str]]:
     if not path.is_file():
         return
     try:
-        noted = OmegaConf.load(path)
-    except Exception:  # notes that cannot be read tell nothing; the recorded values stand for themselves
+        noted = read_values(path)
+    except ValueError:  # notes that cannot be read tell nothing; the recorded values stand for themselves
         return
     yield from _interpolations(noted, "")
 

@@ -80,6 +80,7 @@ class TrainConfig:
     notes: str = ""
     resume: str | None = None
     force: bool = False
+    checkpoint: str = "last"
     reuse: str = "sweep"
     speed: str = "fast"  # runs from before the key were fast
     paths: Paths = field(default_factory=Paths)

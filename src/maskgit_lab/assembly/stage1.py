@@ -1,18 +1,18 @@
 """Stage 1: find a configuration's tokenizer by its key (`keys`), or train it."""
 
-import json
 import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.keys import tokenizer_key
 from maskgit_lab.assembly.schemas import TokenizerConfig, TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.data.only_one import only_one
+from maskgit_lab.machine.json_file import to_json
+from maskgit_lab.machine.tensor_file import load_tensors
+from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 log = logging.getLogger("maskgit_lab")
@@ -30,12 +30,26 @@ def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: 
         return _given(Path(config.tokenizer.checkpoint), config.tokenizer)
     key = tokenizer_key(config, splits)
     path = config.paths.cache_folder / "tokenizers" / key / "tokenizer.pt"
-    if not path.is_file():
+    tokenizer = _cached(path)
+    if tokenizer is None:
         with only_one(path):
-            if not path.is_file():
+            tokenizer = _cached(path, tell=True)
+            if tokenizer is None:
                 return _train_and_keep(config, splits, folder, path)
     log.info(f"Stage 1: tokenizer {key} found in the cache")
-    return FrozenTokenizer.load(path)
+    return tokenizer
+
+
+def _cached(path: Path, *, tell: bool = False) -> FrozenTokenizer | None:
+    """Return the tokenizer in the cache; None when there is none, or when it is damaged, which `tell` says in the log."""
+    try:
+        return FrozenTokenizer.load(path)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        if tell:
+            log.warning(f"Cache: {error}. Here it is made again")
+        return None
 
 
 def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path: Path) -> FrozenTokenizer:
@@ -51,9 +65,10 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
         **{**own.training, **built},
     )  # fmt: skip
     scores = {"seconds": round(time.perf_counter() - start, 1), **scores}
-    (path.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
-    (path.parent / "config.json").write_text(json.dumps(asdict(own), indent=2) + "\n")
+    write_text(path.parent / "scores.json", to_json(scores))
+    write_text(path.parent / "config.json", to_json(asdict(own)))
     tokenizer.save(path)  # last: when it is there, the rest is
+    path.with_suffix(".partial").unlink(missing_ok=True)  # earlier versions left it when they were killed
     log.info(f"Stage 1: done in {scores['seconds']:.0f} s, val PSNR {scores['val/psnr']:.2f} dB, kept at {path}")
     return tokenizer
 
@@ -65,7 +80,9 @@ def _given(path: Path, config: TokenizerConfig) -> FrozenTokenizer:
     if not path.is_file():
         raise FileNotFoundError(f"tokenizer.checkpoint: no file {path}")
     log.info(f"Stage 1: tokenizer from {path}")
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = load_tensors(
+        path, what="a tokenizer", remedy="tokenizer.checkpoint takes tokenizer.pt or the lab's VQGAN.pt", own=False
+    )
     if isinstance(content, dict) and "format" in content:
         return FrozenTokenizer.load(path)
     return FrozenTokenizer(load_vqgan(path), mean=config.mean, std=config.std)

@@ -1,6 +1,5 @@
 """Find the duplicates of a data set as distributed: counted, shown, and what the clean split leaves."""
 
-import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,10 @@ from maskgit_lab.commands.results import check_results
 from maskgit_lab.data.cat_faces import without_test_images
 from maskgit_lab.data.duplicates import Exact, exact_duplicates, pixel_keys
 from maskgit_lab.data.near_duplicates import near_pairs, thumbnails
+from maskgit_lab.machine.json_file import to_json
+from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.reporting.figures import save_pairs
+from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.reporting.tables import render_markdown, render_table
 from maskgit_lab.runs.folder import shown_path
 
@@ -50,8 +52,8 @@ def audit(config: AuditConfig) -> None:
     out.mkdir(parents=True, exist_ok=True)
     headers, rows = _table(exact)
     sentences = _sentences(found, exact, counts, config.near)
-    (out / "audit.json").write_text(json.dumps(found, indent=2) + "\n")
-    (out / "audit.md").write_text(render_markdown(headers, rows) + "\n" + "\n".join(f"- {s}" for s in sentences) + "\n")
+    write_text(out / "audit.json", to_json(found))
+    write_text(out / "audit.md", render_markdown(headers, rows) + "\n" + "\n".join(f"- {escaped(s)}" for s in sentences) + "\n")
     log.info("\n" + render_table(headers, rows) + "\n\n" + "\n".join(sentences))
     written = [out / "audit.json", out / "audit.md"]
     if pairs:

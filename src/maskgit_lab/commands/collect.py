@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskgit_lab.commands.messages import is_the_users, one_line
 from maskgit_lab.commands.sweep import num_jobs, started
+from maskgit_lab.machine.text_file import write_text
+from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.reporting.markdown import escaped, printable
 from maskgit_lab.reporting.sweep_table import sweep_table
 from maskgit_lab.reporting.tables import render_markdown, render_table
 from maskgit_lab.runs.folder import shown_path
@@ -33,8 +37,10 @@ def collect(head: str | None) -> None:
     arguments = parser.parse_args()
     try:
         print(collect_sweep(arguments.sweep, arguments.out).text)
-    except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        if not is_the_users(error):
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -61,10 +67,9 @@ def collect_sweep(root: Path, out: Path | None = None) -> Collected:
     headers, rows = sweep_table(runs)
     notes = _notes(runs, num_jobs(root))
     out = out or root
-    out.mkdir(parents=True, exist_ok=True)
-    markdown = f"# Sweep {root.resolve().parent.name} ({root.resolve().name})\n\n{render_markdown(headers, rows)}\n"
-    (out / "table.md").write_text(markdown + "\n".join(f"- {note}" for note in notes) + "\n")
-    with (out / "table.csv").open("w", newline="") as file:
+    markdown = f"# {escaped(f'Sweep {root.resolve().parent.name} ({root.resolve().name})')}\n\n{render_markdown(headers, rows)}\n"
+    write_text(out / "table.md", markdown + "\n".join(f"- {escaped(note)}" for note in notes) + "\n")
+    with whole_file(out / "table.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([headers, *rows])
     figure = save_sweep_figure(out / "sweep.png", runs)
     written = [out / "table.md", out / "table.csv", *([figure] if figure else [])]
@@ -87,4 +92,4 @@ def _reason(run: RunRecord) -> str:
     if "error" not in run.result:
         return ""
     logs = sorted(run.folder.glob("*.log"))
-    return f": {run.result['error']}" + (f" ({shown_path(logs[0])})" if logs else "")
+    return f": {printable(' '.join(str(run.result['error']).split()))}" + (f" ({shown_path(logs[0])})" if logs else "")

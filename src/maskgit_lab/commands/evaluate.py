@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -31,9 +30,13 @@ from maskgit_lab.evaluation.perceptual_similarity import build_lpips
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.machine.json_file import write_json
 from maskgit_lab.machine.peak_memory import peak_memory_line
+from maskgit_lab.machine.text_file import write_text
+from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.reporting.figures import save_rows
 from maskgit_lab.reporting.grid_tables import CSV_HEADER, csv_rows, markdown_tables, terminal_tables
+from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.runs.folder import shown_path
 from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.precision import autocast_dtype
@@ -200,11 +203,11 @@ def _write(
     if single is not None:
         content["single_prediction"] = single
         notes.append("All hidden tokens at once: " + ", ".join(f"{name} {value:.4g}" for name, value in single.items()))
-    (out / "evaluation.json").write_text(json.dumps(content, indent=2) + "\n")
+    write_json(out / "evaluation.json", content)
     lines = [*notes, *(f"{key}: {value}" for key, value in protocol.items() if key != "provenance")]
     tables = markdown_tables(cells, references, score=score, outputs=outputs)
-    (out / "table.md").write_text(tables + "\n" + "\n".join(f"- {line}" for line in lines) + "\n")
-    with (out / "table.csv").open("w", newline="") as file:
+    write_text(out / "table.md", tables + "\n" + "\n".join(f"- {escaped(line)}" for line in lines) + "\n")
+    with whole_file(out / "table.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([CSV_HEADER, *csv_rows(cells, references)])
     log.info("\n" + terminal_tables(cells, references, score=score, outputs=outputs))
     for note in [*notes, *([f"Note: {protocol['note']}"] if "note" in protocol else [])]:

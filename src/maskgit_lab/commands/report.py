@@ -1,7 +1,7 @@
 """Put the results of a run or a sweep on a page."""
 
-import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 from maskgit_lab.assembly.read import as_yaml, load_config
 from maskgit_lab.assembly.schemas import ReportConfig
 from maskgit_lab.evaluation.grid import Cell
+from maskgit_lab.machine.json_file import read_json
+from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.reporting.diagnosis import sentences
 from maskgit_lab.reporting.grid_tables import LEGEND, all_scores, table_1
 from maskgit_lab.reporting.page import Block, Code, Figure, Heading, Table, Text, render_html, render_report_markdown
@@ -24,6 +26,8 @@ FIGURES = {
     "fills_best.png": "Nearest to the truth, by the mean absolute error inside the hole",
     "fills_worst.png": "Farthest from the truth",
 }
+PNG = b"\x89PNG\r\n\x1a\n"  # how every PNG file begins
+MAX_FIGURE_BYTES = 50_000_000  # ours have less than 2 million
 BATCH_SIZE = "data.batch_size"
 FLOOR_AND_CEILING = (
     "Grey and diffusion fill need no model (floor); the reconstruction of the truth is the tokenizer's best (ceiling)"
@@ -33,11 +37,16 @@ FLOOR_AND_CEILING = (
 def report(config: ReportConfig) -> None:
     """Write report.html and report.md about the run or the sweep in `run`; FileNotFoundError when the folder is neither."""
     root = Path(config.run)
-    title, blocks = _run_report(RunFolder(root)) if RunFolder(root).config.is_file() else _sweep_report(root)
     out = Path(config.out or root)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "report.html").write_text(render_html(title, blocks))
-    (out / "report.md").write_text(render_report_markdown(title, blocks, folder=out))
+    try:
+        title, blocks = _run_report(RunFolder(root)) if RunFolder(root).config.is_file() else _sweep_report(root)
+        page, text = render_html(title, blocks), render_report_markdown(title, blocks, folder=out)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # what was read is not what a run writes
+        if isinstance(error, ValueError) and str(root) in str(error):
+            raise  # names its file already
+        raise ValueError(f"{root}: result.json or evaluation.json is damaged, or of another version ({error!r})") from error
+    write_text(out / "report.html", page)
+    write_text(out / "report.md", text)
     log.info(f"Written: {shown_path(out / 'report.html')}, {shown_path(out / 'report.md')}")
 
 
@@ -47,13 +56,13 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
     if folder.metrics.is_file() and "diagnosis" in result:
         blocks.append(Text(sentences(result["diagnosis"], len(read_epochs(folder.metrics)))))
     blocks += _scores(result)
-    blocks += _evaluation(folder.root / "evaluation" / "evaluation.json")
-    blocks += [Heading("Fills"), *_figures(folder.figures, FIGURES)]
-    blocks += [Heading("Training"), *_figures(folder.figures, {"training.png": "Curves over optimiser steps"})]
-    blocks += [Heading("Schedules"), *_figures(folder.figures, {"schedules.png": "Share of tokens still hidden"})]
-    for path in sorted(folder.figures.glob("schedule_*.png")):
-        name = path.stem.removeprefix("schedule_")
-        blocks.append(Figure(path, f"{name}: tokens still hidden and the prediction after each step"))
+    blocks += _evaluation(folder.root)
+    blocks += [Heading("Fills"), *_figures(folder.root, "figures", FIGURES)]
+    blocks += [Heading("Training"), *_figures(folder.root, "figures", {"training.png": "Curves over optimiser steps"})]
+    blocks += [Heading("Schedules"), *_figures(folder.root, "figures", {"schedules.png": "Share of tokens still hidden"})]
+    names = [path.stem.removeprefix("schedule_") for path in sorted(folder.figures.glob("schedule_*.png"))]
+    steps = {f"schedule_{name}.png": f"{name}: tokens still hidden and the prediction after each step" for name in names}
+    blocks += _figures(folder.root, "figures", steps)
     blocks += [
         Heading("How it was made"),
         Code("Configuration", as_yaml(config)),
@@ -64,8 +73,6 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
 
 
 def _sweep_report(root: Path) -> tuple[str, list[Block]]:
-    if not any(root.glob("*/config.yaml")):
-        raise FileNotFoundError(f"{root} is neither a run folder (config.yaml) nor a sweep (numbered run folders)")
     runs = read_sweep(root)
     headers, rows = sweep_table(runs)
     blocks: list[Block] = [
@@ -82,7 +89,7 @@ def _sweep_report(root: Path) -> tuple[str, list[Block]]:
     blocks.append(Heading("Fills"))
     for run in runs:
         label = ", ".join(f"{key}={run.config.get(key)}" for key in [*differing_keys(runs), "seed"])
-        blocks += _figures(run.folder / "figures", {"fills.png": f"{run.folder.name}: {label}"})
+        blocks += _figures(run.folder, "figures", {"fills.png": f"{run.folder.name}: {label}"})
     return f"Sweep {root.resolve().parent.name} ({root.resolve().name})", blocks
 
 
@@ -113,11 +120,19 @@ def _scores(result: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def _evaluation(path: Path) -> list[Block]:
+def _evaluation(root: Path) -> list[Block]:
     """Return the tables of `evaluate`, when it was run."""
+    path = root / "evaluation" / "evaluation.json"
     if not path.is_file():
         return []
-    found = json.loads(path.read_text())
+    remedy = "python -m maskgit_lab.evaluate run=RUN_FOLDER writes it again"
+    try:
+        return _grid(_with_nan(read_json(path, remedy=remedy)), root)
+    except (KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
+        raise ValueError(f"{path} is not what evaluate writes ({error!r}). {remedy}") from error
+
+
+def _grid(found: Mapping[str, Any], root: Path) -> list[Block]:
     cells = [
         Cell(c["schedule"], c["sweet_spot"], c["output"], {name: s["values"] for name, s in c["scores"].items()})
         for c in found["cells"]
@@ -128,8 +143,29 @@ def _evaluation(path: Path) -> list[Block]:
     blocks += [Table(*table_1(cells, score=score, output=output)) for output in outputs]
     blocks += [Table(*all_scores(cells, found["references"], output=output)) for output in outputs]
     notes = [LEGEND, *([found["protocol"]["note"]] if "note" in found["protocol"] else [])]
-    return [*blocks, Text(notes, soft=True), *_figures(path.parent / "figures", {"grid.png": "Composited fills of every cell"})]
+    return [*blocks, Text(notes, soft=True), *_figures(root, "evaluation/figures", {"grid.png": "Composited fills of every cell"})]
 
 
-def _figures(folder: Path, captions: Mapping[str, str]) -> list[Block]:
-    return [Figure(folder / name, caption) for name, caption in captions.items() if (folder / name).is_file()]
+def _figures(root: Path, folder: str, captions: Mapping[str, str]) -> list[Block]:
+    """Return the figures in a folder below `root` that are there; one that is a link to elsewhere is another's file."""
+    found: list[Block] = []
+    for name, caption in captions.items():
+        path = root / folder / name
+        if not path.is_file():
+            continue
+        if path.is_symlink() or not path.resolve().is_relative_to(root.resolve()):
+            log.warning(f"Left out: {shown_path(path)}, a link that may lead out of {shown_path(root)}")
+        elif path.stat().st_size > MAX_FIGURE_BYTES or not path.read_bytes().startswith(PNG):
+            log.warning(f"Left out: {shown_path(path)}, which is no PNG file of less than {MAX_FIGURE_BYTES / 1e6:.0f} MB")
+        else:
+            found.append(Figure(path, caption))
+    return found
+
+
+def _with_nan(content: Any) -> Any:
+    """Return scores as they were before JSON, which has no NaN."""
+    if isinstance(content, dict):
+        return {key: _with_nan(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_with_nan(value) for value in content]
+    return math.nan if content is None else content

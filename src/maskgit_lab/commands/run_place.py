@@ -13,12 +13,12 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
 
 from maskgit_lab.assembly.read import is_unfinished
 from maskgit_lab.assembly.resume import AUTO
 from maskgit_lab.commands.made_folders import made
-from maskgit_lab.commands.shell import exit_with
+from maskgit_lab.commands.messages import is_the_users, one_line
+from maskgit_lab.commands.shell import exit_with_line
 from maskgit_lab.machine.ranks import named_by_job, process_rank, started_by_srun, tell_others, told_by_first
 from maskgit_lab.runs.claim import hold, make_new, require_idle, take
 from maskgit_lab.runs.folder import RunFolder, shown_path
@@ -118,10 +118,13 @@ def as_one_line() -> Iterator[None]:
     """End the command with one line on a mistake: Hydra turns what its callbacks raise into warnings, and goes on."""
     try:
         yield
-    except (ValueError, FileNotFoundError, OmegaConfBaseException) as error:
-        exit_with(error)
     except OSError as error:
-        exit_with(ValueError(f"the run folder cannot be made: {error} (paths.runs, hydra.run.dir)"))
+        told = error if error.errno is None else f"the run folder cannot be made: {error} (paths.runs, hydra.run.dir)"
+        exit_with_line(str(told))
+    except Exception as error:
+        if not is_the_users(error):
+            raise
+        exit_with_line(one_line(error))
 
 
 def _is_given(config: DictConfig, key: str) -> bool:

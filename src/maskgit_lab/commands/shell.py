@@ -4,6 +4,7 @@ Nothing here imports torch; what a command does is imported when it runs.
 """
 
 import importlib
+import io
 import logging
 import sys
 import traceback
@@ -13,18 +14,22 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
+from maskgit_lab.assembly.check import check_place
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.help import help_text
 from maskgit_lab.assembly.read import num_devices, read
 from maskgit_lab.assembly.resume import forced
 from maskgit_lab.assembly.schemas import register
+from maskgit_lab.commands.arguments import as_typed, expand_home
 from maskgit_lab.commands.collect import collected_at_the_end
 from maskgit_lab.commands.made_folders import leaving_no_empty_folder
+from maskgit_lab.commands.messages import is_the_users, one_line
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
 from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.machine.ranks import process_rank, processes_to_start
@@ -32,6 +37,8 @@ from maskgit_lab.machine.ranks import process_rank, processes_to_start
 log = logging.getLogger("maskgit_lab")
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # logs its font cache on first use
 
+# Hydra's flags that ask about it or take another configuration than ours
+NOT_A_COMMAND = ("config_dir", "config_path", "config_name", "info", "hydra_help", "shell_completion", "experimental_rerun")
 EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
 
@@ -47,17 +54,62 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
 
     def main() -> None:
         register()
-        arguments = sys.argv[1:]
+        say_what_can_be_said()
+        expand_home()
+        sys.argv[1:] = arguments = as_typed(sys.argv[1:])
         if {"--help", "-h"} & set(arguments):
             print(help_text(name, head or "", [a for a in arguments if not a.startswith("-")]))
             return
+        sys.argv[1:] = arguments = forced(arguments)
+        look_ahead(name, arguments)
         keep_freed_memory()
         let_waiting_threads_sleep()
-        sys.argv[1:] = forced(arguments)
         with leaving_no_empty_folder(), collected_at_the_end():
             hydra.main(version_base="1.3", config_path=config_dir(), config_name=name)(_task(name))()
 
     return main
+
+
+def look_ahead(name: str, arguments: list[str]) -> None:
+    """End the command with one line about a mistake that its configuration alone shows: nothing is imported or written by then.
+
+    A sweep is not looked at: its jobs say themselves what is wrong with them, and the others run.
+    """
+    parser = get_args_parser()
+    parser.error = lambda message: exit_with_line(f"{message} (--help shows what can be typed)")  # type: ignore[method-assign]
+    told = parser.parse_args(arguments)
+    if told.multirun or any(getattr(told, name, None) for name in NOT_A_COMMAND):
+        return
+    try:
+        with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
+            if _sweeps(name, told.overrides):
+                return
+            cfg = hydra.compose(name, overrides=told.overrides)
+        if not told.cfg:
+            for text in told.overrides:
+                if text.startswith("hydra.run.dir=") and "${" not in text:
+                    check_place(*text.split("=", 1))
+            read(name, cfg, [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")])
+    except Exception as error:
+        if not is_the_users(error):
+            raise
+        exit_with_line(one_line(error, command=name, arguments=told.overrides))
+
+
+def _sweeps(name: str, overrides: list[str]) -> bool:
+    """Return whether several values were typed, and an overlay makes a sweep of them without -m."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    single = [text for text, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
+    if len(single) == len(overrides):
+        return False
+    return bool(hydra.compose(name, overrides=single, return_hydra_config=True).hydra.mode == RunMode.MULTIRUN)
+
+
+def say_what_can_be_said() -> None:
+    """Replace characters that the terminal's encoding does not have, instead of failing on them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _task(name: str) -> Callable[[DictConfig], Any]:
@@ -85,17 +137,19 @@ def reporting_errors() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         sys.exit(EXIT_INTERRUPTED)
     except SweepRefusedError as error:
-        exit_with(error)
-    except (ValueError, FileNotFoundError, OmegaConfBaseException) as error:
+        exit_with_line(str(error))
+    except Exception as error:
+        if not is_the_users(error):
+            raise
         _write_to_log_file(traceback.format_exc())
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
-        exit_with(error)
+        exit_with_line(one_line(error))
 
 
-def exit_with(error: Exception) -> NoReturn:
+def exit_with_line(message: str) -> NoReturn:
     """End the command with a message and exit code 1."""
-    print(f"\nerror: {error}", file=sys.stderr)
+    print(f"\nerror: {message}", file=sys.stderr)
     sys.exit(1)
 
 

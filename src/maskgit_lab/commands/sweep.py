@@ -2,16 +2,21 @@
 
 import logging
 import math
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from maskgit_lab.runs.recorded import read_values
+
 log = logging.getLogger("maskgit_lab")
 
+MAX_VALUES = 100_000  # of one override, counted no further: a file that is not ours may name any number
 started: list[Path] = []  # folder of the sweep that this process has started
 
 
@@ -42,16 +47,20 @@ def sweep_folder() -> Path | None:
 
 def swept_values(folder: Path) -> dict[str, int]:
     """Return how many values each override of a sweep has, by key; {} when another sweeper than Hydra's own decides as it goes."""
-    config = _multirun(folder)
-    if config is None or not str(config.hydra.sweeper._target_).endswith("BasicSweeper"):
+    hydra = _hydra_of(folder)
+    sweeper, typed = hydra.get("sweeper", {}), hydra.get("overrides", {}).get("task", [])
+    if not isinstance(sweeper, dict) or not str(sweeper.get("_target_")).endswith("BasicSweeper"):
         return {}
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    params = config.hydra.sweeper.get("params") or {}
     # what is typed comes later and wins
-    texts = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
+    texts = [*(f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()), *map(str, typed)]
     overrides = OverridesParser.create().parse_overrides(texts)
-    return {o.get_key_element(): len(list(o.sweep_string_iterator())) if o.is_sweep_override() else 1 for o in overrides}
+    return {o.get_key_element(): _count(o) if o.is_sweep_override() else 1 for o in overrides}
+
+
+def _count(override: Override) -> int:
+    return sum(1 for _ in islice(override.sweep_string_iterator(), MAX_VALUES))
 
 
 def num_jobs(folder: Path) -> int | None:
@@ -60,8 +69,8 @@ def num_jobs(folder: Path) -> int | None:
     return math.prod(counts) if counts else None
 
 
-def _multirun(folder: Path) -> DictConfig | None:
-    """Return what Hydra notes of a sweep before its first job."""
+def _hydra_of(folder: Path) -> dict[str, Any]:
+    """Return what Hydra notes of itself before a sweep's first job, as plain values: nothing in it is resolved."""
     path = folder / "multirun.yaml"
-    config = OmegaConf.load(path) if path.is_file() else None
-    return config if isinstance(config, DictConfig) else None
+    content: Any = OmegaConf.to_container(read_values(path), resolve=False) if path.is_file() else {}
+    return content["hydra"] if isinstance(content.get("hydra"), dict) else {}

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from maskgit_lab.assembly.compose import FIGURE_STEPS, Run, build_model, compose, open_loggers
 from maskgit_lab.assembly.keys import training_key
-from maskgit_lab.assembly.load import load_weights
+from maskgit_lab.assembly.load import check_resumed, load_weights
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.speed import at_speed
 from maskgit_lab.commands.run_record import SCORED_EPOCHS, RunRecord
@@ -27,7 +27,8 @@ from maskgit_lab.machine.denormals import flush_denormals
 from maskgit_lab.machine.held_log import begin_logs
 from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.machine.ranks import process_rank, quiet
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.machine.text_file import write_text
+from maskgit_lab.machine.whole_file import CannotWriteError, why_not_written
 from maskgit_lab.reporting.diagnosis import diagnose, sentences
 from maskgit_lab.reporting.run_figures import draw_run
 from maskgit_lab.reporting.score_table import markdown_scores, terminal_scores
@@ -72,6 +73,7 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
     folder = RunFolder(root)
     if process_rank() > 0:
         return help_to_train(config, folder)
+    check_resumed(config, folder)
     record = RunRecord(config, folder)
     result = record.result
     loggers: list[Logger] = []
@@ -96,7 +98,13 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
         log.info(how_to_go_on(folder))
         raise
     except BaseException as error:
-        record.end("failed", error)
+        told = why_not_written(error) if isinstance(error, OSError) else None
+        try:
+            record.end("failed", error)
+        except OSError as second:  # the disk may be full
+            log.error(str(second))  # next to what ended the run
+        if told:
+            raise CannotWriteError(f"{told}. {how_to_go_on_then(folder)}") from error
         raise
     finally:
         close_loggers(loggers, result["status"])
@@ -130,6 +138,16 @@ def how_to_go_on(folder: RunFolder) -> str:
     if not (folder.checkpoints / "last.ckpt").is_file():
         return "\nStopped before stage 2; the same command goes on from here"
     return f"\nStopped. To go on: python -m maskgit_lab.train resume={shown_path(folder.root)}"
+
+
+def how_to_go_on_then(folder: RunFolder) -> str:
+    """Return what to type when a disk can be written again."""
+    for name, option in (("last", ""), ("best", " checkpoint=best")):
+        path = folder.checkpoints / f"{name}.ckpt"
+        if path.is_file():
+            command = f"python -m maskgit_lab.train resume={shown_path(folder.root)}{option}"
+            return f"The last whole checkpoint is {shown_path(path)}: then {command} goes on from it"
+    return "Then start the same command again"
 
 
 def trained_store(config: TrainConfig, sweep: Path | None) -> TrainedStore | None:
@@ -176,7 +194,7 @@ def fit(run: Run, result: dict[str, Any]) -> None:
         f"Stage 2: {parameters / 1e6:.1f} M parameters, {len(run.splits.train.images):,} images, "
         f"batch {run.datamodule.serving.batch_size}, {run.trainer.max_epochs} epochs"
     )
-    ckpt_path = str(run.folder.checkpoint("last")) if run.last else None
+    ckpt_path = str(run.folder.checkpoint(run.config.checkpoint)) if run.last else None
     run.trainer.fit(run.module, datamodule=run.datamodule, ckpt_path=ckpt_path, weights_only=True)
     leave_process_group()
     profile = run.trainer.profiler.summary()  # type: ignore[attr-defined]
@@ -215,8 +233,7 @@ def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, s
     result["seconds"]["scores_and_pictures"] = round(time.perf_counter() - start, 1)
     log.info("\n" + "\n".join(sentences(result["diagnosis"], len(epochs))))
     if scores.rows:
-        with whole_file(run.folder.root / "table.md") as partial:
-            partial.write_text(markdown_scores(scores))
+        write_text(run.folder.root / "table.md", markdown_scores(scores))
         log.info(f"\n{terminal_scores(scores)}\n")
     else:
         log.info("The test images have no truth: filled and drawn, not scored")

@@ -3,6 +3,7 @@
 import logging
 
 from maskgit_lab.assembly.compose import load_data
+from maskgit_lab.assembly.constructors import check_constructors
 from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
@@ -15,6 +16,7 @@ log = logging.getLogger("maskgit_lab")
 def train_tokenizer(config: TrainConfig) -> None:
     """Find or train the tokenizer and say where it is."""
     flush_denormals()
+    check_constructors(config)
     check_numbers(config)
     splits = load_data(config.data, config.paths)
     tokenizer = find_or_train_tokenizer(config, splits, folder=run_dir())

@@ -4,6 +4,8 @@ import math
 from numbers import Real
 from typing import Any
 
+LARGEST_LR = 100.0  # an element of Adam's step is about as large as the rate, and weights are smaller than 1
+
 
 def require_number(
     key: str,
@@ -37,7 +39,7 @@ def require_number(
     if good and (most is None or value <= most) and (below is None or value < below):
         return
     bounds = ((least, "at least"), (above, "above"), (most, "at most"), (below, "below"))
-    said = [f"{word} {bound:g}" for bound, word in bounds if bound is not None]
+    said = [f"{word} {bound}" if isinstance(bound, int) else f"{word} {bound:g}" for bound, word in bounds if bound is not None]
     kind = "a whole number" if whole and not _is_whole(value) else "" if _is_finite(value) else "a finite number"
     wanted = " ".join(part for part in (kind, " and ".join(said), unit) if part) + (" or null" if or_null else "")
     raise ValueError(f"{key} must be {wanted}, got {value!r}" if isinstance(value, str) else f"{key} must be {wanted}, got {value}")

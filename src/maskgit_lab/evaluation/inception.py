@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD
 
+from maskgit_lab.machine.tensor_file import load_tensors
+
 INPUT_SIZE = 299
 # layer at which the features are taken -> its channels
 CUTS = {"mixed_6e": 768, "mixed_7a": 1280}
@@ -72,7 +74,7 @@ class TruncatedInception(nn.Sequential):
             raise FileNotFoundError(f"no Inception weights at {path} (metrics.extractor.weights): expected {expected}")
         net = cls(cut=cut)
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_tensors(path, what=expected, remedy="Fetch it again", own=False)
             wanted = {name for name, _ in net.named_children()}
             net.load_state_dict({k: v.float() for k, v in state.items() if k.split(".")[0] in wanted})
         except Exception as error:

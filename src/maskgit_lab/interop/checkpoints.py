@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from maskgit_lab.machine.tensor_file import load_tensors
 
 NUM_EXAMPLE_KEYS = 5
 MAX_DEPTH = 3  # of nested dicts: {"model": {"state_dict": {...}}} and one more
@@ -23,7 +24,7 @@ def read_state_dict(path: Path, *, marker: str, kind: str) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint of {kind} at {path}")
-    content = _load(path, kind)
+    content = load_tensors(path, what=kind, remedy="Fetch it again", own=False)
     for candidate in _dicts(content, MAX_DEPTH):
         tensors = {key: value for key, value in candidate.items() if isinstance(key, str) and isinstance(value, Tensor)}
         found = [key for key in tensors if key == marker or key.endswith("." + marker)]
@@ -31,16 +32,6 @@ def read_state_dict(path: Path, *, marker: str, kind: str) -> dict[str, Tensor]:
             prefix = min(found, key=len).removesuffix(marker)
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     raise ValueError(f"{path} is not {kind}: expected a tensor named {marker} (any prefix), found {_examples(content)}")
-
-
-def _load(path: Path, kind: str) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen types for files that are not its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"{path} cannot be read as {kind}: expected tensors written by torch.save, without other objects; {reason}"
-        ) from error
 
 
 def _dicts(content: Any, depth: int) -> Iterator[Mapping[Any, Any]]:

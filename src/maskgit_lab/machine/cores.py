@@ -75,7 +75,7 @@ def cgroup_quotas(own: Path = OWN_CGROUP, root: Path = CGROUPS) -> list[float]:
     if not own.is_file():
         return []
     quotas = []
-    for line in own.read_text().splitlines():
+    for line in own.read_text(encoding="utf-8").splitlines():
         _, controllers, path = line.split(":", 2)
         first = root if not controllers else root / controllers  # version 2 has one tree, version 1 one per controller
         here = first / path.lstrip("/")
@@ -91,9 +91,9 @@ def _quota(folder: Path) -> list[float]:
     """Return the quota of one control group, in cores, or nothing."""
     try:
         if (folder / "cpu.max").is_file():
-            quota, period = (folder / "cpu.max").read_text().split()
+            quota, period = (folder / "cpu.max").read_text(encoding="utf-8").split()
         else:
-            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text(encoding="utf-8").strip() for name in ("quota", "period"))
         return [float(quota) / float(period)] if quota not in ("max", "-1") else []
     except (OSError, ValueError):
         return []

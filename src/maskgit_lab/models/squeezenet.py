@@ -6,6 +6,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from maskgit_lab.machine.tensor_file import load_tensors
+
 # the weights were trained on BGR images of 0..255 minus this mean
 MEAN_BGR = (104.0, 117.0, 123.0)
 # layers whose activations `features` returns: the stem's ReLU, then the last fire module of each resolution and width
@@ -49,7 +51,7 @@ class SqueezeNet(nn.Module):
             raise FileNotFoundError(f"no SqueezeNet weights at {path}: expected {expected}, e.g. squeezenet1_0_imagenet.pth")
         net = cls()
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_tensors(path, what=expected, remedy="Fetch it again", own=False)
             state = {k.replace("features.", "layers.", 1): v for k, v in state.items() if k.startswith("features.")}
             net.load_state_dict(state)
         except Exception as error:

@@ -11,10 +11,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.machine.tensor_file import load_tensors, require_finite, save_tensors
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.vqgan import VQGAN
 
 FILE_FORMAT = "maskgit_lab.tokenizer/1"
+REMEDY = "Restore it from a copy (every run folder holds its tokenizer.pt), or train one (python -m maskgit_lab.train_tokenizer)"
 ARCHITECTURES: dict[str, type[VQGAN] | type[PatchVQGAN]] = {"VQGAN": VQGAN, "PatchVQGAN": PatchVQGAN}
 
 
@@ -86,34 +89,44 @@ class FrozenTokenizer:
         return mean, torch.tensor(self.std, device=like.device).view(1, 3, 1, 1)
 
     def save(self, path: Path) -> None:
-        """Write weights, architecture and normalisation to one file that loads with `weights_only=True`."""
+        """Write weights, architecture and normalisation to one file, whole or not at all.
+
+        Raise ValueError when a weight is NaN or infinite, CannotWriteError when the disk is full, read-only or not permitted.
+        """
+        state = {key: value.cpu() for key, value in self.model.state_dict().items()}
+        require_finite(state, f"the tokenizer is not kept at {path}")
         content = {
             "format": FILE_FORMAT,
             "architecture": type(self.model).__name__,
             "arguments": self.model.arguments,
             "mean": list(self.mean),
             "std": list(self.std),
-            "state_dict": {key: value.cpu() for key, value in self.model.state_dict().items()},
+            "state_dict": state,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(content, partial)
-        partial.replace(path)
+        save_tensors(content, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a file that `save` wrote, onto the CPU.
 
-        Raise FileNotFoundError when there is no such file, ValueError when it is another kind of file.
+        Raise FileNotFoundError when there is no such file, ValueError when it is damaged, of another kind, or holds NaN.
         """
         if not path.is_file():
             raise FileNotFoundError(f"no tokenizer at {path}: train one (python -m maskgit_lab.train_tokenizer)")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_tensors(path, what="a tokenizer", remedy=REMEDY)
         if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
             raise ValueError(f"{path} is not a tokenizer of this package; tokenizer.checkpoint takes one, or the lab's VQGAN.pt")
-        model = ARCHITECTURES[content["architecture"]](**content["arguments"])
-        model.load_state_dict(content["state_dict"])
-        return cls(model, mean=content["mean"], std=content["std"])
+        require_finite(content["state_dict"], f"{path} is of no use")
+        try:
+            model = ARCHITECTURES[content["architecture"]](**content["arguments"])
+            model.load_state_dict(content["state_dict"])
+            return cls(model, mean=content["mean"], std=content["std"])
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise DamagedFileError(f"{path} has not the parts of a tokenizer ({_first_line(error)}). {REMEDY}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _weights_hash(state: dict[str, Tensor], mean: Sequence[float], std: Sequence[float]) -> str:

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from maskgit_lab.machine.whole_file import whole_file
+
 GAP, STRIP_SCALE = 2, 2  # of a strip: pixels between its images, and how many times all of it is enlarged
 HIDDEN_COLOUR = (0.16, 0.18, 0.26)
 VISIBLE_COLOUR = (0.93, 0.91, 0.86)
@@ -182,8 +184,8 @@ def plots(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure to a PNG file and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a figure to a PNG file, whole or not at all, and return its path."""
     FigureCanvasAgg(figure)
-    figure.savefig(path, facecolor="white")
+    with whole_file(path) as partial:
+        figure.savefig(partial, facecolor="white", format="png")
     return path

@@ -6,6 +6,7 @@ from typing import Any
 from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
+from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.reporting.tables import render_markdown, render_table
 
 BEST, LEVEL = "*", "~"
@@ -66,10 +67,10 @@ def markdown_tables(
     """Return Table 1 and every score of each kind of output as Markdown."""
     parts = []
     for output in outputs if len(cells) > 1 else ():
-        parts += [f"## {score}, {output}", render_markdown(*table_1(cells, score=score, output=output))]
+        parts += [f"## {escaped(f'{score}, {output}')}", render_markdown(*table_1(cells, score=score, output=output))]
     for output in outputs:
-        parts += [f"## Every score, {output}", render_markdown(*all_scores(cells, references, output=output))]
-    return "\n".join([*parts, LEGEND.replace("*", "\\*")]) + "\n"
+        parts += [f"## Every score, {escaped(output)}", render_markdown(*all_scores(cells, references, output=output))]
+    return "\n".join([*parts, escaped(LEGEND)]) + "\n"
 
 
 def csv_rows(cells: Sequence[Cell], references: Mapping[str, Mapping[str, float]]) -> list[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskgit_lab.reporting.markdown import escaped, fenced, link_target
 from maskgit_lab.reporting.tables import format_cell, render_markdown
 
 STYLE = """
@@ -94,10 +95,11 @@ def render_html(title: str, blocks: Sequence[Block]) -> str:
 
 def render_report_markdown(title: str, blocks: Sequence[Block], *, folder: Path) -> str:
     """Return the same as Markdown in `folder`, with links to the figures."""
-    parts = [f"# {title}"]
+    parts = [f"# {escaped(title)}"]
     for block in blocks:
         if isinstance(block, Figure):
-            parts.append(f"{block.caption}\n\n![{block.caption}]({os.path.relpath(block.path, folder)})")
+            caption, target = escaped(block.caption), link_target(os.path.relpath(block.path, folder))
+            parts.append(f"{caption}\n\n![{caption}]({target})")
         else:
             parts.append(_MARKDOWN[type(block)](block))
     return "\n\n".join(parts) + "\n"
@@ -135,8 +137,8 @@ _HTML: dict[type[Any], Callable[[Any], str]] = {
     Code: lambda block: f"<details><summary>{html.escape(block.summary)}</summary><pre>{html.escape(block.text)}</pre></details>",
 }
 _MARKDOWN: dict[type[Any], Callable[[Any], str]] = {
-    Heading: lambda block: f"## {block.text}",
-    Text: lambda block: "\n\n".join(block.lines),
+    Heading: lambda block: f"## {escaped(block.text)}",
+    Text: lambda block: "\n\n".join(escaped(line) for line in block.lines),
     Table: lambda block: render_markdown(block.headers, block.rows).rstrip(),
-    Code: lambda block: f"{block.summary}\n\n```\n{block.text.rstrip()}\n```",
+    Code: lambda block: f"{escaped(block.summary)}\n\n{fenced(block.text)}",
 }

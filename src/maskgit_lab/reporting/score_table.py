@@ -4,6 +4,7 @@ from typing import Any
 
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.test_set import CEILING, TestScores
+from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.reporting.tables import best_rows, render_markdown, render_table
 
 
@@ -16,7 +17,7 @@ def terminal_scores(scores: TestScores) -> str:
 def markdown_scores(scores: TestScores) -> str:
     """Return the table and its protocol as Markdown."""
     headers, cells, best = _table(scores)
-    lines = [f"- {key}: {value}" for key, value in scores.protocol.items()]
+    lines = [f"- {escaped(f'{key}: {value}')}" for key, value in scores.protocol.items()]
     return render_markdown(headers, cells, best=best) + "\n" + "\n".join(lines) + "\n"
 
 

@@ -1,17 +1,19 @@
 """Tables for the terminal and for Markdown, with the best value of each column marked."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from maskgit_lab.reporting.markdown import inline, printable
 
 MISSING = "-"
 
 
 def format_cell(value: Any) -> str:
-    """Return text of a cell: four significant digits for numbers, a dash for a missing value or NaN."""
+    """Return text of a cell, one line: four significant digits for numbers, a dash for a missing value or NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return MISSING
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(printable(str(value)).split())
 
 
 def best_rows(
@@ -41,26 +43,26 @@ def best_rows(
 
 def render_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:
     """Return an aligned table; `best[column]` holds the rows to mark with a star."""
-    cells = _cells(rows, best, mark="{}*")
+    cells = _cells(rows, best, mark="{}*", text=format_cell)
     widths = [max(len(text) for text in column) for column in zip(headers, *cells, strict=True)]
     return "\n".join([_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)])
 
 
 def render_markdown(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:
     """Return the same table as Markdown, the best values bold."""
-    lines = [_markdown_row(headers), "| --- |" + " ---: |" * (len(headers) - 1)]
-    return "\n".join([*lines, *(_markdown_row(row) for row in _cells(rows, best, mark="**{}**"))]) + "\n"
+    lines = [_markdown_row([inline(text) for text in headers]), "| --- |" + " ---: |" * (len(headers) - 1)]
+    cells = _cells(rows, best, mark="**{}**", text=lambda value: inline(format_cell(value)))
+    return "\n".join([*lines, *(_markdown_row(row) for row in cells)]) + "\n"
 
 
-def _cells(rows: Sequence[Sequence[Any]], best: Sequence[set[int]] | None, *, mark: str) -> list[list[str]]:
-    return [
-        [mark.format(format_cell(v)) if best and i in best[j] else format_cell(v) for j, v in enumerate(row)]
-        for i, row in enumerate(rows)
-    ]
+def _cells(
+    rows: Sequence[Sequence[Any]], best: Sequence[set[int]] | None, *, mark: str, text: Callable[[Any], str]
+) -> list[list[str]]:
+    return [[mark.format(text(v)) if best and i in best[j] else text(v) for j, v in enumerate(row)] for i, row in enumerate(rows)]
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(cells)} |"
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -63,7 +63,7 @@ def take(folder: RunFolder) -> bool:
     if any(folder.checkpoints.glob("*.ckpt")) and not folder.result.exists():
         raise ValueError(_taken(folder, "its checkpoints are there"))
     try:
-        with folder.result.open("x") as file:  # of two processes, one
+        with folder.result.open("x", encoding="utf-8") as file:  # of two processes, one
             file.write(json.dumps(beginning) + "\n")
     except FileExistsError:
         held = what_it_holds(folder)

@@ -42,15 +42,22 @@ def example_sweep(runs: str | Path = "runs", *, overrides: Sequence[str] = ()) -
 
 def _newest(runs: Path, pattern: str) -> Path | None:
     folders = (path.parent for path in runs.glob(pattern) if "sweeps" not in path.parts or "sweeps" in pattern)
-    done = [folder for folder in folders if read_result(folder).get("status") == "completed"]
+    done = [folder for folder in folders if _completed(folder)]
     return max(done, key=lambda folder: (folder / "result.json").stat().st_mtime, default=None)
+
+
+def _completed(folder: Path) -> bool:
+    try:
+        return read_result(folder).get("status") == "completed"
+    except ValueError:  # a damaged one is no example
+        return False
 
 
 def _made(runs: Path, pattern: str, *arguments: str, overrides: Sequence[str]) -> Path:
     """Run the command as a user would, quietly; raise RuntimeError with what it printed last when it fails."""
     command = [sys.executable, "-m", "maskgit_lab.train", *arguments, *QUICK, *overrides, f"paths.runs={runs}"]
     log.info(f"Making an example: {' '.join(command[1:])}")
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     folder = _newest(runs, pattern)
     if answer.returncode or folder is None:
         raise RuntimeError(f"the example was not made: {answer.stderr[-2000:]}")

@@ -1,6 +1,5 @@
 """The files of a run: one folder that says what was configured and what came out."""
 
-import json
 import os
 import shutil
 import traceback
@@ -10,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.machine.json_file import read_json, write_json
+from maskgit_lab.runs.config_file import write_config
+
+RESULT_REMEDY = "Restore it from a copy, or remove it: python -m maskgit_lab.train resume=RUN_FOLDER writes it again"
+# of what is read again; each may be missing
+RESULT_TYPES = {
+    "status": str, "scores": list, "seconds": dict, "monitor": dict, "protocol": dict, "provenance": dict, "process": dict
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,17 +76,19 @@ class RunFolder:
 
     def write_config(self, text: str) -> None:
         """Write config.yaml in one piece; `collect` may read while a sweep runs."""
-        with whole_file(self.config) as partial:
-            partial.write_text(text)
+        write_config(self.config, text)
 
     def write_result(self, content: dict[str, Any]) -> None:
         """Write result.json in one piece, so that a reader never sees half of it."""
-        with whole_file(self.result) as partial:
-            partial.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n")
+        write_json(self.result, content)
 
     def read_result(self) -> dict[str, Any]:
-        """Return the content of result.json."""
-        return dict(json.loads(self.result.read_text()))
+        """Return the content of result.json; raise DamagedFileError, a ValueError, when it is not what was written."""
+        content = read_json(self.result, remedy=RESULT_REMEDY)
+        for name, kind in RESULT_TYPES.items():
+            if not isinstance(content.get(name, kind()), kind):
+                raise DamagedFileError(f"{self.result} is not of a run: its {name} is {content[name]!r}. {RESULT_REMEDY}")
+        return content
 
     def record_failure(self, error: BaseException) -> bool:
         """Write an error into result.json of a run that is going on: of several processes the first one records why.
@@ -90,7 +99,10 @@ class RunFolder:
         Returns:
             Whether this was the first; a result that says how an earlier run ended is left alone.
         """
-        content = self.read_result() if self.result.is_file() else {}
+        try:
+            content = self.read_result() if self.result.is_file() else {}
+        except DamagedFileError:
+            content = {}
         if content.get("status", "running") != "running":
             return False
         trace = "".join(traceback.format_exception(error))

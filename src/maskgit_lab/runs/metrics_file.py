@@ -1,32 +1,43 @@
 """metrics.csv, as Lightning's logger writes it: a row per logged step, a column per value, empty where nothing was logged."""
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.machine.whole_file import whole_file
 
+REMEDY = "Restore it from a copy of the run, or remove it: curves are drawn from it, weights do not depend on it"
 VALIDATION_LOSS = "val/loss"  # every validated epoch has one
 # columns that were measured on decoded images, by the settings of the run that trained
 DECODED_SCORES = ("val/fd_", "val/fid", "val/psnr_hole", "val/ssim_hole", "val/mae_hole")
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows as they are written, by column; a last row that was cut is left out.
+    """Return the rows as they are written, by column.
 
-    Raise ValueError when another row has not one cell a column.
+    A last row that was cut off is dropped. Raise DamagedFileError, a ValueError naming the line, when the file is no such table.
     """
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        text = file.read()
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        del lines[-1]  # the process was killed while it wrote
-    table = csv.reader(lines)
-    header = next(table, [])
-    return [dict(zip(header, cells, strict=False)) for cells in table if cells and _fits(cells, header, path, table.line_num)]
+    text = _decoded(path)
+    if not text.strip():
+        raise DamagedFileError(f"{path} is empty. {REMEDY}")
+    whole = text[: text.rfind("\n") + 1]  # a row that was being written has no end
+    try:
+        table = csv.DictReader(io.StringIO(whole, newline=""))
+        rows = list(table)
+    except csv.Error as error:
+        raise DamagedFileError(f"{path} is damaged: {error}. {REMEDY}") from error
+    if whole and "step" not in (table.fieldnames or ()):
+        raise DamagedFileError(f"{path} is no table of a run: it has no column step. {REMEDY}")
+    for number, row in enumerate(rows, start=2):
+        problem = _problem(row)
+        if problem:
+            raise DamagedFileError(f"{path} is damaged: line {number}{problem}. {REMEDY}")
+    return rows
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
@@ -37,10 +48,25 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, str]], columns: Sequence[
         writer.writerows(rows)
 
 
-def _fits(cells: list[str], header: list[str], path: Path, line: int) -> bool:
-    if len(cells) != len(header) or any("\0" in cell for cell in cells):
-        raise ValueError(f"{path}, line {line}: a damaged row; take the line out by hand, the others are kept")
-    return True
+def _decoded(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(f"{path} is damaged: {error}. {REMEDY}") from error
+
+
+def _problem(row: dict[str, str]) -> str | None:
+    """Say what is wrong with a row, None when nothing is."""
+    if None in row or None in row.values():
+        return " has another number of columns than the first"
+    if not row["step"].isdigit():
+        return f" has no step, but {row['step']!r}"
+    for name, value in row.items():
+        try:
+            float(value or 0)
+        except ValueError:
+            return f" has no number in {name}, but {value!r}"
+    return None
 
 
 def read_metrics(path: Path) -> dict[str, np.ndarray]:
@@ -59,5 +85,7 @@ def read_epochs(path: Path) -> list[dict[str, float]]:
     for row in read_rows(path):
         if row.get(VALIDATION_LOSS):
             values = {name: float(value) for name, value in row.items() if value}
+            if "epoch" not in values:
+                raise DamagedFileError(f"{path} is damaged: a row with {VALIDATION_LOSS} has no epoch. {REMEDY}")
             epochs[int(values["epoch"])] = values
     return [epochs[number] for number in sorted(epochs)]

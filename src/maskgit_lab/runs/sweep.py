@@ -1,18 +1,23 @@
 """The jobs of a sweep as records, and what they differ in."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import alive
+from maskgit_lab.runs.recorded import read_recorded
 
 # keys that say where and how a run was kept, not what it was
 NOT_A_DIFFERENCE = ("seed", "name", "resume", "force", "tags", "notes", "paths.", "logger.")
 SHOWN_OUTPUT = "model, composited"
+DAMAGED = "damaged"  # its config.yaml or result.json
 DIED = "stopped without a word"  # killed, or the machine went down
 
 
@@ -26,15 +31,16 @@ class RunRecord:
 
     @property
     def status(self) -> str:
-        """Return completed, failed, interrupted, running, how else it ended, or missing."""
+        """Return completed, failed, interrupted, running, how else it ended, damaged, or missing."""
         return str(self.result.get("status", "missing"))
 
     def scores(self) -> dict[str, float]:
         """Return the composited output's scores, the least validation loss first."""
         monitor = self.result.get("monitor", {})
         rows = [row for row in self.result.get("scores", []) if row["fill"] == SHOWN_OUTPUT]
-        found = {str(monitor["name"]): float(monitor["best"])} if monitor else {}
-        return found | {name: float(value) for row in rows for name, value in row.items() if name != "fill"}
+        found = {str(monitor["name"]): monitor["best"]} if monitor else {}
+        found |= {name: value for row in rows for name, value in row.items() if name != "fill"}
+        return {name: math.nan if value is None else float(value) for name, value in found.items()}  # JSON has no NaN
 
 
 def read_sweep(root: Path) -> list[RunRecord]:
@@ -52,11 +58,14 @@ def read_sweep(root: Path) -> list[RunRecord]:
     folders = sorted((path.parent for path in root.glob("*/config.yaml")), key=lambda path: (len(path.name), path.name))
     if not folders:
         raise FileNotFoundError(f"{root} is not a sweep: it has no numbered run folders (SWEEP/0/config.yaml)")
-    return [RunRecord(folder, _read_config(folder), read_result(folder)) for folder in folders]
+    return [_record(folder) for folder in folders]
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """Return result.json of a run, {} when there is none; a run whose process is gone has died."""
+    """Return result.json of a run, {} when there is none; a run whose process is gone has died.
+
+    Raise DamagedFileError, a ValueError, when the file is not what was written.
+    """
     run = RunFolder(folder)
     content = run.read_result() if run.result.is_file() else {}
     if content.get("status") == "running" and not alive(content.get("process", {})):
@@ -64,9 +73,23 @@ def read_result(folder: Path) -> dict[str, Any]:
     return content
 
 
+def _record(folder: Path) -> RunRecord:
+    """Read one job; a file that is damaged makes it a job of that status, and the others are shown."""
+    config: dict[str, Any] = {}
+    try:
+        config = _read_config(folder)
+        return RunRecord(folder, config, read_result(folder))
+    except (ValueError, OmegaConfBaseException) as error:
+        return RunRecord(folder, config, {"status": DAMAGED, "error": str(error)})
+
+
 def _read_config(folder: Path) -> dict[str, Any]:
     """Return the plain values of a run's config.yaml under dotted keys."""
-    content: Any = OmegaConf.to_container(OmegaConf.load(RunFolder(folder).config), resolve=True, throw_on_missing=True)
+    path = RunFolder(folder).config
+    try:
+        content: Any = OmegaConf.to_container(read_recorded(path), resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise DamagedFileError(f"{path} is damaged: {error}") from error
     return flat(content)
 
 
@@ -83,6 +106,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def differing_keys(runs: Sequence[RunRecord]) -> list[str]:
     """Return the keys in which runs differ, without the seed and places; of a schedule only its name."""
+    runs = [run for run in runs if run.config]  # one whose config.yaml is damaged differs in nothing that is known
     keys = list(dict.fromkeys(key for run in runs for key in run.config))
     differ = [key for key in keys if len({repr(run.config.get(key)) for run in runs}) > 1]
     differ = [key for key in differ if not key.startswith(NOT_A_DIFFERENCE)]
@@ -98,7 +122,7 @@ def group_by_difference(runs: Sequence[RunRecord]) -> dict[tuple[str, ...], list
     """Return runs by their values of the differing keys; runs of one group differ only in the seed."""
     keys = differing_keys(runs)
     groups: dict[tuple[str, ...], list[RunRecord]] = {}
-    for run in runs:
+    for run in (run for run in runs if run.config):
         groups.setdefault(tuple(shown_value(run.config.get(key)) for key in keys), []).append(run)
     return groups
 

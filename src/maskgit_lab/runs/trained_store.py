@@ -4,14 +4,17 @@ A training run is found by its key (`assembly.keys`). What is kept is a referenc
 facts; another run takes the checkpoints as hard links, so nothing is stored twice.
 """
 
-import json
 import logging
+import math
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.machine.json_file import read_json, write_json
+from maskgit_lab.machine.tensor_file import check_tensors
 from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.metrics_file import DECODED_SCORES, read_rows
@@ -41,21 +44,31 @@ class TrainedStore:
         return self.folder / f"{key}.json"
 
     def find(self, key: str) -> Trained | None:
-        """Return a training run whose checkpoints are still there."""
+        """Return a training run whose files are still there and whole; the log says what is wrong with one that is not."""
         path = self.path(key)
-        if not path.is_file():
+        try:
+            content = read_json(path, remedy="It is made again")
+            run, facts = RunFolder((self.folder / content["run"]).resolve()), dict(content["facts"])
+            best = facts["monitor"]["best"]
+            facts["monitor"]["best"] = math.nan if best is None else best  # JSON has no NaN
+            for name in ("best", "last"):
+                check_tensors(run.checkpoint(name), remedy="It is trained again")
+            read_rows(run.metrics)
+        except FileNotFoundError:
             return None
-        content = json.loads(path.read_text())
-        run = RunFolder((self.folder / content["run"]).resolve())
-        whole = all((run.checkpoints / f"{name}.ckpt").is_file() for name in ("best", "last"))
-        return Trained(run, content["facts"]) if whole else None
+        except (KeyError, TypeError):
+            log.warning(f"Trained runs: {path} is not such a reference. It is made again")
+            return None
+        except DamagedFileError as error:
+            log.warning(f"Trained runs: {error}")
+            return None
+        return Trained(run, facts)
 
     def keep(self, key: str, run: RunFolder, result: dict[str, Any]) -> None:
         """Note that a run was trained, by a path relative to this folder."""
         facts = {name: result[name] for name in FACTS} | {"seconds": result["seconds"]["stage_2"]}
         content = {"run": os.path.relpath(run.root.resolve(), self.folder.resolve()), "facts": facts}
-        with whole_file(self.path(key)) as partial:
-            partial.write_text(json.dumps(content, indent=2) + "\n")
+        write_json(self.path(key), content)
 
 
 def adopt(trained: Trained, run: RunFolder, result: dict[str, Any]) -> None:
@@ -82,8 +95,14 @@ def curves_of(trained: Trained) -> list[tuple[int, dict[str, float]]]:
 
 
 def _link(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
+    """Give a file a second name; checkpoints are replaced, never written into, so that is as good as a copy."""
+    beside = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    beside.unlink(missing_ok=True)
     try:
-        os.link(source, target)  # checkpoints are replaced, never written into, so a link is as good as a copy
-    except OSError:  # another file system
-        shutil.copy2(source, target)
+        os.link(source, beside)
+    except OSError:  # another file system, or one without links
+        with whole_file(target, needed=source.stat().st_size) as partial:
+            shutil.copyfile(source, partial)
+        return
+    beside.replace(target)
+    beside.unlink(missing_ok=True)  # it is still there where both names were one file already

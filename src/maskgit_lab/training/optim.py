@@ -8,10 +8,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from maskgit_lab.core.ranges import require_number
+from maskgit_lab.core.ranges import LARGEST_LR, require_number
 from maskgit_lab.training.muon import Muon
-
-LARGEST_LR = 100.0  # an element of Adam's step is about as large as the rate, and weights are smaller than 1
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Which precision this machine multiplies fastest in, measured: processors differ by a factor of a hundred."""
 
 import hashlib
+import logging
+import math
 import os
 import platform
 import time
@@ -8,7 +10,10 @@ from pathlib import Path
 
 import torch
 
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.machine.json_file import read_json, write_json
+
+log = logging.getLogger("maskgit_lab")
 
 MEASURED = "auto"
 # what stage 2 can be trained in: weights stay float32; Lightning's short names mean the same
@@ -19,6 +24,8 @@ BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a
 # lenient, because the cost of the call weighs more in them.
 STAGES = ((128, 10.0), (256, 1.5), (512, 1.0))
 REPEATS = 5
+LEAST_KEPT = 0.001  # three decimals are kept, and 0 is no speed
+MOST_TOLD = 100  # times slower; beyond, the number says no more
 SLOW = 2e-3  # seconds of a product after which it is not repeated
 
 
@@ -78,18 +85,29 @@ def _product_seconds(dtype: torch.dtype, size: int) -> float:
 
 
 def _in_words(speed: float) -> str:
-    return f"{speed:.1f}x as fast as" if speed >= 0.95 else f"{1 / speed:.2g} times slower than"
+    """Say a ratio in digits that mean something: no 0.0x, no 1.5e+02."""
+    if speed >= 0.95:
+        return f"{speed:.1f}x as fast as"
+    if speed < 1 / MOST_TOLD:
+        return f"more than {MOST_TOLD} times slower than"
+    return f"{1 / speed:.{0 if speed < 0.1 else 1}f} times slower than"
 
 
 def _remembered(path: Path) -> float:
     """Return the speed that was measured here before, or measure and keep it."""
     try:
-        return float(path.read_text())
-    except (OSError, ValueError):
-        speed = bf16_speed()
-    with whole_file(path) as partial:
-        partial.write_text(f"{speed:.3f}\n")
-    return float(f"{speed:.3f}")
+        text = path.read_text(encoding="utf-8")  # of earlier versions: only the number
+        speed = float(read_json(path, remedy="It is measured again")["bf16_speed"] if "{" in text else text)
+    except DamagedFileError as error:
+        log.warning(f"Cache: {error}")
+        speed = math.nan
+    except (OSError, ValueError, KeyError, TypeError):
+        speed = math.nan  # not there, or no number
+    if math.isfinite(speed) and speed > 0:
+        return speed
+    speed = max(round(bf16_speed(), 3), LEAST_KEPT)
+    write_json(path, {"bf16_speed": speed})
+    return speed
 
 
 def _machine() -> str:
@@ -104,5 +122,5 @@ def _machine() -> str:
 def processor_name() -> str:
     """Return the processor's name as the system gives it."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())

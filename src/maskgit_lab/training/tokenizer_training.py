@@ -1,5 +1,6 @@
 """Stage 1 from images to a frozen tokenizer: the trainer, its logs and its validation images."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,19 @@ from torch import Tensor
 
 from maskgit_lab.data.image_set import DataSplits, mirrored_images
 from maskgit_lab.data.loader import ResumableLoader
+from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.throughput import Throughput
+from maskgit_lab.training.checkpoint_files import WholeCheckpoints, read_checkpoint
 from maskgit_lab.training.divergence import DivergedError, require_finite_weights
 from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.tokenizer_module import TokenizerModule
+
+log = logging.getLogger("maskgit_lab")
 
 NUM_IMAGES = 8
 VAL_BATCH_SIZE = 64
@@ -70,15 +75,14 @@ def train_tokenizer(
             LearningRateMonitor(logging_interval="step"),
         ],
         val_check_interval=val_every_n_steps, check_val_every_n_epoch=None, num_sanity_val_steps=0, log_every_n_steps=20,
-        enable_model_summary=False, use_distributed_sampler=False,
+        enable_model_summary=False, use_distributed_sampler=False, plugins=[WholeCheckpoints()],
     )  # fmt: skip
     unfinished = checkpoints / "last.ckpt"
     val_images = splits.val.images[:MAX_VAL_IMAGES]
     val_loader = _loader(val_images, batch_size=VAL_BATCH_SIZE, seed=seed, shuffle=False, flip=False)
     train_loader = _loader(splits.train.images, batch_size=batch_size, seed=seed, shuffle=True, flip=flip)
-    ckpt_path = unfinished if unfinished.is_file() else None
     try:
-        trainer.fit(module, train_loader, val_loader, ckpt_path=ckpt_path, weights_only=True)
+        trainer.fit(module, train_loader, val_loader, ckpt_path=_whole(unfinished), weights_only=True)
     except DivergedError:
         unfinished.unlink(missing_ok=True)  # the next run would go on behind the bad batch: another tokenizer under the same key
         raise
@@ -86,6 +90,18 @@ def train_tokenizer(
     scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
     return FrozenTokenizer(model, mean=mean, std=std), scores
+
+
+def _whole(unfinished: Path) -> Path | None:
+    """Return the checkpoint of an interrupted stage 1, None when there is none or it is damaged, which the log says."""
+    try:
+        read_checkpoint(unfinished)
+    except FileNotFoundError:
+        return None
+    except DamagedFileError as error:
+        log.warning(f"Cache: {error}. Stage 1 begins anew")
+        return None
+    return unfinished
 
 
 def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, flip: bool) -> ResumableLoader:

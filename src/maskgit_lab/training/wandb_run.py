@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from maskgit_lab.machine.text_file import read_text, write_text
+
 log = logging.getLogger("maskgit_lab")
 
 ID_FILE = "run_id.txt"  # in wandb/ of the run folder
@@ -43,11 +45,16 @@ def start(
 
     Returns:
         wandb's run.
+
+    Raises:
+        ValueError: when a name holds bytes that the locale could not decode.
     """
     import wandb
 
+    for text in (str(folder.resolve()), project, name, group or "", notes, *tags):
+        _require_utf8(text)
     known = folder / "wandb" / ID_FILE
-    run_id = known.read_text().strip() if known.is_file() else None
+    run_id = read_text(known).strip() if known.is_file() else None
 
     def begin(mode: Literal["online", "offline"]) -> Any:
         return wandb.init(
@@ -61,8 +68,7 @@ def start(
     except (wandb.errors.CommError, wandb.errors.UsageError) as error:
         log.warning(f"wandb cannot go online ({error}); this run is recorded offline. `wandb login`, then `wandb sync`")
         run = begin("offline")
-    known.parent.mkdir(exist_ok=True)
-    known.write_text(run.id + "\n")
+    write_text(known, run.id + "\n")
     if provenance:
         run.config.update({"provenance": dict(provenance)}, allow_val_change=True)
     run.define_metric(STEP)
@@ -70,6 +76,15 @@ def start(
     for metric, summary in SUMMARIES.items():
         run.define_metric(metric, step_metric=STEP, step_sync=True, summary=summary)
     return run
+
+
+def _require_utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"wandb takes UTF-8 only, and the locale could not decode {text!r}: set PYTHONUTF8=1 or LC_ALL=C.UTF-8, or logger=csv"
+        ) from error
 
 
 def log_evaluation(

@@ -76,7 +76,8 @@ class StopBetweenBatches(Callback):
         """Give the signals back; after a failure, leave the other processes."""
         self._give_back()
         half_update = self._within_update and trainer.accumulate_grad_batches > 1
-        if isinstance(exception, KeyboardInterrupt) or half_update or self._validating:
+        # the disk that is full, or whatever else the system refused, would fail again
+        if isinstance(exception, KeyboardInterrupt | OSError) or half_update or self._validating:
             _keep_earlier_checkpoints(trainer)
         if trainer.world_size > 1 and not isinstance(exception, SIGTERMException):
             _part(trainer, at_once=self.record(exception))
@@ -126,6 +127,7 @@ def _part(trainer: L.Trainer, *, at_once: bool) -> None:
 
 
 def _keep_earlier_checkpoints(trainer: L.Trainer) -> None:
+    """Make no checkpoint of what is there now."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint):
             callback.save_on_exception = False

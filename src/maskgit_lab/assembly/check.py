@@ -1,0 +1,220 @@
+"""Mistakes that the configuration alone shows, found before torch is imported and before anything is written.
+
+Constructors check their own values; here are those that would be noticed late, and the names of keys where no constructor looks.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+
+from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.numbers import check_numbers
+from maskgit_lab.assembly.schemas import AuditConfig, EvaluateConfig, TrainConfig
+from maskgit_lab.assembly.suggest import did_you_mean
+
+LETTER = r"\w\udc80-\udcff"  # the latter are bytes that the locale could not decode
+NAME = re.compile(rf"[{LETTER}][{LETTER} .+-]*")  # of a run: it is a folder's name
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps|xpu(:\d+)?")
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "checkpoint": ("best", "last"),
+    "speed": ("fast", "plain", None),
+    "reuse": ("sweep", "cache", "never"),
+    "hole_style": ("brush", "box", "centre", "half"),
+    "data.hole_style": ("brush", "box", "centre", "half"),
+    "data.cache": ("on", "off"),
+    "training.mask_region": ("hole", "grid"),
+    "lpips": ("squeeze", "alex", "vgg", None),
+}
+YES_OR_NO = ("data.flip", "logger.offline", "logger.wandb.offline")
+# whole numbers, and the least of each, beside those of `numbers`; where null is allowed it means something else
+LEAST = {
+    "seed": 0, "batch_size": 1, "max_images": 1, "num_pairs": 0, "decode.num_steps": 1, "decode.sweet_spot": 1,
+    "decode.figure_steps": 1, "decode.mask_dilation": 0, "decode.refresh_every": 1, "decode.refresh_ring": 0,
+    "optimizer.warmup_steps": 0, "seeds[]": 0, "sweet_spots[]": 1,
+}  # fmt: skip
+MAY_BE_NULL = ("max_images", "decode.sweet_spot", "decode.refresh_every")
+MOST = {"seed": 2**32 - 1}  # NumPy's
+NEEDED = (
+    "data.source._target_", "data.batch_size", "data.flip", "tokenizer.model._target_", "tokenizer.training.max_steps",
+    "model.transformer._target_", "mask_schedule._target_", "decode.num_steps", "decode.figure_steps",
+    "training.mask_schedule._target_", "optimizer._target_", "trainer._target_", "trainer.accelerator", "trainer.precision",
+    "metrics.extractor._target_",
+)  # fmt: skip
+TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
+
+
+def check(config: Any, cfg: DictConfig | None = None) -> None:
+    """Raise ValueError with one line about the first mistake.
+
+    Args:
+        config: what a command is told, typed.
+        cfg: what Hydra composed it from; None where a run's own configuration was read, which this version has written.
+    """
+    if isinstance(config, TrainConfig):
+        require_parts(config)
+        if config.callbacks.get("best") is None:
+            raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
+    if isinstance(config, TrainConfig | AuditConfig):
+        check_numbers(config)
+    as_run = not isinstance(config, TrainConfig)  # null means: as the run has it
+    for key, value in flat(asdict(config)).items():
+        rule = re.sub(r"\[\d+\]", "[]", key)
+        if value is None and (as_run or rule in MAY_BE_NULL):
+            continue
+        if rule in CHOICES and value not in CHOICES[rule]:
+            names = [name for name in CHOICES[rule] if name is not None]
+            wanted = " or ".join(names) if len(names) == 2 else f"one of {', '.join(names)}"
+            null = " or null" if as_run and None in CHOICES[rule] else ""
+            raise ValueError(f"{key} must be {wanted}{null}, got {value!r}{did_you_mean(str(value), names)}")
+        if rule in YES_OR_NO and not isinstance(value, bool):
+            raise ValueError(f"{key} must be true or false, got {value!r}")
+        if rule in LEAST:
+            _check_whole_number(key, value, LEAST[rule], MOST.get(rule))
+    _check_shares(config)
+    _check_texts(config)
+    if cfg is not None:
+        _check_keys(config, cfg)
+    _check_places(config)
+
+
+def require_parts(config: TrainConfig) -> None:
+    """Raise ValueError naming the first group or key without which there is no run: `~` took it away, or a file was cut."""
+    for name in NEEDED:
+        node: Any = config
+        for part in name.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else getattr(node, part, None)
+        if node is None:
+            raise ValueError(f"{name} is missing: a run needs it")
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the values in nested dictionaries and lists by dotted key: data.hole_share[0]; empty ones are values too."""
+    if isinstance(node, Mapping) and node:
+        parts = [flat(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in node.items()]
+    elif isinstance(node, list) and node:
+        parts = [flat(value, f"{prefix}[{i}]") for i, value in enumerate(node)]
+    else:
+        return {prefix: node}
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def _check_whole_number(key: str, value: Any, least: int, most: int | None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{key} must be a whole number, got {value!r}")
+    if value < least or (most is not None and value > most):
+        raise ValueError(f"{key} must be at least {least}{f' and at most {most}' if most is not None else ''}, got {value}")
+
+
+def _check_shares(config: Any) -> None:
+    for key, group in (("data.hole_share", getattr(config, "data", {})), ("hole_share", vars(config))):
+        share = group.get("hole_share") if isinstance(group, Mapping) else None
+        numbers = isinstance(share, list) and len(share) == 2 and all(type(number) in (int, float) for number in share)
+        if share is not None and not (numbers and 0 < share[0] < share[1] <= 1):
+            raise ValueError(f"{key} must be two shares 0 < least < largest <= 1, got {share}")
+
+
+def _check_texts(config: Any) -> None:
+    """Check names and lists of them."""
+    if isinstance(config, TrainConfig) and config.resume is None and not NAME.fullmatch(config.name):
+        raise ValueError(f"name must be of letters, digits, spaces and . _ + - only, for it names a folder; got {config.name!r}")
+    device = getattr(config, "device", "auto")
+    if not DEVICE.fullmatch(device):
+        raise ValueError(f"device must be auto, cpu, cuda, cuda:0, mps or the like, got {device!r}")
+    if isinstance(config, EvaluateConfig):
+        if (config.run is None) == (config.outputs is None):
+            raise ValueError("evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER")
+        if config.outputs is not None and config.truth is None:
+            raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
+        for key in ("schedules", "sweet_spots", "seeds"):
+            if not getattr(config, key):
+                raise ValueError(f"{key} is empty: at least one is needed, e.g. {key}=[{'cosine' if key == 'schedules' else 3}]")
+        there = _option_names("mask_schedule")
+        for name in config.schedules:
+            if name not in there:
+                raise ValueError(f"schedules: no mask schedule {name}; there are {', '.join(there)}{did_you_mean(name, there)}")
+
+
+def _check_keys(config: Any, cfg: DictConfig) -> None:
+    """Check the names of keys where no constructor does: a key that `+` added would change nothing."""
+    _check_fields(type(config), cfg, "")
+    known: dict[str, Iterable[str]] = {"decode": _keys_of("decode"), "logger": _keys_of("logger")}
+    if OmegaConf.select(cfg, "data.source") is not None:
+        raw = OmegaConf.to_yaml(cfg.data, resolve=False)
+        known["data"] = {"source", *_option("data", "_serving"), *re.findall(r"\$\{(?:\.\.|data\.)(\w+)\}", raw)}
+    if isinstance(config, TrainConfig):
+        known["tokenizer.training"] = {*_keys_of("tokenizer", "training"), *TOKENIZER_DEFAULTS}
+        _check_callbacks(config.callbacks)
+    for group, names in known.items():
+        found = OmegaConf.select(cfg, group)
+        for key in map(str, found or ()):
+            if key not in names:
+                there = ", ".join(sorted(names))
+                raise ValueError(f"{group}.{key} is not known; there are {there}{did_you_mean(key, names)}")
+
+
+def _check_fields(schema: type, node: DictConfig, place: str) -> None:
+    types = get_type_hints(schema)
+    for key in map(str, node):
+        if key not in types and not (key == "hydra" and not place):
+            raise ValueError(f"{place}{key} is no key here and would change nothing{did_you_mean(key, types)}")
+        child = None if OmegaConf.is_missing(node, key) or key == "hydra" else node._get_node(key)
+        if is_dataclass(types.get(key)) and isinstance(child, DictConfig):
+            _check_fields(types[key], child, f"{place}{key}.")
+
+
+def _check_callbacks(callbacks: Mapping[str, Any]) -> None:
+    known = _option("callbacks", "default")
+    for name, node in callbacks.items():
+        if node is None and name not in known:
+            raise ValueError(f"callbacks.{name} is switched off, but there is none of that name{did_you_mean(name, known)}")
+        if node is not None and not (isinstance(node, Mapping) and node.get("_target_")):
+            raise ValueError(f"callbacks.{name} has no _target_, the class of the callback{did_you_mean(name, known)}")
+
+
+def _option(group: str, option: str) -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.load(Path(config_dir()) / group / f"{option}.yaml"), resolve=False)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items() if key != "defaults"}
+
+
+def _option_names(group: str) -> list[str]:
+    return sorted(path.stem for path in (Path(config_dir()) / group).glob("[!_]*.yaml"))
+
+
+def _keys_of(group: str, part: str | None = None) -> set[str]:
+    """Return the keys of all options of a group, or of one part of them."""
+    options = [_option(group, path.stem) for path in (Path(config_dir()) / group).glob("*.yaml")]
+    return {key for option in options for key in (option if part is None else option.get(part, {}))}
+
+
+def _check_places(config: Any) -> None:
+    """Check that folders can be made and written to."""
+    paths = getattr(config, "paths", None)
+    if paths is not None:
+        check_place("paths.cache", paths.cache, written=False)  # one that holds everything may be read-only
+    if isinstance(config, TrainConfig) and config.resume is None:
+        check_place("paths.runs", config.paths.runs)
+    if getattr(config, "out", None) is not None:
+        check_place("out", config.out)
+
+
+def check_place(key: str, value: str, *, written: bool = True) -> None:
+    """Raise ValueError naming `key` unless the folder `value` is there or can be made; `written`: it must be writable itself."""
+    folder = Path(value).expanduser()
+    for place in (folder, *folder.absolute().parents):
+        try:
+            there = os.path.lexists(place)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{key}={value} is no path: {error}") from error
+        if not there:
+            continue
+        if not place.is_dir():
+            raise ValueError(f"{key}={value} must be a folder, but {place} is a file, or a link to nothing: choose another {key}")
+        if not os.access(place, os.W_OK | os.X_OK) and (written or place != folder):
+            raise ValueError(f"{key}={value}: no permission to write in {place}: choose another {key}")
+        return

@@ -1,0 +1,53 @@
+"""What is typed after a command, before Hydra sees it: paths and texts are taken as they are, whatever characters they hold.
+
+Hydra reads values in a grammar of its own, in which spaces, commas, brackets, quotes, `=` and letters with accents mean something
+or are refused. Values of the keys below are quoted for it. `~/` at the beginning of a path is the home folder.
+"""
+
+import os
+import re
+from pathlib import Path
+
+PATHS = (
+    "resume", "run", "images", "masks", "out", "outputs", "truth", "paths.runs", "paths.cache", "data.root", "data.test_root",
+    "data.masks", "data.source.root", "data.source.test_root", "data.source.masks", "tokenizer.checkpoint",
+    "metrics.extractor.weights", "tokenizer.training.perceptual.weights", "hydra.run.dir", "hydra.sweep.dir",
+)  # fmt: skip
+TEXTS = ("name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes")
+NEEDS_NO_QUOTES = re.compile(r"(?!(true|false|nan|inf)$)[a-z_./][\w./:@%+-]*", re.ASCII | re.IGNORECASE)
+MEANT_FOR_HYDRA = re.compile(r"""['"].*['"]|null|.*\$\{.*""", re.DOTALL)
+SWEEPS = ("experiment=sweep_", "hydra.mode=MULTIRUN")  # do without -m
+SWEPT = re.compile(r".*,.*|(choice|range|glob|interval|sort|shuffle)\(.*", re.DOTALL)  # with -m
+
+
+def as_typed(arguments: list[str]) -> list[str]:
+    """Return arguments whose paths and texts Hydra reads as they were typed; in a sweep commas stand between several values."""
+    sweep = any(argument in ("-m", "--multirun") or argument.startswith(SWEEPS) for argument in arguments)
+    return [_quoted(_decoded(argument), sweep) for argument in arguments]
+
+
+def expand_home() -> None:
+    """Put the home folder for `~/` at the beginning of this package's environment variables, which no shell does in quotes."""
+    for name in ("MASKGIT_LAB_RUNS", "MASKGIT_LAB_CACHE"):
+        if os.environ.get(name, "").startswith("~/"):
+            os.environ[name] = str(Path(os.environ[name]).expanduser())
+
+
+def _decoded(argument: str) -> str:
+    """Return what the locale could not decode as UTF-8, but where it names files: those are found by the locale's own rules."""
+    if argument.partition("=")[0].lstrip("+") in (*PATHS, "name"):
+        return argument
+    return os.fsencode(argument).decode("utf-8", errors="surrogateescape")
+
+
+def _quoted(argument: str, sweep: bool) -> str:
+    key, _, value = argument.partition("=")
+    name = key.lstrip("+")
+    if name not in (*PATHS, *TEXTS) or not value or MEANT_FOR_HYDRA.fullmatch(value) or (sweep and SWEPT.fullmatch(value)):
+        return argument
+    if name in PATHS and value.partition("/")[0] == "~":
+        value = str(Path(value).expanduser())
+    if NEEDS_NO_QUOTES.fullmatch(value):
+        return f"{key}={value}"
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
+    return f"{key}='{escaped}'"

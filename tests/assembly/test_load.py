@@ -1,0 +1,61 @@
+"""What a run left, read back: whole, or an error that names file and remedy."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from maskgit_lab.assembly.compose import build_model
+from maskgit_lab.assembly.load import check_resumed, load_tokenizer, load_weights
+from maskgit_lab.assembly.read import load_config
+from maskgit_lab.machine.checksum import DamagedFileError
+from maskgit_lab.runs.folder import RunFolder
+from tests.support.configs import configuration
+
+RUN = Path(__file__).parents[1] / "fixtures" / "run"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    shutil.copytree(RUN, tmp_path / "run")
+    return RunFolder(tmp_path / "run")
+
+
+def harm(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def test_load_weights_refuses_those_of_another_network(run: RunFolder):
+    tokenizer = load_tokenizer(run)
+    config = load_config(run.root).model
+    config.transformer["hidden_dim"] += 8
+    with pytest.raises(ValueError, match=r"best.ckpt does not fit the network that config.yaml describes: size mismatch for"):
+        load_weights(build_model(config, tokenizer), run.checkpoint("best"), tokenizer)
+
+
+def test_check_resumed_says_nothing_of_a_whole_run_or_a_new_one(run: RunFolder, tmp_path: Path):
+    for which in ("last", "best"):
+        check_resumed(configuration(f"resume={run.root}", f"checkpoint={which}"), run)
+    check_resumed(configuration(), RunFolder(tmp_path / "new"))
+
+
+@pytest.mark.parametrize("name", ["result.json", "metrics.csv"])
+def test_check_resumed_names_the_damaged_file(name: str, run: RunFolder):
+    path = run.root / name
+    path.write_bytes(b"damaged\n")
+    with pytest.raises(DamagedFileError, match=f"{name} "):
+        check_resumed(configuration(f"resume={run.root}"), run)
+
+
+def test_check_resumed_refuses_a_choice_without_a_run():
+    with pytest.raises(ValueError, match="checkpoint=best says where a run goes on from: it needs resume=RUN_FOLDER"):
+        check_resumed(configuration("checkpoint=best"), RunFolder(Path("new")))
+
+
+@pytest.mark.parametrize("harmed", [{}, {"codebook": torch.zeros(2)}])
+def test_load_tokenizer_names_a_file_without_its_parts(harmed: dict[str, torch.Tensor], run: RunFolder):
+    content = torch.load(run.tokenizer, weights_only=True)
+    torch.save(content | {"state_dict": harmed}, run.tokenizer)
+    with pytest.raises(ValueError, match=r"tokenizer.pt has not the parts of a tokenizer"):
+        load_tokenizer(run)
