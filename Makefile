@@ -3,10 +3,11 @@ PYTHON ?= python3.11
 VENV := .venv
 DEVICE ?= cpu
 GROUPS ?=
+KIND ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test quick bench format lint clean
+.PHONY: help demo test quick faults bench format lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,6 +25,9 @@ test: $(STAMP)  ## every test
 
 quick: $(STAMP)  ## the fast tests, within a minute
 	$(BIN)/python -m pytest -m "not slow and not thorough" --ignore=tests/commands --ignore=tests/test_notebooks.py
+
+faults: $(STAMP)  ## kills, full disks, flipped bits, hostile and broken files: what survives; KIND="kills fuzz" for some of it
+	$(BIN)/python -m tests.faults $(KIND)
 
 bench: $(STAMP)  ## speed as ratios; DEVICE=cuda on a GPU, GROUPS="decoding table" for some of it
 	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Never
 
@@ -28,6 +29,7 @@ PRELOADED = (
     "scipy.signal",
     "wandb.sdk.launch.inputs.internal",
 )
+CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate")  # audit events of changes to files
 ADDRESS = "WARM_PROCESS_SOCKET"  # environment variable: where it listens
 
 
@@ -61,7 +63,8 @@ class WarmCommand:
     """One command, `python -m MODULE ARGUMENTS`, in a process of its own.
 
     Args:
-        request: module, arguments, cwd, env, files for stdout and stderr, timeout in seconds after which it is killed.
+        request: module, arguments, cwd, env, files for stdout and stderr, timeout in seconds after which it is killed; with
+            `dies`, a number and a folder, it is killed before it changes the so manieth file there.
     """
 
     def __init__(self, request: dict[str, Any]) -> None:
@@ -129,6 +132,8 @@ def become(request: dict[str, Any]) -> Never:
     atexit.unregister(media.cleanup)
     os.chdir(request["cwd"])
     signal.alarm(request["timeout"])
+    if "dies" in request:
+        sys.addaudithook(killed_at(*request["dies"]))
     sys.path[0] = request["cwd"]
     sys.argv = [request["module"], *request["arguments"]]
     status = 0
@@ -146,6 +151,21 @@ def become(request: dict[str, Any]) -> Never:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def killed_at(number: int, folder: str) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that kills the process before it makes, renames or removes the so manieth file below a folder."""
+    left = number
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        changes = event in CHANGES or (event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR))
+        if changes and any(isinstance(path, str | os.PathLike) and os.fspath(path).startswith(folder) for path in arguments):
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
 
 
 if __name__ == "__main__":
