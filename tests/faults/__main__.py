@@ -1,6 +1,7 @@
 """Do the harm and print one table; exit status 1 when something was lost."""
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -28,6 +29,7 @@ def main() -> None:
     told = parser.parse_args()
     if unknown := set(told.kinds) - set(KINDS):
         parser.error(f"no kind {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
+    logging.getLogger("maskgit_lab").setLevel(logging.ERROR)  # caches that are made again are said, each time
     folder = Path(tempfile.mkdtemp(prefix="faults"))
     tallies: list[Tally] = []
     try:

@@ -1,6 +1,7 @@
 """Try in a process that cannot hang, eat the machine, or mutter unheard: thousands of broken inputs in bounded time."""
 
 import json
+import logging
 import os
 import resource
 import select
@@ -72,6 +73,7 @@ def _in_cage(fault: Fault, bench: Bench, seeds: Sequence[int], out: IO[str]) -> 
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, _too_long)
+        logging.disable()  # what the package says in its log is said on purpose
         warnings.simplefilter("always")  # each one is heard, also where pytest listens
         warnings.showwarning = lambda message, category, *place: print(f"{category.__name__}: {message}", file=sys.stderr)
         for seed in seeds:
