@@ -74,3 +74,16 @@ def test_frozen_tokenizer_with_nan_is_not_kept(tmp_path: Path):
     with pytest.raises(ValueError, match=r"the tokenizer is not kept at .*tokenizer.pt: 1 of the \d+ numbers of \S+ are NaN"):
         tokenizer.save(tmp_path / "tokenizer.pt")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_find_or_train_tokenizer_depends_on_its_seed_and_not_on_what_was_drawn_before(tmp_path: Path):
+    sizes = (
+        "data.source.resolution=32", "tokenizer.model.img_resolution=32", "tokenizer.model.channels=8", "tokenizer.model.num_blocks=1",
+        "tokenizer.training.max_steps=1", "trainer.accelerator=cpu", "trainer.precision=32-true",
+    )  # fmt: skip
+    found = set()
+    for drawn in (0, 5):
+        torch.manual_seed(drawn)
+        config = configuration(*sizes, f"paths.cache={tmp_path / str(drawn)}", "seed=3", "tokenizer.seed=0")
+        found.add(find_or_train_tokenizer(config, builders.splits(), folder=tmp_path).sha256)
+    assert len(found) == 1

@@ -26,7 +26,8 @@ from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
-from maskgit_lab.data.image_files import list_images, load_images
+from maskgit_lab.data.image_files import load_images
+from maskgit_lab.data.image_listing import list_images
 from maskgit_lab.data.token_cache import cached_tokens
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.runs.folder import RunFolder
@@ -138,11 +139,12 @@ def _curves(folder: Path) -> list[dict[str, str]]:
 def _same_curves(found: list[dict[str, str]], expected: list[dict[str, str]]) -> bool:
     """Return whether rows are the first ones of a table, digit for digit up to one digit.
 
-    metrics.csv has no checksum: other programs append to it and read it. A last row that was being written is left out.
+    metrics.csv has no checksum: other programs append to it and read it. A last row that was being written is left out, and so
+    is a first one.
     """
     cells = [(a, b) for row, whole in zip(found, expected, strict=False) for a, b in zip(row.items(), whole.items(), strict=False)]
     others = [(a, b) for a, b in cells if a != b]
-    return 0 < len(found) <= len(expected) and all(set(row) == set(expected[0]) for row in found) and len(others) <= 1
+    return len(found) <= len(expected) and all(set(row) == set(expected[0]) for row in found) and len(others) <= 1
 
 
 RUN_FILES = {

@@ -20,7 +20,8 @@ from PIL import Image
 from maskgit_lab.assembly.compose import build_model
 from maskgit_lab.assembly.load import load_weights
 from maskgit_lab.assembly.read import load_config
-from maskgit_lab.data.image_files import load_images, load_masks
+from maskgit_lab.data.image_files import load_images
+from maskgit_lab.data.mask_files import load_masks
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer

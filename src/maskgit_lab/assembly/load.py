@@ -6,11 +6,12 @@ from maskgit_lab.assembly.compose import load_data
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.data.image_set import DataSplits
+from maskgit_lab.machine.tensor_file import require_tensors
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.metrics_file import read_rows
-from maskgit_lab.training.checkpoint_files import read_checkpoint
+from maskgit_lab.training.checkpoint_files import REMEDY, read_checkpoint
 from maskgit_lab.training.divergence import require_finite_weights
 from maskgit_lab.training.module import require_same_tokenizer
 
@@ -21,7 +22,11 @@ def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTok
     Raise ValueError when the file is damaged, of another tokenizer or network, or has weights that are not finite.
     """
     content = read_checkpoint(checkpoint)
-    require_same_tokenizer(content.get("tokenizer_sha256"), tokenizer)
+    try:
+        require_same_tokenizer(content.get("tokenizer_sha256"), tokenizer)
+    except ValueError as error:
+        raise ValueError(f"{checkpoint}: {error}") from error
+    require_tensors(content["state_dict"], checkpoint, remedy=REMEDY)
     require_finite_weights(content["state_dict"], f"{checkpoint}: training diverged")
     try:
         model.load_state_dict({key.removeprefix("model."): value for key, value in content["state_dict"].items()})

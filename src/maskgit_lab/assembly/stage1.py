@@ -5,6 +5,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.keys import tokenizer_key
 from maskgit_lab.assembly.schemas import TokenizerConfig, TrainConfig
@@ -58,6 +60,7 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
     log.info(f"Stage 1: training tokenizer {path.parent.name} on {splits.description}")
     start = time.perf_counter()
     own = config.tokenizer
+    torch.manual_seed(config.stage1_seed)  # the key names this seed, not what was drawn before, with any other
     built = {name: node and build(node) for name, node in own.training.items() if name in NETWORKS}
     tokenizer, scores = train_tokenizer(
         model=build(own.model), splits=splits, mean=own.mean, std=own.std, flip=config.data["flip"], seed=config.stage1_seed,

@@ -73,6 +73,17 @@ def check_tensors(path: Path, *, remedy: str) -> None:
         raise DamagedFileError(f"{path} {problem}. {remedy}")
 
 
+def require_tensors(weights: Any, path: Path, *, remedy: str) -> None:
+    """Raise DamagedFileError unless a part of a file is tensors by name, none of which says it is larger than what is stored."""
+    if not isinstance(weights, Mapping) or not all(isinstance(name, str) and _is_whole(value) for name, value in weights.items()):
+        raise DamagedFileError(f"{path} has something else where its weights should be, tensors by name. {remedy}")
+
+
+def _is_whole(value: Any) -> bool:
+    # a tensor of a billion numbers may be one number with stride 0
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.nbytes <= value.untyped_storage().nbytes()
+
+
 def require_finite(tensors: Mapping[str, Tensor], what: str) -> None:
     """Raise ValueError naming the first tensor that holds NaN or infinity."""
     for name, value in tensors.items():

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.machine.checksum import DamagedFileError
-from maskgit_lab.machine.tensor_file import load_tensors, require_finite, save_tensors
+from maskgit_lab.machine.tensor_file import load_tensors, require_finite, require_tensors, save_tensors
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.vqgan import VQGAN
 
@@ -116,12 +116,13 @@ class FrozenTokenizer:
         content = load_tensors(path, what="a tokenizer", remedy=REMEDY)
         if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
             raise ValueError(f"{path} is not a tokenizer of this package; tokenizer.checkpoint takes one, or the lab's VQGAN.pt")
+        require_tensors(content.get("state_dict"), path, remedy=REMEDY)
         require_finite(content["state_dict"], f"{path} is of no use")
         try:
             model = ARCHITECTURES[content["architecture"]](**content["arguments"])
             model.load_state_dict(content["state_dict"])
             return cls(model, mean=content["mean"], std=content["std"])
-        except (KeyError, TypeError, RuntimeError) as error:
+        except Exception as error:  # values of other types and sizes fail in as many ways
             raise DamagedFileError(f"{path} has not the parts of a tokenizer ({_first_line(error)}). {REMEDY}") from error
 
 

@@ -85,6 +85,8 @@ class RunFolder:
     def read_result(self) -> dict[str, Any]:
         """Return the content of result.json; raise DamagedFileError, a ValueError, when it is not what was written."""
         content = read_json(self.result, remedy=RESULT_REMEDY)
+        if "status" not in content:
+            raise DamagedFileError(f"{self.result} is not of a run: it has no status. {RESULT_REMEDY}")
         for name, kind in RESULT_TYPES.items():
             if not isinstance(content.get(name, kind()), kind):
                 raise DamagedFileError(f"{self.result} is not of a run: its {name} is {content[name]!r}. {RESULT_REMEDY}")
