@@ -78,8 +78,8 @@ def test_frozen_tokenizer_with_nan_is_not_kept(tmp_path: Path):
 
 def test_find_or_train_tokenizer_depends_on_its_seed_and_not_on_what_was_drawn_before(tmp_path: Path):
     sizes = (
-        "data.source.resolution=32", "tokenizer.model.img_resolution=32", "tokenizer.model.channels=8", "tokenizer.model.num_blocks=1",
-        "tokenizer.training.max_steps=1", "trainer.accelerator=cpu", "trainer.precision=32-true",
+        "data.source.resolution=32", "tokenizer.model.img_resolution=32", "tokenizer.model.channels=8",
+        "tokenizer.model.num_blocks=1", "tokenizer.training.max_steps=1", "trainer.accelerator=cpu", "trainer.precision=32-true",
     )  # fmt: skip
     found = set()
     for drawn in (0, 5):
