@@ -137,14 +137,14 @@ def _curves(folder: Path) -> list[dict[str, str]]:
 
 
 def _same_curves(found: list[dict[str, str]], expected: list[dict[str, str]]) -> bool:
-    """Return whether rows are the first ones of a table, digit for digit up to one digit.
+    """Return whether rows are the first ones of a table, but for one name or number.
 
     metrics.csv has no checksum: other programs append to it and read it. A last row that was being written is left out, and so
     is a first one.
     """
-    cells = [(a, b) for row, whole in zip(found, expected, strict=False) for a, b in zip(row.items(), whole.items(), strict=False)]
-    others = [(a, b) for a, b in cells if a != b]
-    return len(found) <= len(expected) and all(set(row) == set(expected[0]) for row in found) and len(others) <= 1
+    tables = [[list(rows[0]), *(list(row.values()) for row in rows)] if rows else [] for rows in (found, expected)]
+    others = [a for row, whole in zip(*tables, strict=False) for a, b in zip(row, whole, strict=True) if a != b]
+    return len(found) <= len(expected) and len(others) <= 1
 
 
 RUN_FILES = {

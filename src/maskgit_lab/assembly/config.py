@@ -1,7 +1,10 @@
 """Where the YAML files are, and the one function that makes objects from what they say."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig
 
 
 def config_dir() -> str:
@@ -21,15 +24,23 @@ def build(node: Any, **objects: Any) -> Any:
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
+    if not isinstance(node, Mapping | DictConfig):
+        raise ValueError(f"expected a group with a _target_, which names what to build, got {node!r}")
     try:
         if not objects:
             return instantiate(node, _convert_="all")
         # objects do not go through Hydra, which would take dataclasses apart
         return instantiate(node, _convert_="all", _partial_=True)(**objects)
-    except TypeError as error:
-        raise ValueError(f"cannot build {node.get('_target_')}: {error}") from error
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, ValueError | FileNotFoundError):
             raise cause from None  # the constructor's own message already names key and remedy
-        raise ValueError(f"cannot build {node.get('_target_')}: {cause or error}") from error
+        raise ValueError(_cannot_build(node, cause or error)) from error
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # a value that the constructor cannot compute with; Hydra wraps those of what it builds itself
+        raise ValueError(_cannot_build(node, error)) from error
+
+
+def _cannot_build(node: Any, error: BaseException) -> str:
+    return f"cannot build {node.get('_target_')}: {' '.join(str(error).split()) or type(error).__name__}"

@@ -32,6 +32,7 @@ LIGHTNING_CALLBACKS = (
     "ModelCheckpoint", "ModelSummary", "RichModelSummary", "RichProgressBar", "StochasticWeightAveraging", "Timer",
     "TQDMProgressBar",
 )  # fmt: skip
+DOTTED = re.compile(r"[\w.]+(\[\d+\])?[\w.]*")
 SPECIAL = re.compile(r"_\w+_")  # keys by which Hydra does more than pass a value on
 WRITTEN_TO = re.compile(r"(\w*_)?(dir|dirpath|path|file|filename|folder)|model_registry")
 TRUST = "MASKGIT_LAB_TRUST"  # environment variable: further names, separated by commas
@@ -52,16 +53,17 @@ def check_recorded(config: DictConfig, file: Path, *, typed: Sequence[str] = ())
     own = {text.lstrip("+~").partition("=")[0] for text in typed}
     for place, key, value in _entries(OmegaConf.to_container(config, resolve=False)):
         name = f"{place}.{key}" if place else key
+        shown = name if name.isprintable() else repr(name)
         if key == "_target_":
             if not (own & {name, *_ancestors(name)} or (isinstance(value, str) and value in _allowed(place))):
-                raise ValueError(
-                    f"{file}: {name} is {value!r}, which a configuration that is read from a folder may not name there. If the run "
-                    f"is your own, set {TRUST}={value}; on resume you may also type {name}={value}"
-                )
+                told = f"{file}: {shown} is {value!r}, which a configuration that is read from a folder may not name there"
+                if DOTTED.fullmatch(f"{name}.{value}"):  # what people may type after this is no more than a name
+                    told += f". If the run is your own, set {TRUST}={value}; on resume you may also type {name}={value}"
+                raise ValueError(told)
         elif SPECIAL.fullmatch(key) and not (name == "metrics.extractor._partial_" and isinstance(value, bool)):
-            raise ValueError(f"{file}: {name}, which a configuration that is read from a folder may not have")
+            raise ValueError(f"{file}: {shown}, which a configuration that is read from a folder may not have")
         elif _is_written_to(place, key) and name not in own and not _stays(value, file.parent, name=key == "filename"):
-            raise ValueError(f"{file}: {name} is {value!r}, which leads out of the run folder; on resume you may type it again")
+            raise ValueError(f"{file}: {shown} is {value!r}, which leads out of the run folder; on resume you may type it again")
 
 
 def _entries(node: Any, place: str = "") -> Iterator[tuple[str, str, Any]]:
