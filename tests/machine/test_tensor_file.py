@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from maskgit_lab.machine.checksum import DamagedFileError
-from maskgit_lab.machine.tensor_file import check_tensors, load_tensors, require_finite, save_tensors
+from maskgit_lab.machine.tensor_file import check_tensors, load_tensors, require_finite, require_tensors, save_tensors
 from maskgit_lab.machine.whole_file import CannotWriteError
 from tests.support.damage import FullDisk, cuts, flips
 
@@ -167,3 +167,27 @@ def test_save_tensors_on_a_small_disk_says_what_is_needed_and_free(small_disk: P
         save_tensors({"weight": torch.zeros(2**20)}, path)
     assert path.read_bytes() == before
     assert list(small_disk.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        None,
+        3,
+        [],
+        "x",
+        {"a": 1},
+        {"a": None},
+        {3: torch.ones(2)},
+        {"a": torch.ones(1).expand(10**12)},
+        {"a": torch.ones(2).to_sparse()},
+    ],
+    ids=["none", "number", "list", "text", "numbers", "nothing", "names", "expanded", "sparse"],
+)
+def test_require_tensors_refuses_what_is_none_and_what_is_larger_than_its_file(weights: Any):
+    with pytest.raises(DamagedFileError, match=r"best.ckpt has something else .* Train anew"):
+        require_tensors(weights, Path("best.ckpt"), remedy="Train anew")
+
+
+def test_require_tensors_takes_views_and_empty_ones():
+    require_tensors({"a": torch.ones(4, 3).T, "b": torch.ones(6)[2:4], "c": torch.zeros(0, 3)}, Path("x"), remedy="")
