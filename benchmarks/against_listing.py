@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from benchmarks import listing
-from benchmarks.measure import paired, seconds
+from benchmarks.measure import paired, repeated, seconds
 from benchmarks.rows import Row
 from benchmarks.subjects import Subject, pictures, subject
 from maskgit_lab.core.decoding import DecodeSettings
@@ -35,6 +35,12 @@ class Bench:
     autocast: torch.dtype | None  # ours; the listing is float32
     num_images: int = 16
     batch_size: int = 10  # of training
+    listing_images: int | None = None  # how many of them the listing decodes per pair; None = see _share
+
+    @property
+    def steps(self) -> int:
+        """Training steps that are timed together: a GPU is given the next one while it works."""
+        return 20 if self.device.type == "cuda" else 1
 
 
 class TrainingStep:
@@ -49,9 +55,9 @@ class TrainingStep:
     def __call__(self) -> None:
         """Take one step."""
         self.step += 1
-        everywhere = torch.ones_like(self.tokens, dtype=torch.bool)
+        everywhere = torch.ones(self.tokens.shape, dtype=torch.bool)  # on the host, as training.module draws it
         mask = sample_mvtm_mask(everywhere, schedule=Cosine(), generator=generator(0, "mask", self.step))
-        masked = self.tokens.masked_fill(mask, self.model.transformer.mask_token_id)
+        masked = self.tokens.masked_fill(mask.to(self.device, non_blocking=True), self.model.transformer.mask_token_id)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
             logits = self.model.hidden_logits(masked, mask)
@@ -68,11 +74,11 @@ def training(bench: Bench, size: str) -> Iterator[Row]:
     theirs = made.listing.train()
     optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-4)
     timed = paired(
-        ours,
-        lambda: listing.training_step(theirs, made.vqgan, optimizer, normalised, Cosine()),
+        partial(repeated, ours, bench.steps),
+        partial(repeated, lambda: listing.training_step(theirs, made.vqgan, optimizer, normalised, Cosine()), bench.steps),
         pairs=bench.pairs,
         device=bench.device,
-    )
+    ).per(bench.steps)
     target = {"lab": 5.0 if bench.device.type == "cuda" else 2.5}.get(size)
     flops = 3 * bench.batch_size * made.flops.forward
     yield Row.of(f"training step, batch {bench.batch_size}, {size}", "listing", timed, target=target, flops=flops)
@@ -88,16 +94,17 @@ def decoding(bench: Bench, size: str) -> Iterator[Row]:
     cuda = bench.device.type == "cuda"
     targets = {("lab", None): 50.0 if cuda else 4.0, ("lab", REFRESH_EVERY): 7.0, ("small", None): 4.0}
 
-    def ours(settings: DecodeSettings) -> Fill:
+    def ours(settings: DecodeSettings, autocast: torch.dtype | None) -> Fill:
         generators = image_generators(0, "decode", range(bench.num_images))
-        return fill_holes(
-            made.model, made.tokenizer, images, holes, settings=settings, generators=generators, autocast=bench.autocast
-        )
+        return fill_holes(made.model, made.tokenizer, images, holes, settings=settings, generators=generators, autocast=autocast)
 
-    for refresh_every in (None, REFRESH_EVERY):
+    variants = [(None, bench.autocast), (REFRESH_EVERY, bench.autocast)]
+    if cuda and bench.autocast:
+        variants.append((None, None))
+    for refresh_every, autocast in variants:
         settings = DecodeSettings(schedule=Cosine(), num_steps=NUM_STEPS, refresh_every=refresh_every)
         timed = paired(
-            partial(ours, settings),
+            partial(ours, settings, autocast),
             lambda: listing.decode_images(
                 made.listing, made.vqgan, normalised[some], masks[some], schedule=Cosine(), num_steps=NUM_STEPS
             ),
@@ -107,7 +114,7 @@ def decoding(bench: Bench, size: str) -> Iterator[Row]:
         )  # fmt: skip
         per_picture = NUM_STEPS * made.flops.forward + made.flops.encode + made.flops.decode
         yield Row.of(
-            f"decode {bench.num_images} pictures, T = {NUM_STEPS}, {_how(refresh_every)}, {size}",
+            f"decode {bench.num_images} pictures, T = {NUM_STEPS}, {_how(refresh_every)}{_in(autocast, bench)}, {size}",
             "listing",
             timed,
             target=targets.get((size, refresh_every)),
@@ -179,8 +186,14 @@ def _parts(made: Subject, bench: Bench, settings: DecodeSettings, images: torch.
 
 def _share(bench: Bench, size: str, *, per_pair: int) -> float:
     """Return what part of the pictures the listing goes through per pair: at lab size on a CPU each takes seconds."""
+    if bench.listing_images is not None:
+        return min(bench.listing_images, bench.num_images) / bench.num_images
     slow = size == "lab" and bench.device.type == "cpu"
     return min(per_pair, bench.num_images) / bench.num_images if slow else 1.0
+
+
+def _in(autocast: torch.dtype | None, bench: Bench) -> str:
+    return ", float32" if autocast is None and bench.autocast else ""
 
 
 def _how(refresh_every: int | None) -> str:

@@ -9,9 +9,10 @@ from functools import partial
 import torch
 
 # sides of the square product that gives the matrix rate; the last is large enough to reach it
-RATE_SIDES = (256, 512, 1024, 2048)
+RATE_SIDES = {"cpu": (256, 512, 1024, 2048), "cuda": (1024, 2048, 4096, 8192)}
 RATE_SECONDS = 0.2  # a product that would take longer is not tried: where bf16 is slow, the last takes ten
 RATE_REPEATS = 5
+AT_ONCE = {"cpu": 1, "cuda": 10}  # products between two looks at the clock: a GPU is given them while it works
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Paired:
 
     ours: list[float]
     theirs: list[float]
+
+    def per(self, count: int) -> "Paired":
+        """Return the seconds of one of `count` pieces of work that were timed together."""
+        ours, theirs = ([value / count for value in side] for side in (self.ours, self.theirs))
+        return Paired(ours, theirs)
 
     @property
     def ratios(self) -> list[float]:
@@ -77,13 +83,21 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
 
 def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:
     """Return floating-point operations per second of a square matrix product, the best of a few, the largest that is quick."""
-    best = 0.0
-    for side in RATE_SIDES:
+    best, count = 0.0, AT_ONCE[device.type]
+    for side in RATE_SIDES[device.type]:
         if 2 * side**3 > best * RATE_SECONDS and best:
             break
-        a = torch.ones(side, side, dtype=dtype, device=device)
-        best = 2 * side**3 / min(seconds(partial(torch.matmul, a, a), device) for _ in range(RATE_REPEATS + 1))
+        a = torch.randn(side, side, device=device).to(dtype)  # a GPU is faster at zeros and ones than at anything else
+        work = partial(repeated, partial(torch.matmul, a, a), count)
+        best = 2 * count * side**3 / min(seconds(work, device) for _ in range(RATE_REPEATS + 1))
     return best
+
+
+def repeated(work: Callable[[], object], count: int) -> object:
+    """Do something several times and return what came last."""
+    for _ in range(count):
+        done = work()
+    return done
 
 
 def _wait(device: torch.device) -> None:

@@ -4,7 +4,7 @@
     python -m benchmarks.run training decoding --size small
     python -m benchmarks.run refresh --run runs/cosine/RUN    # quality of partial refresh, on a trained run
     python -m benchmarks.run peers                            # needs pip install -e '.[bench]'
-    python -m benchmarks.run table --device cuda --images 747
+    python -m benchmarks.run throughput decoding table --device cuda --images 747 --listing-images 16
 
 Prints a table and writes benchmarks/results/<group>_<size>_<device>.json.
 """
@@ -26,13 +26,14 @@ from benchmarks.peers import peers
 from benchmarks.refresh import refresh
 from benchmarks.rows import Row, show, write
 from benchmarks.scaling import scaling
+from benchmarks.throughput import throughput
 from maskgit_lab.machine.freed_memory import keep_freed_memory
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
 Group = Callable[[Bench, str], Iterator[Row]]
 GROUPS: dict[str, Group] = {
     "training": training, "decoding": decoding, "table": table, "frechet": frechet, "scaling": scaling,
-    "loaded": loaded, "kernels": kernels, "compiled": compiled, "peers": peers,
+    "loaded": loaded, "kernels": kernels, "compiled": compiled, "peers": peers, "throughput": throughput,
 }  # fmt: skip
 WITHOUT_SIZE = ("frechet", "refresh")
 # what runs when nothing is named, what is quick first
@@ -49,12 +50,13 @@ def main() -> None:
         "groups",
         nargs="*",
         metavar="group",
-        help=f"{', '.join(GROUPS)}, refresh; none = all but kernels, compiled, peers and refresh",
+        help=f"{', '.join(GROUPS)}, refresh; none = all but kernels, compiled, peers, throughput and refresh",
     )
     parser.add_argument("--size", choices=("lab", "small"), help="default: lab")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--listing-images", type=int, help="how many of them the listing decodes per pair; its time is scaled")
     parser.add_argument("--batch-size", type=int, default=10, help="of training")
     parser.add_argument("--precision", default="auto", help="ours: auto, 32-true or bf16-mixed")
     parser.add_argument("--run", type=Path, help="trained run, for the group refresh")
@@ -68,7 +70,7 @@ def main() -> None:
     device = torch.device(args.device)
     precision, reason = resolve_precision(args.precision, "cpu" if device.type == "cpu" else "auto")
     print(f"{reason}; {torch.get_num_threads()} threads", flush=True)
-    bench = Bench(device, args.pairs, autocast_dtype(precision), args.images, args.batch_size)
+    bench = Bench(device, args.pairs, autocast_dtype(precision), args.images, args.batch_size, args.listing_images)
     for group, size in [(group, args.size or "lab") for group in args.groups] or DEFAULT:
         measure(group, size, bench, args.run)
 

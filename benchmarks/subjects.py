@@ -74,7 +74,7 @@ def subject(size: str, device: torch.device) -> Subject:
 
 def pictures(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the first embedded test pictures, uint8 (n, H, W, 3), and their holes (n, H, W)."""
-    source = SyntheticCats(seed=0, num_train=16, num_val=16, num_test=MAX_PICTURES, resolution=64)
+    source = SyntheticCats(seed=0, num_train=16, num_val=16, num_test=max(count, MAX_PICTURES), resolution=64)
     test = source.load(cache=Path.home() / ".cache" / "maskgit_lab").test
     arrays: list[Any] = [test.truth, test.holes]
     images, holes = (torch.from_numpy(array[:count].copy()).to(device) for array in arrays)

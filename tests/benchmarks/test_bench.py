@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import loaded, measure, million, rows, subjects
+from benchmarks import loaded, measure, million, rows, subjects, throughput
 from benchmarks.against_listing import Bench, decoding, our_table, table, training
 from benchmarks.measure import Paired, paired
 from benchmarks.rows import Row, show, write
@@ -78,6 +78,25 @@ def test_bench_groups_give_their_rows(group, count):
     for row in found:
         assert 0 < row.least <= row.ratio <= row.most
         assert row.seconds > 0
+
+
+def test_throughput_has_a_row_per_batch_size_and_way_and_ends_where_memory_does(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(throughput, "WITH_LISTING", (2,))
+    monkeypatch.setattr(throughput, "LARGER", (3, 4, 5))
+    monkeypatch.setattr(throughput, "WAYS", {"as it comes": False})
+    monkeypatch.setattr(throughput, "IMAGES_TIMED", 4)
+    step = throughput.TrainingStep.__call__
+
+    def out_of_memory_at_4(self: throughput.TrainingStep) -> None:
+        if len(self.tokens) == 4:
+            raise torch.OutOfMemoryError
+        step(self)
+
+    monkeypatch.setattr(throughput.TrainingStep, "__call__", out_of_memory_at_4)
+    found = list(throughput.throughput(bench(), "tiny"))
+    assert [row.work.split(", ")[1] for row in found] == ["batch 2", "batch 2", "batch 3"]
+    for row in found:
+        assert row.extra["images_per_second"] == pytest.approx(int(row.work.split()[2].strip(",")) / row.seconds)
 
 
 def test_loaded_compares_a_step_beside_other_programs_with_one_alone(monkeypatch: pytest.MonkeyPatch):

@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -21,6 +22,7 @@ from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.quiet import quiet_lightning
+from maskgit_lab.training.tokenizer_module import TokenizerModule
 from tests.support.builders import boxes, datamodule, model, pictures, tokenizer
 
 pytestmark = [pytest.mark.thorough, pytest.mark.processor]
@@ -103,6 +105,7 @@ def test_masked_loss_has_other_masks_each_step_and_the_same_for_the_same_counter
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_masked_loss_does_not_wait_for_the_device():
     trained, pictured = module().cuda(), {name: values.cuda() for name, values in batch().items()}
     trained.tokenizer.to(torch.device("cuda"))
@@ -112,6 +115,23 @@ def test_masked_loss_does_not_wait_for_the_device():
         trained._masked_loss(pictured, "train", 0, 1, 0).loss.backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_setup_moves_what_lightning_does_not_know_to_the_strategys_device(stage: int):
+    """Lightning moves the module itself only after this hook: `self.device` is still the CPU."""
+    there = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta")), world_size=1)
+    if stage == 2:
+        trained = module()
+        trained._trainer = there  # type: ignore[assignment]
+        trained.setup("fit")
+        assert trained.tokenizer.device.type == "meta"
+    else:
+        perceptual = torch.nn.Linear(1, 1)
+        first = TokenizerModule(model=tokenizer().model, mean=(0.5,), std=(0.5,), lr=1e-3, total_steps=1, perceptual=perceptual)
+        first._trainer = there  # type: ignore[assignment]
+        first.setup("fit")
+        assert perceptual.weight.device.type == "meta"
 
 
 def test_masked_loss_shows_two_ranks_what_one_process_with_the_whole_batch_is_shown():

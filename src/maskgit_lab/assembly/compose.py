@@ -25,7 +25,7 @@ from maskgit_lab.assembly.going_on import (
 from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
 from maskgit_lab.assembly.sizes import check_sizes
-from maskgit_lab.assembly.speed import at_speed, check_speed
+from maskgit_lab.assembly.speed import at_speed, check_speed, compiled
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
 from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.assembly.trainer_flags import check_flags, show_summary
@@ -44,7 +44,7 @@ from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.last_validation import LastValidation
 from maskgit_lab.training.callbacks.moved_state import MovedState
 from maskgit_lab.training.checkpoint_files import WholeCheckpoints
-from maskgit_lab.training.compilation import compile_options
+from maskgit_lab.training.compilation import compile_options, records_steps
 from maskgit_lab.training.devices import asks_for_one_device, check_accelerator
 from maskgit_lab.training.loggers import csv_logger
 from maskgit_lab.training.module import MaskedTokenModule
@@ -105,9 +105,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     datamodule.train_dataloader(), datamodule.val_dataloader()  # batch sizes are refused now, too
     torch.manual_seed(config.seed)  # the same start whether stage 1 was trained just now or found
     model = at_speed(config.speed, build_model(config.model, tokenizer), tokenizer, settings)
-    options = compile_options(training.compile)
-    if options is not None:
-        model.transformer.compile_blocks(**options)
+    model = compiled(model, training.compile, recorded=is_recorded(config))
     module = MaskedTokenModule(
         model=model, tokenizer=tokenizer, mask_schedule=build(training.mask_schedule), optimizer=build(config.optimizer),
         holes=datamodule.train_holes() if in_holes else None, encode_masked=training.encode_masked,
@@ -116,6 +114,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     extractor = with_tokenizer(extractor, tokenizer)
     callbacks = build_callbacks(config, folder, datamodule, settings, extractor)
     trainer = build_trainer(config, folder, loggers, callbacks)
+    tokenizer.to(trainer.strategy.root_device)  # before the data module encodes with it; scores use the network where it is
     return Run(config, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings, images, last)
 
 
@@ -163,12 +162,25 @@ def check_configuration(config: TrainConfig) -> None:
     check_flags(config)
     build(config.training.mask_schedule)
     compile_options(config.training.compile)
+    is_recorded(config)
     serving = Serving.of(config.data)
     draw_holes(style=serving.hole_style, seed=0, indices=[0], resolution=CHECK_RESOLUTION, share=serving.hole_share)
     with torch.device("meta"):  # shapes only
         transformer = build(config.model.transformer, num_image_tokens=1, num_codebook_vectors=1)
         if config.model.context is not None:
             build(config.model.context, dim=transformer.dim, grid=1, resolution=1)
+
+
+def is_recorded(config: TrainConfig) -> bool:
+    """Return whether training steps are recorded as CUDA graphs; for ValueErrors see `records_steps`."""
+    trainer = config.trainer
+    return records_steps(
+        config.training.compile,
+        speed=config.speed,
+        one_device=asks_for_one_device(trainer.get("devices", 1), trainer.get("num_nodes", 1)),
+        accumulated_batches=trainer.get("accumulate_grad_batches") or 1,
+        on_cuda=torch.cuda.is_available() and trainer["accelerator"] != "cpu",
+    )
 
 
 def load_data(data: Group, paths: Paths) -> DataSplits:

@@ -8,6 +8,7 @@ from typing import Any
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.training.compilation import AUTO
 
 # raise one when the code of that stage changes what comes out for the same configuration
 STAGE1_VERSION = 1
@@ -48,6 +49,8 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
     content = asdict(config)
     if content["speed"] == "fast":  # as all runs from before the key; with dropout, plain draws other numbers
         del content["speed"]
+    if content["training"]["compile"] == AUTO:  # as all runs from before it
+        content["training"]["compile"] = False
     content["optimizer"] = _without_new_defaults(content["optimizer"])
     watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
     if watched <= set(LOSSES):

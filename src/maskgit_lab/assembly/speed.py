@@ -2,8 +2,10 @@
 
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.fast.accelerate import accelerate
+from maskgit_lab.fast.recorded import RecordedModel
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.training.compilation import compile_options
 
 FAST, PLAIN = "fast", "plain"  # runs from before the key were fast
 
@@ -25,3 +27,13 @@ def at_speed(speed: str, model: MaskedTokenModel, tokenizer: FrozenTokenizer, se
     """
     check_speed(speed, settings)
     return accelerate(model, tokenizer) if speed == FAST else model
+
+
+def compiled(model: MaskedTokenModel, value: bool | str, *, recorded: bool = False) -> MaskedTokenModel:
+    """Return a model that trains as `training.compile` says, sharing its networks; blocks are compiled in place."""
+    if recorded:
+        return RecordedModel.of(model)
+    options = compile_options(value)
+    if options is not None:
+        model.transformer.compile_blocks(**options)
+    return model

@@ -192,7 +192,7 @@ def _order_noise(generator: Generators, settings: DecodeSettings, tokens: Tensor
     else:
         if len(generator) != batch:
             raise ValueError(f"decode got {len(generator)} generators for {batch} images; give one per image")
-        draws = [torch.rand(steps, num_tokens, generator=g, device=g.device).to(device) for g in generator]
+        draws = [torch.rand(steps, num_tokens, generator=g, device=g.device) for g in generator]
         uniform = torch.stack(draws, dim=1) if draws else torch.empty(steps, 0, num_tokens)
-    uniform = uniform.to(device).clamp(*UNIFORM_RANGE)
-    return -torch.log(-torch.log(uniform))
+    # taken to the device when finished: its logarithms round otherwise, and a copy per image would wait for it every time
+    return -torch.log(-torch.log(uniform.clamp(*UNIFORM_RANGE))).to(device)

@@ -32,8 +32,10 @@ def masked_cross_entropy(
     Returns:
         The mean over all hidden positions of the batch; 0 for an empty mask.
     """
-    hidden_logits = (logits if logits.ndim == 2 else logits[mask]).float()  # (M, V)
-    target = tokens[mask]  # (M,)
+    # where they are hidden, found on the mask's own device: indexing by a mask on the host would wait for all that is under way
+    rows = mask.flatten().nonzero().squeeze(1).to(tokens.device, non_blocking=True)  # (M,)
+    hidden_logits = (logits if logits.ndim == 2 else logits.flatten(0, 1).index_select(0, rows)).float()  # (M, V)
+    target = tokens.flatten().index_select(0, rows)  # (M,)
     num_hidden = mask.sum()
     loss = F.cross_entropy(hidden_logits, target, label_smoothing=label_smoothing, reduction="sum")
     correct = (hidden_logits.argmax(-1) == target).sum()

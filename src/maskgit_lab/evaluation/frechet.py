@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from maskgit_lab.core.exact_float32 import exact_float32
 from maskgit_lab.evaluation.features import Extractor
 
 NUM_NAMED = 5  # images with features that are not finite that a message names
@@ -132,7 +133,7 @@ class FrechetDistance(Metric):
 
     def update(self, images: Tensor, real: bool) -> None:
         """Add images (B, 3, H, W) in [0, 1] to one side."""
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False), exact_float32():
             features = self.extractor(images.float()).float()
         side = self.real_features if real else self.fake_features
         assert isinstance(side, list)

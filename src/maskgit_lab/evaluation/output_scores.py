@@ -8,6 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.image.kid import poly_mmd
 
+from maskgit_lab.core.exact_float32 import exact_float32
 from maskgit_lab.data.image_set import unit_range
 from maskgit_lab.evaluation.frechet import frechet_distance, require_finite_features
 from maskgit_lab.evaluation.hole_metrics import HoleMetric, hole_metrics
@@ -25,25 +26,30 @@ class OutputScores:
     _: KW_ONLY
     paired: bool = True  # False for images of other scenes: they are measured only as a distribution
     lpips: Metric | None = None  # torchmetrics' LPIPS
-    device: str = "cpu"  # where features are computed
+    device: str = "cpu"  # where everything is computed
     features: list[Tensor] = field(default_factory=list, init=False)
     in_hole: dict[str, HoleMetric] = field(default_factory=hole_metrics, init=False)
     lpips_sum: float = field(default=0.0, init=False)
     correct: int = field(default=0, init=False)  # tokens
     hidden: int = field(default=0, init=False)
 
+    def __post_init__(self) -> None:
+        for metric in (*self.in_hole.values(), self.lpips):
+            if metric is not None:
+                metric.to(self.device)
+
     def add(self, images: Tensor, part: slice) -> None:
         """Add images uint8 (B, H, W, 3), the outputs for the truth's images `part`."""
         self.features.append(extract(self.truth.extractor, images, device=self.device))
         if not self.paired:
             return
-        filled, true = unit_range(images.cpu()), unit_range(self.truth.images[part])
+        filled, true = (unit_range(pixels).to(self.device) for pixels in (images, self.truth.images[part]))
         if self.truth.holes is not None:
-            holes = torch.from_numpy(self.truth.holes[part].copy())
+            holes = torch.from_numpy(self.truth.holes[part].copy()).to(self.device)
             for metric in self.in_hole.values():
                 metric.update(filled, true, holes)
         if self.lpips is not None:
-            with torch.no_grad():
+            with torch.no_grad(), exact_float32():
                 self.lpips_sum += float(self.lpips(filled, true)) * len(filled)
 
     def add_tokens(self, tokens: Tensor, true_tokens: Tensor, mask: Tensor) -> None:

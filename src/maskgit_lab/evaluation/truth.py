@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from maskgit_lab.core.exact_float32 import exact_float32
 from maskgit_lab.data.array_cache import cached_array
 from maskgit_lab.data.image_set import slices, unit_range
 from maskgit_lab.evaluation.features import Extractor
@@ -49,6 +50,6 @@ def read_truth(
 
 
 def extract(extractor: Extractor, images: np.ndarray | Tensor, *, device: str) -> Tensor:
-    """Return features (n, d) float32 on the CPU of images uint8 (n, H, W, 3), outside autocast."""
-    with torch.no_grad(), torch.autocast(torch.device(device).type, enabled=False):
+    """Return features (n, d) float32 on the CPU of images uint8 (n, H, W, 3), outside autocast and without TF32."""
+    with torch.no_grad(), torch.autocast(torch.device(device).type, enabled=False), exact_float32():
         return extractor(unit_range(images).to(device)).float().cpu()

@@ -28,8 +28,13 @@ class Positions:
             The positions, image by image.
         """
         total = sum(counts)
-        # a stable sort puts the marked ones first, in order; `nonzero` would have to tell the host how many it found
-        rows = mask.flatten().logical_not().to(torch.uint8).argsort(stable=True)[:total]
+        flat = mask.flatten()
+        # on a GPU a stable sort puts the marked ones first, in order; `nonzero` would have to tell the host how many it found
+        rows = (
+            flat.nonzero().squeeze(1)
+            if mask.device.type == "cpu"
+            else flat.logical_not().to(torch.uint8).argsort(stable=True)[:total]
+        )
         image = torch.div(rows, mask.shape[1], rounding_mode="floor")
         per_image = mask.sum(1)
         start = per_image.cumsum(0) - per_image  # where the packing of each image begins

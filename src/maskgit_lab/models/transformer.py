@@ -69,7 +69,7 @@ class BidirectionalTransformer(nn.Module):
         num_heads: attention heads.
         hidden_dim: width inside the MLP.
         dropout: on the embeddings and on both branches of a block, in [0, 1).
-        attention_dropout: on attention weights; above 0 it leaves torch's fused kernel on a GPU.
+        attention_dropout: on attention weights; above 0 it leaves torch's fused kernel on a CPU.
         norm_first: LayerNorm before the branches; trains faster at small sizes. The lab's network has it after.
 
     Raises:

@@ -84,8 +84,8 @@ class MaskedTokenModule(L.LightningModule):
         self._ddp_params_and_buffers_to_ignore = ["holes"]  # the same on all ranks: DDP would send the bank at every step
 
     def setup(self, stage: str) -> None:
-        """Move the tokenizer to the device; Lightning does not know it."""
-        self.tokenizer.to(self.device)
+        """Move the tokenizer to the device: Lightning does not know it, and moves this module only after this hook."""
+        self.tokenizer.to(self.trainer.strategy.root_device)
         require_whole_weights(self.trainer)
         strategy, own = self.trainer.strategy, self.tokenizer.sha256
         if self.trainer.world_size > 1 and not strategy.reduce_boolean_decision(strategy.broadcast(own) == own):

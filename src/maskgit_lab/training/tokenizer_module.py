@@ -93,7 +93,7 @@ class TokenizerModule(L.LightningModule):
         if self.trainer.world_size > 1:
             raise ValueError(f"stage 1 trains on one device, got {self.trainer.world_size}: set trainer.devices=1")
         for perceptual in self.perceptual:
-            perceptual.to(self.device)
+            perceptual.to(self.trainer.strategy.root_device)  # this module follows only after this hook
 
     def normalised(self, batch: Batch) -> Tensor:
         """Return the network's input (B, 3, H, W) float32 of a batch."""
