@@ -3,7 +3,8 @@
     python -m benchmarks.lab_experiment DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --epochs 14
 
 DIR is the lab's folder of cat faces. Both splits share one tokenizer, trained on the clean split; their second stages train side by
-side. Writes benchmarks/results/lab_cats_<device>.json: every score with its protocol, and what each part took. Runs stay in --out.
+side. Writes benchmarks/results/lab_cats_<device>.json: every score with its protocol, and what each part took. Runs stay in --out:
+the same command goes on where it was interrupted.
 """
 
 import argparse
@@ -44,11 +45,17 @@ def main() -> None:
     os.environ |= {"MASKGIT_LAB_RUNS": str(args.out / "runs"), "MASKGIT_LAB_CACHE": str(args.out / "cache")}
     args.out.mkdir(parents=True, exist_ok=True)
     took: dict[str, float] = {}
-    side_by_side(args.out, took, {"stage_1": stage_1(args)})
-    (tokenizer,) = (args.out / "cache" / "tokenizers").glob("*/tokenizer.pt")
-    side_by_side(args.out, took, {f"stage_2_{split}": stage_2(args, split, tokenizer) for split in SPLITS})
+    if not tokenizers(args.out):
+        side_by_side(args.out, took, {"stage_1": stage_1(args)})
+    (tokenizer,) = tokenizers(args.out)
+    side_by_side(args.out, took, {f"stage_2_{split}": command for split in SPLITS if (command := stage_2(args, split, tokenizer))})
     side_by_side(args.out, took, {f"table_{split}": table(args, run_of(args.out, split)) for split in SPLITS})
     write(args, took, tokenizer)
+
+
+def tokenizers(out: Path) -> list[Path]:
+    """Return the tokenizer's file, if it is trained."""
+    return list((out / "cache" / "tokenizers").glob("*/tokenizer.pt"))
 
 
 def stage_1(args: argparse.Namespace) -> list[str]:
@@ -63,7 +70,11 @@ def stage_1(args: argparse.Namespace) -> list[str]:
 
 
 def stage_2(args: argparse.Namespace, split: str, tokenizer: Path) -> list[str]:
-    """Return the command of one split's transformer: the lab's recipe, with little looking in between."""
+    """Return the command of one split's transformer: the lab's recipe, with little looking in between; [] when it is done."""
+    if (args.out / "runs" / split).is_dir():
+        run = run_of(args.out, split)
+        status = json.loads((run / "result.json").read_text())["status"]
+        return [] if status == "completed" else ["train", f"resume={run}"]
     return [
         "train", *_data(args, split), *_metrics(args), "recipe=lab", f"name={split}", f"tokenizer.checkpoint={tokenizer}",
         f"trainer.max_epochs={args.epochs}", f"+trainer.max_time='{args.max_time}'", "+trainer.check_val_every_n_epoch=2",

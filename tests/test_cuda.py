@@ -201,6 +201,8 @@ def test_training_by_ddp_on_one_card_is_that_of_one_device(tmp_path: Path):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
+# torch's compiler warns of its own doing, differently in every version
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("value", [True, "reduce-overhead", "graph"])
 def test_training_compiled_is_training_as_it_comes(tmp_path: Path, value: bool | str):
     plain, other = stage2(model=model(dropout=0.0, num_layers=3)), model(dropout=0.0, num_layers=3)

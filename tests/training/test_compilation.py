@@ -26,6 +26,7 @@ def test_compile_options_refuse_other_values_with_the_modes_there_are(value: obj
         compile_options(value)  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch 2.11's compiler, of its own imports
 @pytest.mark.parametrize("mode", MODES)
 def test_modes_are_all_known_to_torch(mode: str):
     torch.nn.Linear(1, 1).compile(mode=mode)  # compiled when it is called; a mode that torch lacks is refused here

@@ -66,7 +66,7 @@ class DivergenceGuard:
         if self._first is None:
             self._first = torch.full((), -1, dtype=torch.int64, device=value.device)
         number = self._numbers + len(self._unread) - 1
-        self._first = torch.where((self._first < 0) & ~value.isfinite(), number, self._first)
+        self._first = self._first.masked_fill((self._first < 0) & ~value.isfinite(), number)
 
 
 def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
