@@ -68,3 +68,8 @@ def test_training_key_depends_on_images_and_tokenizer():
         training_key(cfg, builders.splits(), builders.tokenizer(seed=1)),
     }
     assert len(keys) == 3
+
+
+def test_training_key_of_before_recorded_steps_is_found_with_their_default():
+    assert key("training.compile=auto") == key("training.compile=false") == key()
+    assert key("training.compile=true") != key()
