@@ -91,7 +91,7 @@ def told(commands: dict[str, DictConfig], command: str, **values: Any) -> Any:
         ("evaluate", "seeds", [-1], "seeds[0] must be at least 0"),
         ("evaluate", "sweet_spots", [3, 0], "sweet_spots[1] must be at least 1"),
         ("evaluate", "schedules", ["cosin"], "did you mean cosine?"),
-        ("evaluate", "max_images", 0, "max_images must be at least 1"),
+        ("evaluate", "max_images", 0, "max_images must be at least 2"),
         ("evaluate", "lpips", "alexx", "did you mean alex?"), ("audit", "num_pairs", -1, "num_pairs must be at least 0"),
         ("audit", "data.root", "x", "data.root is not known"), ("report", "run", "/nowhere", "is neither a run folder"),
     ],

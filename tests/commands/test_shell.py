@@ -53,7 +53,7 @@ def test_console_scripts_are_installed(tmp_path: Path):
         ("train", ["data=cat_faces"], "data.root"),
         ("train", ["decode.sweet_spot=9"], "decode.sweet_spot must be from 1 to decode.num_steps (7), got 9"),
         ("train", ["data.hole_style=round"], "data.hole_style"),
-        ("train", ["data.source.num_train=0"], "data.source.num_train must be at least 1, got 0"),
+        ("train", ["data.source.num_train=0"], "data.source.num_train must be at least 1"),
         ("train", ["+optimizer.momentum=0.9"], "momentum"),
         ("train", ["tokenizer.checkpoint=none.pt"], "tokenizer.checkpoint: no file none.pt"),
         ("train", ["resume=nowhere"], "nowhere is not a run folder of maskgit_lab"),

@@ -33,7 +33,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 YES_OR_NO = ("data.flip", "logger.offline", "logger.wandb.offline")
 # whole numbers, and the least of each, beside those of `numbers`; where null is allowed it means something else
 LEAST = {
-    "seed": 0, "batch_size": 1, "max_images": 1, "num_pairs": 0, "decode.num_steps": 1, "decode.sweet_spot": 1,
+    "seed": 0, "batch_size": 1, "max_images": 2, "num_pairs": 0, "decode.num_steps": 1, "decode.sweet_spot": 1,
     "decode.figure_steps": 1, "decode.mask_dilation": 0, "decode.refresh_every": 1, "decode.refresh_ring": 0,
     "optimizer.warmup_steps": 0, "seeds[]": 0, "sweet_spots[]": 1,
 }  # fmt: skip

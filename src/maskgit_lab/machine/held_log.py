@@ -9,10 +9,12 @@ class HeldLog(logging.FileHandler):
 
     Args:
         filename: the log file.
+        encoding: of its text.
+        errors: what becomes of characters that it does not have, as in `open`.
     """
 
-    def __init__(self, filename: str | Path) -> None:
-        super().__init__(filename, delay=True)
+    def __init__(self, filename: str | Path, *, encoding: str = "utf-8", errors: str = "backslashreplace") -> None:
+        super().__init__(filename, encoding=encoding, errors=errors, delay=True)
         self._held: list[logging.LogRecord] | None = []
 
     def emit(self, record: logging.LogRecord) -> None:
