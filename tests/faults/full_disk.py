@@ -131,7 +131,7 @@ def _fill(disk: Path) -> None:
 def _outputs(read_only: bool, bench: Bench, rng: random.Random) -> None:
     """Let `inpaint`, `report` and `evaluate` write where there is no room."""
     cwd, door = bench.fresh(), rng.choice(["inpaint", "report", "evaluate"])
-    more = {"inpaint": [f"images={bench.images}"], "report": [], "evaluate": ["lpips=null"]}[door]
+    more = {"inpaint": [f"images={bench.images}"], "report": [], "evaluate": ["sweet_spots=[1,2]", "schedules=[cosine]"]}[door]
     with small_disk(cwd / "out", rng.randint(4, 24)) as disk:
         if read_only:
             remount(disk, "ro")

@@ -87,7 +87,7 @@ def _from_python(bench: Bench, rng: random.Random) -> None:
 
 DOORS: dict[str, Callable[[Bench, Path], list[str]]] = {
     "inpaint": lambda bench, run: [f"run={run}", f"images={bench.images}", f"out={run.parent / 'out'}", "device=cpu"],
-    "evaluate": lambda bench, run: [f"run={run}", f"out={run.parent / 'out'}", "device=cpu"],
+    "evaluate": lambda bench, run: [f"run={run}", f"out={run.parent / 'out'}", "device=cpu", "sweet_spots=[1,2]"],
     "train": lambda bench, run: [f"resume={run}", "trainer.max_epochs=4"],
     "report": lambda bench, run: [f"run={run}", f"out={run.parent / 'out'}"],
     "collect": lambda bench, run: [str(run.parent), "--out", str(run.parent / "out")],
