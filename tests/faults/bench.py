@@ -87,7 +87,6 @@ class Bench:
     def finished(self) -> Path:
         """A run folder that was trained to its end, undisturbed."""
         cwd = self.fresh()
-        self.run("train", *TINY_RUN, "trainer.max_epochs=1", "name=first", cwd=cwd)  # makes the caches
         start = time.monotonic()
         answer = self.run("train", *TINY_RUN, "name=undisturbed", cwd=cwd)
         if answer.returncode != 0:

@@ -158,5 +158,5 @@ FAULTS = (
     Fault(name="killed while a checkpoint is written", attempt=partial(_train, in_a_write, 2), times=10),
     Fault(name="killed before a file changes", attempt=partial(_train, partial(before_a_change, 60), 2), times=20, quick=1),
     Fault(name="killed while caches are made", attempt=_cache, times=10),
-    Fault(name="inpaint killed", attempt=_inpaint, times=10, quick=1),
+    Fault(name="inpaint killed", attempt=_inpaint, times=10),
 )
