@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from maskgit_lab.runs.config_file import write_config
 from tests.conftest import Made
 from tests.support.commands import environment
 
@@ -25,8 +26,9 @@ def workplace(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, spot in enumerate(("3", "7")):
         job = runs / "sweeps" / "spots" / "a" / str(number)
         shutil.copytree(made.folder, job)
-        config = (job / "config.yaml").read_text()
-        (job / "config.yaml").write_text(config.replace("sweet_spot: null", f"sweet_spot: {spot}"))
+        checksum, _, config = (job / "config.yaml").read_text().partition("\n")
+        write_config(job / "config.yaml", config.replace("sweet_spot: null", f"sweet_spot: {spot}"))
+        assert checksum.startswith("# crc32")
     return folder
 
 

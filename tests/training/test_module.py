@@ -196,8 +196,7 @@ def weights(trained: MaskedTokenModule) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("averaged", [False, True])
-@pytest.mark.parametrize("stop", [4, 8, 9, 13])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "stop"), [(signal.SIGINT, 4), (signal.SIGTERM, 8), (signal.SIGINT, 9), (signal.SIGTERM, 13)])
 def test_masked_token_module_stopped_and_resumed_equals_an_uninterrupted_one(
     tmp_path: Path, stop: int, averaged: bool, number: signal.Signals
 ):
@@ -227,8 +226,9 @@ class SignalInBatch(Callback):
 
 
 # nine batches an epoch: 1 and 3 begin an update of two, 9 ends one alone, 10 begins one in the next epoch
-@pytest.mark.parametrize("batch", [1, 2, 3, 9, 10])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "batch"), [(signal.SIGTERM, 1), (signal.SIGINT, 2), (signal.SIGTERM, 3), (signal.SIGINT, 9), (signal.SIGTERM, 10)]
+)
 def test_stop_between_batches_waits_for_the_end_of_an_update_that_gathers_batches(
     tmp_path: Path, batch: int, number: signal.Signals
 ):
