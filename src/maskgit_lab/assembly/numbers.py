@@ -1,6 +1,6 @@
 """Every number of a configuration in its range, before anything is loaded or trained: NaN, infinity, text and nonsense are refused.
 
-What a settings object checks itself (`decode`, `optimizer`) is not repeated here.
+What a settings object checks itself (`decode`, most of `optimizer`) is not repeated here.
 """
 
 from collections.abc import Mapping
@@ -72,6 +72,8 @@ RANGES: dict[str, dict[str, Any]] = {
     "model.context.channels": COUNT,
     "model.context.num_blocks": COUNT_OR_NONE,
     "decode.figure_steps": COUNT,
+    "optimizer.lr": RATE,  # said before torch is imported
+    "optimizer.matrix_lr": {**RATE, "or_null": True},
     "training.label_smoothing": SHARE,
     "callbacks.early_stopping.patience": COUNT_OR_NONE,
     "callbacks.early_stopping.min_delta": {"least": 0},
