@@ -12,14 +12,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from maskgit_lab.assembly.compose import build_model, decode_settings
 from maskgit_lab.assembly.load import load_tokenizer, load_weights
+from maskgit_lab.assembly.networks import build_model, decode_settings
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.speed import at_speed
 from maskgit_lab.core.pixels import to_uint8
 from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.machine.device import chosen_device
 from maskgit_lab.runs.folder import RunFolder
-from maskgit_lab.training.devices import chosen_device
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from maskgit_lab.assembly import check as checks
 from maskgit_lab.assembly.check import flat
-from maskgit_lab.assembly.compose import FIGURE_STEPS
 from maskgit_lab.assembly.constructors import check_constructors
+from maskgit_lab.assembly.networks import FIGURE_STEPS
 from maskgit_lab.assembly.read import read
 from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.core.decoding import DecodeSettings

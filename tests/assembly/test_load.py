@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from maskgit_lab.assembly.compose import build_model
 from maskgit_lab.assembly.load import check_resumed, load_tokenizer, load_weights
+from maskgit_lab.assembly.networks import build_model
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.runs.folder import RunFolder

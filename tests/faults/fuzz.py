@@ -17,8 +17,8 @@ import torch
 import yaml
 from PIL import Image
 
-from maskgit_lab.assembly.compose import build_model
 from maskgit_lab.assembly.load import load_weights
+from maskgit_lab.assembly.networks import build_model
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.data.image_files import load_images
 from maskgit_lab.data.mask_files import load_masks

@@ -13,10 +13,8 @@ from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.machine.whole_file import CannotWriteError
 from maskgit_lab.training import checkpoint_files
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
-from maskgit_lab.training.checkpoint_files import WholeCheckpoints, read_checkpoint
+from maskgit_lab.training.checkpoint_files import WholeCheckpoints
 from maskgit_lab.training.quiet import quiet_lightning
-
-CONTENT = {"state_dict": {"weight": torch.ones(3)}, "epoch": 1, "global_step": 4, "pytorch-lightning_version": "2"}
 
 
 def fit(folder: Path, *, steps: int, ckpt: Path | None = None) -> L.Trainer:
@@ -59,25 +57,3 @@ def test_whole_checkpoints_on_a_full_disk_end_training_once_and_keep_the_old_fil
         fit(tmp_path, steps=4, ckpt=path)
     assert len(tries) == 1
     assert path.read_bytes() == before
-
-
-def test_read_checkpoint_says_which_other_one_is_whole(tmp_path: Path):
-    for name in ("best", "last", "older"):
-        WholeCheckpoints().save_checkpoint(CONTENT, tmp_path / f"{name}.ckpt")
-    assert read_checkpoint(tmp_path / "best.ckpt")["epoch"] == 1
-    (tmp_path / "last.ckpt").write_bytes(b"")
-    (tmp_path / "older.ckpt").write_bytes(b"other")
-    with pytest.raises(
-        DamagedFileError, match=r"last.ckpt is empty. best.ckpt beside it is whole: use checkpoint=best, or restore"
-    ):
-        read_checkpoint(tmp_path / "last.ckpt")
-    (tmp_path / "best.ckpt").write_bytes(b"")
-    with pytest.raises(DamagedFileError, match=r"last.ckpt is empty. Restore it from a copy, or train anew"):
-        read_checkpoint(tmp_path / "last.ckpt")
-
-
-@pytest.mark.parametrize("content", [{"state_dict": {}}, [1], torch.ones(2)], ids=["tokenizer", "list", "tensor"])
-def test_read_checkpoint_refuses_tensors_of_other_kinds(content: object, tmp_path: Path):
-    torch.save(content, tmp_path / "best.ckpt")
-    with pytest.raises(DamagedFileError, match=r"best.ckpt is not a checkpoint of a training run"):
-        read_checkpoint(tmp_path / "best.ckpt")

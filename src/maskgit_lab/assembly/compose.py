@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from maskgit_lab.assembly.going_on import (
     own_tokenizer,
     require_recorded_images,
 )
+from maskgit_lab.assembly.load import load_data
+from maskgit_lab.assembly.networks import build_model, decode_settings
 from maskgit_lab.assembly.numbers import check_numbers
-from maskgit_lab.assembly.schemas import Group, ModelConfig, Paths, TrainConfig
+from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.sizes import check_sizes
 from maskgit_lab.assembly.speed import at_speed, check_speed, compiled
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
-from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.assembly.trainer_flags import check_flags, show_summary
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.content import content_of
@@ -36,7 +37,6 @@ from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.machine.ranks import process_rank, wait_for
-from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import provenance
@@ -55,7 +55,6 @@ from maskgit_lab.training.quiet import quiet_lightning
 log = logging.getLogger("maskgit_lab")
 
 CHECK_RESOLUTION = 64  # pixels of the hole that is drawn to check the configuration
-FIGURE_STEPS = "figure_steps"  # of the group decode: how far the schedule figures go; everything else is DecodeSettings
 
 
 @dataclass(frozen=True)
@@ -181,45 +180,6 @@ def is_recorded(config: TrainConfig) -> bool:
         accumulated_batches=trainer.get("accumulate_grad_batches") or 1,
         on_cuda=torch.cuda.is_available() and trainer["accelerator"] != "cpu",
     )
-
-
-def load_data(data: Group, paths: Paths) -> DataSplits:
-    """Load the images of a group `data`, decoded or from the cache, and say what they are."""
-    splits: DataSplits = build(data["source"]).load(cache=paths.cache_folder)
-    log.info(f"Data: {splits.description}")
-    return splits
-
-
-def build_model(config: ModelConfig, tokenizer: FrozenTokenizer) -> MaskedTokenModel:
-    """Build the network for a tokenizer's grid and codebook."""
-    transformer = build(
-        config.transformer, num_image_tokens=tokenizer.num_image_tokens, num_codebook_vectors=tokenizer.num_codebook_vectors
-    )
-    context = None
-    if config.context is not None:
-        context = build(config.context, dim=transformer.dim, grid=tokenizer.grid, resolution=tokenizer.resolution)
-    return MaskedTokenModel(transformer=transformer, context=context)
-
-
-def decode_settings(config: TrainConfig) -> DecodeSettings:
-    """Return how a run decodes; keys that an older run does not have are off."""
-    return DecodeSettings(schedule=build(config.mask_schedule), **_decode_fields(config.decode))
-
-
-def decode_changes(decode: Group, mask_schedule: Group | None = None) -> dict[str, Any]:
-    """Return what a command changes in how a run decodes, as fields of DecodeSettings; null = as the run."""
-    changes = {key: value for key, value in _decode_fields(decode).items() if value is not None}
-    return changes if mask_schedule is None else {**changes, "schedule": build(mask_schedule)}
-
-
-def _decode_fields(decode: Group) -> dict[str, Any]:
-    """Return what of a group `decode` is fields of DecodeSettings; raise ValueError naming a key that is none."""
-    known = {field.name for field in fields(DecodeSettings)} - {"schedule"}
-    unknown = sorted(set(decode) - known - {FIGURE_STEPS})
-    if unknown:
-        there = f"there are {', '.join(sorted(known))} and {FIGURE_STEPS}"
-        raise ValueError(f"decode.{unknown[0]} is not known; {there}{did_you_mean(unknown[0], known)}")
-    return {key: value for key, value in decode.items() if key != FIGURE_STEPS}
 
 
 def with_tokenizer(extractor: Any, tokenizer: FrozenTokenizer) -> Extractor:

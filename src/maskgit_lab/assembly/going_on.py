@@ -7,11 +7,10 @@ from typing import Any
 
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.data.content import content_differences
-from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.models.tokenizer import FrozenTokenizer, require_same_tokenizer
+from maskgit_lab.runs.checkpoint import TOKENIZER_KEY, read_checkpoint
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.provenance import differences
-from maskgit_lab.training.checkpoint_files import read_checkpoint
-from maskgit_lab.training.module import TOKENIZER_KEY, require_same_tokenizer
 
 log = logging.getLogger("maskgit_lab")
 

@@ -1,19 +1,21 @@
 """Read back what a run left: its images, its tokenizer, its weights."""
 
+import logging
 from pathlib import Path
 
-from maskgit_lab.assembly.compose import load_data
+from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.read import load_config
-from maskgit_lab.assembly.schemas import TrainConfig
+from maskgit_lab.assembly.schemas import Group, Paths, TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.machine.tensor_file import require_tensors
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
-from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.models.tokenizer import FrozenTokenizer, require_same_tokenizer
+from maskgit_lab.runs.checkpoint import REMEDY, TOKENIZER_KEY, read_checkpoint
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.metrics_file import read_rows
-from maskgit_lab.training.checkpoint_files import REMEDY, read_checkpoint
 from maskgit_lab.training.divergence import require_finite_weights
-from maskgit_lab.training.module import require_same_tokenizer
+
+log = logging.getLogger("maskgit_lab")
 
 
 def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTokenizer) -> None:
@@ -23,7 +25,7 @@ def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTok
     """
     content = read_checkpoint(checkpoint)
     try:
-        require_same_tokenizer(content.get("tokenizer_sha256"), tokenizer)
+        require_same_tokenizer(content.get(TOKENIZER_KEY), tokenizer)
     except ValueError as error:
         raise ValueError(f"{checkpoint}: {error}") from error
     require_tensors(content["state_dict"], checkpoint, remedy=REMEDY)
@@ -53,6 +55,13 @@ def check_resumed(config: TrainConfig, folder: RunFolder) -> None:
 def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:
     """Return the tokenizer that a run was trained with."""
     return FrozenTokenizer.load(folder.tokenizer)
+
+
+def load_data(data: Group, paths: Paths) -> DataSplits:
+    """Load the images of a group `data`, decoded or from the cache, and say what they are."""
+    splits: DataSplits = build(data["source"]).load(cache=paths.cache_folder)
+    log.info(f"Data: {splits.description}")
+    return splits
 
 
 def load_splits(root: str | Path) -> DataSplits:

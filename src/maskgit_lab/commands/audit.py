@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from maskgit_lab.assembly.compose import load_data
+from maskgit_lab.assembly.load import load_data
 from maskgit_lab.assembly.schemas import AuditConfig
 from maskgit_lab.commands.results import check_results
 from maskgit_lab.data.cat_faces import without_test_images

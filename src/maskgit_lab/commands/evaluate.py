@@ -13,8 +13,10 @@ from omegaconf import OmegaConf
 from torchmetrics import Metric
 from tqdm import tqdm
 
-from maskgit_lab.assembly.compose import decode_changes, load_data, with_tokenizer
+from maskgit_lab.assembly.compose import with_tokenizer
 from maskgit_lab.assembly.config import build, config_dir
+from maskgit_lab.assembly.load import load_data
+from maskgit_lab.assembly.networks import decode_changes
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import EvaluateConfig
 from maskgit_lab.commands.outputs import FEWEST, read_outputs

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from maskgit_lab.assembly.compose import decode_changes
+from maskgit_lab.assembly.networks import decode_changes
 from maskgit_lab.assembly.schemas import InpaintConfig
 from maskgit_lab.commands.results import check_apart, check_results, result_names
 from maskgit_lab.data.file_reading import BadFilesError

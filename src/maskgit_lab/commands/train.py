@@ -12,9 +12,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from maskgit_lab.assembly.compose import FIGURE_STEPS, Run, build_model, compose, open_loggers
+from maskgit_lab.assembly.compose import Run, compose, open_loggers
 from maskgit_lab.assembly.keys import training_key
 from maskgit_lab.assembly.load import check_resumed, load_weights
+from maskgit_lab.assembly.networks import FIGURE_STEPS, build_model
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.speed import at_speed
 from maskgit_lab.commands.run_record import SCORED_EPOCHS, RunRecord

@@ -2,8 +2,8 @@
 
 import logging
 
-from maskgit_lab.assembly.compose import load_data
 from maskgit_lab.assembly.constructors import check_constructors
+from maskgit_lab.assembly.load import load_data
 from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer

@@ -136,6 +136,15 @@ class FrozenTokenizer:
             raise DamagedFileError(f"{path} has not the parts of a tokenizer ({_first_line(error)}). {REMEDY}") from error
 
 
+def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> None:
+    """Raise ValueError unless the checkpoint's tokenizer sha256 is this tokenizer's."""
+    if recorded != tokenizer.sha256:
+        raise ValueError(
+            f"the checkpoint was trained on tokens of tokenizer {str(recorded)[:12]}, this run has {tokenizer.sha256[:12]}: "
+            "its token ids mean other things. Use the run's own tokenizer or train again"
+        )
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 

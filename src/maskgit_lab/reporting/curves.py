@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskgit_lab.reporting.figures import plots, save_figure
+from maskgit_lab.reporting.plots import plots, save_figure
 from maskgit_lab.runs.metrics_file import read_metrics
 
 # panel -> the columns of metrics.csv that belong in it; prefixes end in *

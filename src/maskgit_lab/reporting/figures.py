@@ -1,30 +1,27 @@
 """Figures of fills: rows to compare, strips of one image's decoding, and what each schedule does step by step.
 
-Figures are drawn on matplotlib's Figure objects directly: no global state, no window.
+They are pixels and a few words, put together by Pillow: a fill of one image does not wait for matplotlib (`reporting.plots`).
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
 
 from maskgit_lab.machine.whole_file import whole_file
 
 GAP, STRIP_SCALE = 2, 2  # of a strip: pixels between its images, and how many times all of it is enlarged
 HIDDEN_COLOUR = (0.16, 0.18, 0.26)
 VISIBLE_COLOUR = (0.93, 0.91, 0.86)
-FIGURE_DPI = 120
-MAX_PLOTS = 3  # in a row
 MARGIN = 8  # pixels between and around the images of a figure
 HEADING = 28  # pixels of a line of text
 ROWS_CELL = 160  # least width of an image in pixels, so that its heading fits
 STEP_CELL = 110
 PAIR_CELL = 96
 TITLE_WIDTH = 660
+TEXT_SIZE, SMALL_TEXT = 15, 13  # pixels
+BOLD_STROKE = 0.4  # pixels around the letters: Pillow brings one font, in one weight
 
 
 def strip_image(
@@ -65,7 +62,7 @@ def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_trut
     pitch = strip.shape[1] / len(headings)
     for i, heading in enumerate(headings):
         _write(figure, heading, centre=(i + 0.5) * pitch, top=HEADING / 2)
-    return save_figure(figure, path)
+    return _save(figure, path)
 
 
 def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "") -> Path:
@@ -86,13 +83,13 @@ def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "")
     total_width = len(columns) * (width + MARGIN) - MARGIN
     figure = _pixel_figure(total_width, first + num_rows * (height + MARGIN) - MARGIN)
     if title:
-        _write(figure, title, centre=total_width / 2, top=HEADING / 2, weight="bold")
+        _write(figure, title, centre=total_width / 2, top=HEADING / 2, bold=True)
     for j, (heading, images) in enumerate(columns.items()):
         left = j * (width + MARGIN)
         _write(figure, heading, centre=left + width / 2, top=first - HEADING / 2)
         for i, image in enumerate(images):
             _place(figure, _enlarged(image, scale), left=left, top=first + i * (height + MARGIN))
-    return save_figure(figure, path)
+    return _save(figure, path)
 
 
 def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], *, columns: int = 4) -> Path:
@@ -105,10 +102,10 @@ def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], 
     figure = _pixel_figure(columns * pitch_x - 2 * MARGIN, -(-len(pairs) // columns) * pitch_y - MARGIN)
     for i, (first, second, text) in enumerate(pairs):
         left, top = i % columns * pitch_x, i // columns * pitch_y
-        _write(figure, text, centre=left + width + MARGIN / 4, top=top + HEADING / 2, size=8)
+        _write(figure, text, centre=left + width + MARGIN / 4, top=top + HEADING / 2, size=SMALL_TEXT)
         for side, image in enumerate((first, second)):
             _place(figure, _enlarged(image, scale), left=left + side * (width + MARGIN // 2), top=top + HEADING)
-    return save_figure(figure, path)
+    return _save(figure, path)
 
 
 def save_schedule_figure(path: Path, name: str, *, step_masks: np.ndarray, step_images: np.ndarray, max_columns: int = 10) -> Path:
@@ -132,16 +129,16 @@ def save_schedule_figure(path: Path, name: str, *, step_masks: np.ndarray, step_
     width = max(columns * (side + MARGIN) - MARGIN, TITLE_WIDTH)
     figure = _pixel_figure(width, HEADING + bands * band_height - HEADING // 2)
     title = f"{name}: tokens still hidden (dark) and the prediction after each of {num_steps} steps"
-    _write(figure, title, centre=width / 2, top=HEADING / 2, weight="bold")
+    _write(figure, title, centre=width / 2, top=HEADING / 2, bold=True)
     for step in range(num_steps):
         band, column = divmod(step, columns)
         left, top = column * (side + MARGIN), HEADING + band * band_height
         label = f"{step + 1}: {int(step_masks[step].sum())} hidden"
-        _write(figure, label, centre=left + side / 2, top=top + HEADING / 2, size=8)
+        _write(figure, label, centre=left + side / 2, top=top + HEADING / 2, size=SMALL_TEXT)
         cells = _coloured(step_masks[step])
         _place(figure, _enlarged(cells, side // len(cells)), left=left, top=top + HEADING)
         _place(figure, _enlarged(step_images[step], scale), left=left, top=top + HEADING + side + MARGIN // 2)
-    return save_figure(figure, path)
+    return _save(figure, path)
 
 
 def _coloured(mask: np.ndarray) -> np.ndarray:
@@ -154,38 +151,24 @@ def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
     return np.asarray(image).repeat(scale, 0).repeat(scale, 1)
 
 
-def _pixel_figure(width: int, height: int) -> Figure:
-    """Return a figure whose units are pixels, with a border for `_place` and `_write` to keep off."""
-    return Figure(figsize=((width + 2 * MARGIN) / FIGURE_DPI, (height + 2 * MARGIN) / FIGURE_DPI), dpi=FIGURE_DPI)
+def _pixel_figure(width: int, height: int) -> Image.Image:
+    """Return a white figure with a border for `_place` and `_write` to keep off."""
+    return Image.new("RGB", (width + 2 * MARGIN, height + 2 * MARGIN), "white")
 
 
-def _place(figure: Figure, image: np.ndarray, *, left: int, top: int) -> None:
+def _place(figure: Image.Image, image: np.ndarray, *, left: int, top: int) -> None:
     """Put an image pixel for pixel."""
-    bottom = round(figure.bbox.height) - MARGIN - top - len(image)
-    figure.figimage(image, xo=MARGIN + left, yo=bottom, origin="upper")
+    figure.paste(Image.fromarray(image), (MARGIN + left, MARGIN + top))
 
 
-def _write(
-    figure: Figure, text: str, *, centre: float, top: float, size: float = 9, weight: Literal["normal", "bold"] = "normal"
-) -> None:
+def _write(figure: Image.Image, text: str, *, centre: float, top: float, size: int = TEXT_SIZE, bold: bool = False) -> None:
     """Put text around a point."""
-    x, y = (MARGIN + centre) / figure.bbox.width, 1 - (MARGIN + top) / figure.bbox.height
-    figure.text(x, y, text, size=size, weight=weight, ha="center", va="center")
+    place, stroke = (MARGIN + centre, MARGIN + top), BOLD_STROKE if bold else 0
+    ImageDraw.Draw(figure).text(place, text, fill="black", font=ImageFont.load_default(size), anchor="mm", stroke_width=stroke)
 
 
-def plots(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with so many plots, each of a size in inches."""
-    columns, rows = min(MAX_PLOTS, count), -(-count // MAX_PLOTS)
-    figure = Figure(figsize=(width * columns, height * rows), dpi=FIGURE_DPI, layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis in axes[count:]:
-        axis.axis("off")
-    return figure, axes[:count]
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
+def _save(figure: Image.Image, path: Path) -> Path:
     """Write a figure to a PNG file, whole or not at all, and return its path."""
-    FigureCanvasAgg(figure)
     with whole_file(path) as partial:
-        figure.savefig(partial, facecolor="white", format="png")
+        figure.save(partial, format="PNG")
     return path

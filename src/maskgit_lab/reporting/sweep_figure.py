@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
-from maskgit_lab.reporting.figures import plots, save_figure
+from maskgit_lab.reporting.plots import plots, save_figure
 from maskgit_lab.runs.sweep import RunRecord, differing_keys, shown_key, shown_value
 
 MAX_CURVES = 12  # more cannot be told apart

@@ -20,14 +20,14 @@ from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.hole_draw import HoleDraw
 from maskgit_lab.data.loader import ResumableLoader
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
-from maskgit_lab.models.tokenizer import FrozenTokenizer
+from maskgit_lab.models.tokenizer import FrozenTokenizer, require_same_tokenizer
+from maskgit_lab.runs.checkpoint import TOKENIZER_KEY
 from maskgit_lab.training.devices import require_whole_weights
 from maskgit_lab.training.divergence import DivergedError, DivergenceGuard, gradient_norm, require_finite_weights
 from maskgit_lab.training.optim import AdamSettings
 
 log = logging.getLogger("maskgit_lab")
 
-TOKENIZER_KEY = "tokenizer_sha256"
 RAW_WEIGHTS_KEY = "current_model_state"  # in checkpoints of EMAWeightAveraging, whose state_dict is the average
 Batch = dict[str, Tensor]
 # what helps when the loss is not finite
@@ -219,12 +219,3 @@ class MaskedTokenModule(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that were trained on another tokenizer's tokens."""
         require_same_tokenizer(checkpoint.get(TOKENIZER_KEY), self.tokenizer)
-
-
-def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> None:
-    """Raise ValueError unless the checkpoint's tokenizer sha256 is this tokenizer's."""
-    if recorded != tokenizer.sha256:
-        raise ValueError(
-            f"the checkpoint was trained on tokens of tokenizer {str(recorded)[:12]}, this run has {tokenizer.sha256[:12]}: "
-            "its token ids mean other things. Use the run's own tokenizer or train again"
-        )

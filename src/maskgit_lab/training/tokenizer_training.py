@@ -20,9 +20,10 @@ from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
+from maskgit_lab.runs.checkpoint import read_checkpoint
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.throughput import Throughput
-from maskgit_lab.training.checkpoint_files import WholeCheckpoints, read_checkpoint
+from maskgit_lab.training.checkpoint_files import WholeCheckpoints
 from maskgit_lab.training.divergence import DivergedError, require_finite_weights
 from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning

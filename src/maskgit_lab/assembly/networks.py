@@ -1,0 +1,45 @@
+"""The networks of a run and how it decodes: what a fill needs of a configuration, and nothing that training brings along."""
+
+from dataclasses import fields
+from typing import Any
+
+from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.schemas import Group, ModelConfig, TrainConfig
+from maskgit_lab.assembly.suggest import did_you_mean
+from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.models.masked_token_model import MaskedTokenModel
+from maskgit_lab.models.tokenizer import FrozenTokenizer
+
+FIGURE_STEPS = "figure_steps"  # of the group decode: how far the schedule figures go; everything else is DecodeSettings
+
+
+def build_model(config: ModelConfig, tokenizer: FrozenTokenizer) -> MaskedTokenModel:
+    """Build the network for a tokenizer's grid and codebook."""
+    transformer = build(
+        config.transformer, num_image_tokens=tokenizer.num_image_tokens, num_codebook_vectors=tokenizer.num_codebook_vectors
+    )
+    context = None
+    if config.context is not None:
+        context = build(config.context, dim=transformer.dim, grid=tokenizer.grid, resolution=tokenizer.resolution)
+    return MaskedTokenModel(transformer=transformer, context=context)
+
+
+def decode_settings(config: TrainConfig) -> DecodeSettings:
+    """Return how a run decodes; keys that an older run does not have are off."""
+    return DecodeSettings(schedule=build(config.mask_schedule), **_decode_fields(config.decode))
+
+
+def decode_changes(decode: Group, mask_schedule: Group | None = None) -> dict[str, Any]:
+    """Return what a command changes in how a run decodes, as fields of DecodeSettings; null = as the run."""
+    changes = {key: value for key, value in _decode_fields(decode).items() if value is not None}
+    return changes if mask_schedule is None else {**changes, "schedule": build(mask_schedule)}
+
+
+def _decode_fields(decode: Group) -> dict[str, Any]:
+    """Return what of a group `decode` is fields of DecodeSettings; raise ValueError naming a key that is none."""
+    known = {field.name for field in fields(DecodeSettings)} - {"schedule"}
+    unknown = sorted(set(decode) - known - {FIGURE_STEPS})
+    if unknown:
+        there = f"there are {', '.join(sorted(known))} and {FIGURE_STEPS}"
+        raise ValueError(f"decode.{unknown[0]} is not known; {there}{did_you_mean(unknown[0], known)}")
+    return {key: value for key, value in decode.items() if key != FIGURE_STEPS}
