@@ -1,1 +1,1 @@
-"""This process and the machine under it: cores, ranks, the allocator, peak memory."""
+"""This process and the machine under it: device, cores, ranks, the allocator, peak memory."""

@@ -1,1 +1,1 @@
-"""What people look at: figures, tables, curves, a page."""
+"""What people look at: figures, plots, tables, curves, a page."""
