@@ -105,7 +105,7 @@ def test_check_configuration_refuses_every_number_that_is_none_by_its_key(base: 
     ("training.label_smoothing=2", "training.label_smoothing must be at least 0 and below 1, got 2"),
     ("training.label_smoothing=1", "training.label_smoothing must be"),
     ("optimizer.lr=nan", "optimizer.lr must be a finite number above 0 and at most 100, got nan"),
-    ("optimizer.betas=[0.9]", "optimizer.betas must be two numbers"),
+    ("optimizer.betas=[0.9]", "optimizer.betas must be a list of 2 numbers"),
     ("optimizer.weight_decay=5000", "optimizer.weight_decay must be at least 0 and below"),
     ("tokenizer.mean=[0.5]", "tokenizer.mean must be a list of 3 numbers"),
     ("data.hole_share=[0.1,0.2,0.3]", "data.hole_share must be a list of 2 numbers"),

@@ -35,6 +35,20 @@ from tests.support.commands import command, environment
         (["~sed"], "sed is no key of train here"),
         (["--nope"], "unrecognized arguments: --nope"),
         (["data=cat_faces"], "data.root must be given"),
+        (["data=image_folder", "data.root=/nowhere"], "data.root=/nowhere: there is no such file or folder"),
+        (["data=image_folder", "data.root="], "data.root=: there is no such file or folder"),
+        (["tokenizer.checkpoint=/nowhere.pt"], "tokenizer.checkpoint=/nowhere.pt: there is no such file"),
+        (["optimizer.lr=nan"], "optimizer.lr must be a finite number above 0"),
+        (["trainer.max_epochs=abc"], "trainer.max_epochs must be a whole number"),
+        (["trainer.max_epochs=0"], "trainer.max_epochs must be at least 1"),
+        (["decode.choice_temperature=nan"], "decode.choice_temperature must be a finite number"),
+        (["+trainer.max_epochs=3"], "trainer.max_epochs is there already: type it without +"),
+        (["+model=base"], "model was chosen twice: model=OPTION"),
+        (["=3"], "'=3' has no key"),
+        (["resume="], "resume is empty"),
+        (["resume=/nowhere"], "(resume=RUN_FOLDER)"),
+        (["hydra.run.dir="], "hydra.run.dir is empty"),
+        (["paths.runs="], "paths.runs is empty"),
     ],
 )
 def test_look_ahead_ends_with_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]):
@@ -45,6 +59,14 @@ def test_look_ahead_ends_with_one_line(arguments: list[str], message: str, capsy
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: ")
     assert message in line
+
+
+@pytest.mark.parametrize("argument", ["tokenizer.training.foo=3", "monitor=x", "callbacks.scores=3"])
+def test_look_ahead_suggests_nothing_that_was_typed(argument: str, capsys: pytest.CaptureFixture[str]):
+    register()
+    with pytest.raises(SystemExit):
+        look_ahead("train", [argument])
+    assert "did you mean" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
-from maskgit_lab.assembly.schemas import AuditConfig, EvaluateConfig, TrainConfig
+from maskgit_lab.assembly.schemas import EvaluateConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 
 LETTER = r"\w\udc80-\udcff"  # the latter are bytes that the locale could not decode
@@ -45,6 +46,9 @@ NEEDED = (
     "training.mask_schedule._target_", "optimizer._target_", "trainer._target_", "trainer.accelerator", "trainer.precision",
     "metrics.extractor._target_",
 )  # fmt: skip
+READ_FROM = (
+    "data.root", "data.test_root", "data.masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth",
+)  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 
 
@@ -59,8 +63,9 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
         require_parts(config)
         if config.callbacks.get("best") is None:
             raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
-    if isinstance(config, TrainConfig | AuditConfig):
-        check_numbers(config)
+    check_numbers(config)
+    if isinstance(config, TrainConfig):
+        check_flag_values(config)
     as_run = not isinstance(config, TrainConfig)  # null means: as the run has it
     for key, value in flat(asdict(config)).items():
         rule = re.sub(r"\[\d+\]", "[]", key)
@@ -80,6 +85,16 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
     if cfg is not None:
         _check_keys(config, cfg)
     _check_places(config)
+
+
+def check_inputs(config: Any) -> None:
+    """Raise FileNotFoundError naming the key of a file or folder that is to be read and is not there."""
+    for key in READ_FROM:
+        value: Any = config
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+        if value is not None:
+            _require_there(key, value)
 
 
 def require_parts(config: TrainConfig) -> None:
@@ -203,8 +218,19 @@ def _check_places(config: Any) -> None:
         check_place("out", config.out)
 
 
+def _require_there(key: str, value: Any) -> None:
+    try:
+        there = isinstance(value, str) and value.strip() != "" and Path(value).expanduser().exists()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{key}={value} is no path: {error}") from error
+    if not there:
+        raise FileNotFoundError(f"{key}={value}: there is no such file or folder")
+
+
 def check_place(key: str, value: str, *, written: bool = True) -> None:
     """Raise ValueError naming `key` unless the folder `value` is there or can be made; `written`: it must be writable itself."""
+    if not value.strip():
+        raise ValueError(f"{key} is empty: it must name a folder")
     folder = Path(value).expanduser()
     for place in (folder, *folder.absolute().parents):
         try:

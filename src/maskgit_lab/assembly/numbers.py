@@ -1,6 +1,6 @@
 """Every number of a configuration in its range, before anything is loaded or trained: NaN, infinity, text and nonsense are refused.
 
-What a settings object checks itself (`decode`, most of `optimizer`) is not repeated here.
+Settings objects check themselves, too (`decode`, `optimizer`): here the command ends before torch is imported.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,10 @@ LARGEST_COUNT = 2**31 - 1  # of things in a tensor, a loop or a file
 LARGEST_SEED = 2**32 - 1  # that Lightning takes
 COUNT: dict[str, Any] = {"least": 1, "most": LARGEST_COUNT, "whole": True}
 COUNT_OR_NONE: dict[str, Any] = {**COUNT, "least": 0}
+# of networks, images and decoding: far more than anybody uses, and little enough to be counted before it is made
+SIZE: dict[str, Any] = {"least": 1, "most": 65_536, "whole": True}
+LAYERS: dict[str, Any] = {"least": 0, "most": 1_000, "whole": True}
+STEPS: dict[str, Any] = {"least": 1, "most": 10_000, "whole": True}
 SEED: dict[str, Any] = {"least": 0, "most": LARGEST_SEED, "whole": True}
 SHARE: dict[str, Any] = {"least": 0, "below": 1}
 WEIGHT: dict[str, Any] = {"least": 0, "most": 1e6}  # of a loss next to another
@@ -27,26 +31,27 @@ RANGES: dict[str, dict[str, Any]] = {
     "data.num_train_holes": COUNT,
     "data.num_val_fills": COUNT,
     "data.hole_share": {"above": 0, "most": 1},
+    "max_pixels": {"least": 1, "whole": True},
     "data.max_pixels": {"least": 1, "whole": True},
     "data.source.max_pixels": {"least": 1, "whole": True},
     "data.source.seed": SEED,
     "data.source.num_train": COUNT,
     "data.source.num_val": COUNT,
     "data.source.num_test": COUNT,
-    "data.source.resolution": COUNT,
+    "data.source.resolution": SIZE,
     "data.source.val_share": {"above": 0, "below": 1},
     "tokenizer.seed": {**SEED, "or_null": True},
     "tokenizer.mean": {"least": 0, "most": 1},  # of pixels in [0, 1]
     "tokenizer.std": {"above": 0, "most": 10},
-    "tokenizer.model.patch_size": COUNT,
-    "tokenizer.model.channels": COUNT,
-    "tokenizer.model.num_blocks": COUNT_OR_NONE,
-    "tokenizer.model.latent_dim": COUNT,
-    "tokenizer.model.img_resolution": COUNT,
-    "tokenizer.model.latent_resolution": COUNT,
-    "tokenizer.model.image_channels": COUNT,
-    "tokenizer.model.enc_channels": COUNT,
-    "tokenizer.model.dec_channels": COUNT,
+    "tokenizer.model.patch_size": SIZE,
+    "tokenizer.model.channels": SIZE,
+    "tokenizer.model.num_blocks": LAYERS,
+    "tokenizer.model.latent_dim": SIZE,
+    "tokenizer.model.img_resolution": SIZE,
+    "tokenizer.model.latent_resolution": SIZE,
+    "tokenizer.model.image_channels": SIZE,
+    "tokenizer.model.enc_channels": SIZE,
+    "tokenizer.model.dec_channels": SIZE,
     "tokenizer.model.num_codebook_vectors": {**COUNT, "least": 2},
     "tokenizer.model.beta": WEIGHT,
     "tokenizer.training.max_steps": COUNT,
@@ -61,19 +66,24 @@ RANGES: dict[str, dict[str, Any]] = {
     "tokenizer.training.gan_start_step": COUNT_OR_NONE,
     "tokenizer.training.gan_weight": WEIGHT,
     "tokenizer.training.val_every_n_steps": COUNT,
-    "tokenizer.training.discriminator.num_filters": COUNT,
-    "tokenizer.training.discriminator.num_layers": COUNT,
-    "model.transformer.dim": COUNT,
-    "model.transformer.num_layers": COUNT,
-    "model.transformer.num_heads": COUNT,
-    "model.transformer.hidden_dim": COUNT,
+    "tokenizer.training.discriminator.num_filters": SIZE,
+    "tokenizer.training.discriminator.num_layers": {**LAYERS, "least": 1},
+    "model.transformer.dim": SIZE,
+    "model.transformer.num_layers": {**LAYERS, "least": 1},
+    "model.transformer.num_heads": SIZE,
+    "model.transformer.hidden_dim": SIZE,
     "model.transformer.dropout": SHARE,
     "model.transformer.attention_dropout": SHARE,
-    "model.context.channels": COUNT,
-    "model.context.num_blocks": COUNT_OR_NONE,
-    "decode.figure_steps": COUNT,
-    "optimizer.lr": RATE,  # said before torch is imported
+    "model.context.channels": SIZE,
+    "model.context.num_blocks": LAYERS,
+    "decode.num_steps": STEPS,
+    "decode.figure_steps": STEPS,
+    "decode.choice_temperature": {"least": 0},
+    "optimizer.lr": RATE,
     "optimizer.matrix_lr": {**RATE, "or_null": True},
+    "optimizer.betas": SHARE,
+    "optimizer.weight_decay": {"least": 0},
+    "optimizer.final_lr_share": {"least": 0, "most": 1},
     "training.label_smoothing": SHARE,
     "callbacks.early_stopping.patience": COUNT_OR_NONE,
     "callbacks.early_stopping.min_delta": {"least": 0},
@@ -86,14 +96,18 @@ RANGES: dict[str, dict[str, Any]] = {
     "callbacks.ema.decay": SHARE,
 }
 # key -> how many values its list has
-LENGTHS = {"data.hole_share": 2, "tokenizer.mean": 3, "tokenizer.std": 3, "tokenizer.training.betas": 2}
+LENGTHS = {"data.hole_share": 2, "tokenizer.mean": 3, "tokenizer.std": 3, "tokenizer.training.betas": 2, "optimizer.betas": 2}
 
 
-def check_numbers(config: TrainConfig | AuditConfig) -> None:
-    """Raise ValueError naming the key of a number that is not in its range; keys that a configuration does not have are fine."""
+def check_numbers(config: Any) -> None:
+    """Raise ValueError naming the key of a number that is not in its range.
+
+    Keys that a configuration does not have are fine; null is, where it means: as the run has it.
+    """
+    own = isinstance(config, TrainConfig | AuditConfig)
     for key, limits in RANGES.items():
         found, value = _value(config, key)
-        if not found:
+        if not found or (value is None and not own):
             continue
         if key in LENGTHS and (not isinstance(value, list | tuple) or len(value) != LENGTHS[key]):
             raise ValueError(f"{key} must be a list of {LENGTHS[key]} numbers, got {value}")

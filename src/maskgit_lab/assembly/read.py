@@ -13,6 +13,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from maskgit_lab.assembly.check import check, flat, require_parts
+from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.resume import AUTO, changed, same_run
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
 from maskgit_lab.assembly.trust import check_recorded
@@ -33,6 +34,8 @@ def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     prepared = prepare(cfg, overrides) if prepare else cfg
     require_values(prepared)
     config: Any = typed(prepared, SCHEMAS[command])
+    if getattr(config, "run", None) == "":
+        raise ValueError("run is empty: run=RUN_FOLDER")
     check(config, cfg if prepared is cfg else None)
     if getattr(config, "run", None) is not None and not (command == "report" and _is_sweep(Path(config.run))):
         load_config(config.run)  # a run that cannot be read is said now, not after the imports
@@ -67,6 +70,7 @@ def load_config(root: str | Path) -> TrainConfig:
         config = typed(_recorded(Path(root)), TrainConfig)
     try:
         require_parts(config)
+        check_numbers(config)
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     return config
@@ -90,10 +94,12 @@ def resumed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     that cannot act on a run that has begun.
     """
     folder = cfg.resume
+    if folder is not None and not folder.strip():
+        raise ValueError("resume is empty: resume=RUN_FOLDER, or resume=auto")
     if folder is None or f"resume={AUTO}" in overrides:  # a run that was found by its configuration has this one
         return cfg
     with _naming(RunFolder(Path(folder)).config):
-        recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder), overrides))
+        recorded = OmegaConf.merge(OmegaConf.structured(TrainConfig), _recorded(Path(folder), overrides, key="resume"))
     assert isinstance(recorded, DictConfig)
     return changed(recorded, cfg, overrides, folder=Path(folder))
 
@@ -134,10 +140,10 @@ def _as_distributed(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
 _PREPARE: dict[str, Callable[[DictConfig, Sequence[str]], DictConfig]] = {"train": resumed, "audit": _as_distributed}
 
 
-def _recorded(root: Path, overrides: Sequence[str] = ()) -> DictConfig:
+def _recorded(root: Path, overrides: Sequence[str] = (), *, key: str = "run") -> DictConfig:
     path = RunFolder(root).config
     if not path.is_file():
-        raise FileNotFoundError(f"{root} is not a run folder of maskgit_lab: it has no {path.name} (run=RUN_FOLDER)")
+        raise FileNotFoundError(f"{root} is not a run folder of maskgit_lab: it has no {path.name} ({key}=RUN_FOLDER)")
     config = read_recorded(path)
     check_recorded(config, path, typed=overrides)
     return config

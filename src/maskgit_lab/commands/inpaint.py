@@ -43,8 +43,8 @@ def inpaint(config: InpaintConfig) -> None:
     folders = ["decoded", "composited", *(["steps"] if config.save_steps else [])]
     check_apart(out, [*paths, *masks])
     results = [out / "overview.png", *(out / folder / f"{name}.png" for folder in folders for name in names.values())]
+    photos = _photos(config, paths, masks, inpainter.resolution, options)  # what cannot be read is named first
     check_results(results, inputs=[*paths, *masks], overwrite=config.overwrite)
-    photos = _photos(config, paths, masks, inpainter.resolution, options)
     with tqdm(total=len(photos.paths), desc="Filling", unit="img") as bar:
         for start in range(0, len(photos.paths), config.batch_size):
             part = slice(start, start + config.batch_size)

@@ -46,6 +46,9 @@ def one_line(error: BaseException, *, command: str = "", arguments: list[str] | 
         text = _of_values(error)
     else:
         text = str(error)
+    twice = re.match(r"Multiple values for ([\w/]+)", text)
+    if twice:
+        text = f"{twice[1]} was chosen twice: {twice[1]}=OPTION, without +, takes another option, once"
     if text.startswith("Config group override must be"):
         text = _no_group(text, arguments or [])
     return " ".join(CONTROLS.sub(" ", text).split())
@@ -56,6 +59,9 @@ def _of_hydra(error: HydraException, command: str, arguments: list[str]) -> str:
     no_key = re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text)
     if no_key:
         return _no_key(no_key[1], command, arguments)
+    again = re.match(r"Could not append to config\. An item is already at '([^']*)'", text)
+    if again:
+        return f"{again[1]} is there already: type it without +"
     no_group = re.search(r"No match in the defaults list|Could not find '?([\w/]+)'? in the defaults list", text)
     if no_group is None and isinstance(cause, OmegaConfBaseException):
         typed = re.match(r"Error merging override (.*)", text)
@@ -91,7 +97,9 @@ def _unreadable(arguments: list[str]) -> str | None:
 def _no_option(name: str) -> str:
     group, _, option = name.rpartition("/")
     there = sorted(path.stem for path in (Path(config_dir()) / group).glob("[!_]*.yaml"))
-    if not group or not there:
+    if not group:
+        return f"'={option}' has no key: KEY=VALUE (--help shows the keys)"
+    if not there:
         return f"no configuration {name}"
     return f"{group}={option}: there are {', '.join(there)}{did_you_mean(option, there)}"
 
@@ -105,7 +113,7 @@ def _no_group(text: str, arguments: list[str]) -> str:
 
 
 def _no_key(key: str, command: str, arguments: list[str]) -> str:
-    known = _known_keys(command, arguments)
+    known = [name for name in _known_keys(command, arguments) if not key.startswith(f"{name}.")]
     suggestion = did_you_mean(key, known) or did_you_mean(key.rpartition(".")[2], {name.rpartition(".")[2]: name for name in known})
     group, _, rest = key.partition(".")
     options = [path.stem for path in sorted((Path(config_dir()) / group).glob("[!_]*.yaml")) if rest and _has(path, rest)]

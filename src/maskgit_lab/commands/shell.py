@@ -20,7 +20,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from maskgit_lab.assembly.check import check_place
+from maskgit_lab.assembly.check import check_inputs, check_place
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.help import help_text
 from maskgit_lab.assembly.read import num_devices, read
@@ -89,7 +89,8 @@ def look_ahead(name: str, arguments: list[str]) -> None:
             for text in told.overrides:
                 if text.startswith("hydra.run.dir=") and "${" not in text:
                     check_place(*text.split("=", 1))
-            read(name, cfg, [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")])
+            config = read(name, cfg, [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")])
+            check_inputs(config)
     except Exception as error:
         if not is_the_users(error):
             raise

@@ -130,7 +130,9 @@ class InpaintingDataModule(L.LightningDataModule):
 
     def batch(self, split: str, indices: np.ndarray) -> dict[str, Tensor]:
         """Return images of train or val by index; n + i is the mirrored copy of image i of n."""
-        images = getattr(self.splits, split).images
+        return self._batch(split, getattr(self.splits, split).images, indices)
+
+    def _batch(self, split: str, images: np.ndarray, indices: np.ndarray) -> dict[str, Tensor]:
         if self.serving.cache == "on":
             batch = {"tokens": torch.from_numpy(self._tokens[split][indices].astype(np.int64))}
         else:
@@ -140,8 +142,9 @@ class InpaintingDataModule(L.LightningDataModule):
         return batch
 
     def _loader(self, split: str, num_items: int, batch_size: int, *, shuffle: bool, drop_last: bool) -> ResumableLoader:
+        images = getattr(self.splits, split).images
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return ResumableLoader(
-            num_items=num_items, batch_size=batch_size, collate=functools.partial(self.batch, split), seed=self.seed,
+            num_items=num_items, batch_size=batch_size, collate=functools.partial(self._batch, split, images), seed=self.seed,
             shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size,
         )  # fmt: skip
