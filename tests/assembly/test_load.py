@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from maskgit_lab.assembly.load import check_resumed, load_tokenizer, load_weights
 from maskgit_lab.assembly.networks import build_model
 from maskgit_lab.assembly.read import load_config
+from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.runs.folder import RunFolder
 from tests.support.configs import configuration
@@ -58,4 +60,33 @@ def test_load_tokenizer_names_a_file_without_its_parts(harmed: dict[str, torch.T
     content = torch.load(run.tokenizer, weights_only=True)
     torch.save(content | {"state_dict": harmed}, run.tokenizer)
     with pytest.raises(ValueError, match=r"tokenizer.pt has not the parts of a tokenizer"):
+        load_tokenizer(run)
+
+
+@pytest.mark.parametrize(("key", "value"), [("dim", 65_536), ("hidden_dim", 65_536), ("num_layers", 200)])
+def test_inpainter_builds_no_network_that_is_larger_than_its_checkpoint(key: str, value: int, run: RunFolder):
+    config = OmegaConf.load(run.config)
+    config.model.transformer[key] = value
+    run.config.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"best.ckpt does not fit the network that config.yaml describes: .* more than the file"):
+        Inpainter.from_run(run.root)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("model.transformer.num_layers", 10**9), ("data.source.resolution", 10**6), ("decode.num_steps", 10**9), ("seed", -1)],
+)
+def test_load_config_refuses_sizes_that_nobody_uses(key: str, value: int, run: RunFolder):
+    config = OmegaConf.load(run.config)
+    OmegaConf.update(config, key, value, force_add=True)
+    run.config.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"config.yaml is damaged: {key} must be at least"):
+        load_config(run.root)
+
+
+@pytest.mark.parametrize(("key", "value"), [("num_blocks", 10**9), ("channels", 10**6), ("num_codebook_vectors", 2**40)])
+def test_load_tokenizer_builds_no_network_that_is_larger_than_its_weights(key: str, value: int, run: RunFolder):
+    content = torch.load(run.tokenizer, weights_only=True)
+    torch.save(content | {"arguments": content["arguments"] | {key: value}}, run.tokenizer)
+    with pytest.raises(ValueError, match=r"tokenizer.pt has not the parts of a tokenizer \("):
         load_tokenizer(run)

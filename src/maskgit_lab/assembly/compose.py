@@ -103,7 +103,8 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     )  # fmt: skip
     datamodule.train_dataloader(), datamodule.val_dataloader()  # batch sizes are refused now, too
     torch.manual_seed(config.seed)  # the same start whether stage 1 was trained just now or found
-    model = at_speed(config.speed, build_model(config.model, tokenizer), tokenizer, settings)
+    network = build_model(config.model, tokenizer, weights=folder.checkpoint(config.checkpoint) if last else None)
+    model = at_speed(config.speed, network, tokenizer, settings)
     model = compiled(model, training.compile, recorded=is_recorded(config))
     module = MaskedTokenModule(
         model=model, tokenizer=tokenizer, mask_schedule=build(training.mask_schedule), optimizer=build(config.optimizer),

@@ -1,7 +1,10 @@
 """The networks of a run and how it decodes: what a fill needs of a configuration, and nothing that training brings along."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.schemas import Group, ModelConfig, TrainConfig
@@ -13,8 +16,29 @@ from maskgit_lab.models.tokenizer import FrozenTokenizer
 FIGURE_STEPS = "figure_steps"  # of the group decode: how far the schedule figures go; everything else is DecodeSettings
 
 
-def build_model(config: ModelConfig, tokenizer: FrozenTokenizer) -> MaskedTokenModel:
-    """Build the network for a tokenizer's grid and codebook."""
+def build_model(config: ModelConfig, tokenizer: FrozenTokenizer, *, weights: Path | None = None) -> MaskedTokenModel:
+    """Build the network for a tokenizer's grid and codebook.
+
+    Args:
+        config: of the network.
+        tokenizer: its tokenizer.
+        weights: the checkpoint that it will be filled from, whose size bounds the network's: no folder makes a command take memory
+            for a network that it does not hold. None = a new network.
+
+    Returns:
+        The network, with new weights.
+
+    Raises:
+        ValueError: when the network is larger than `weights`.
+    """
+    if weights is not None:
+        with torch.device("meta"):  # shapes only
+            size = sum(parameter.nbytes for parameter in build_model(config, tokenizer).parameters())
+        if size > weights.stat().st_size:
+            raise ValueError(
+                f"{weights} does not fit the network that config.yaml describes: that has {size:,} bytes of weights, "
+                "more than the file"
+            )
     transformer = build(
         config.transformer, num_image_tokens=tokenizer.num_image_tokens, num_codebook_vectors=tokenizer.num_codebook_vectors
     )

@@ -16,6 +16,7 @@ COUNT: dict[str, Any] = {"least": 1, "most": LARGEST_COUNT, "whole": True}
 COUNT_OR_NONE: dict[str, Any] = {**COUNT, "least": 0}
 # of networks, images and decoding: far more than anybody uses, and little enough to be counted before it is made
 SIZE: dict[str, Any] = {"least": 1, "most": 65_536, "whole": True}
+RESOLUTION: dict[str, Any] = {"least": 1, "most": 4_096, "whole": True}
 LAYERS: dict[str, Any] = {"least": 0, "most": 1_000, "whole": True}
 STEPS: dict[str, Any] = {"least": 1, "most": 10_000, "whole": True}
 SEED: dict[str, Any] = {"least": 0, "most": LARGEST_SEED, "whole": True}
@@ -38,7 +39,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "data.source.num_train": COUNT,
     "data.source.num_val": COUNT,
     "data.source.num_test": COUNT,
-    "data.source.resolution": SIZE,
+    "data.source.resolution": RESOLUTION,
     "data.source.val_share": {"above": 0, "below": 1},
     "tokenizer.seed": {**SEED, "or_null": True},
     "tokenizer.mean": {"least": 0, "most": 1},  # of pixels in [0, 1]
@@ -47,7 +48,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "tokenizer.model.channels": SIZE,
     "tokenizer.model.num_blocks": LAYERS,
     "tokenizer.model.latent_dim": SIZE,
-    "tokenizer.model.img_resolution": SIZE,
+    "tokenizer.model.img_resolution": RESOLUTION,
     "tokenizer.model.latent_resolution": SIZE,
     "tokenizer.model.image_channels": SIZE,
     "tokenizer.model.enc_channels": SIZE,

@@ -129,7 +129,7 @@ class FrozenTokenizer:
         require_tensors(content.get("state_dict"), path, remedy=REMEDY)
         require_finite(content["state_dict"], f"{path} is of no use")
         try:
-            model = ARCHITECTURES[content["architecture"]](**content["arguments"])
+            model = _built(ARCHITECTURES[content["architecture"]], content["arguments"], content["state_dict"])
             model.load_state_dict(content["state_dict"])
             return cls(model, mean=content["mean"], std=content["std"])
         except Exception as error:  # values of other types and sizes fail in as many ways
@@ -143,6 +143,18 @@ def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> 
             f"the checkpoint was trained on tokens of tokenizer {str(recorded)[:12]}, this run has {tokenizer.sha256[:12]}: "
             "its token ids mean other things. Use the run's own tokenizer or train again"
         )
+
+
+def _built(architecture: type[VQGAN] | type[PatchVQGAN], arguments: dict[str, Any], state: dict[str, Tensor]) -> VQGAN | PatchVQGAN:
+    """Build a network that is no larger than the weights it will be filled with: a file may say anything of its sizes."""
+    if arguments.get("num_blocks", 0) > len(state):
+        raise ValueError(f"num_blocks={arguments['num_blocks']}, and {len(state)} tensors")
+    with torch.device("meta"):  # shapes only
+        size = sum(tensor.nbytes for tensor in architecture(**arguments).state_dict().values())
+    held = sum(tensor.nbytes for tensor in state.values())
+    if size > held:
+        raise ValueError(f"a network of {size:,} bytes, and {held:,} bytes of weights")
+    return architecture(**arguments)
 
 
 def _first_line(error: Exception) -> str:
