@@ -39,14 +39,14 @@ class Seen(Callback):
 def trained(cache: Path, folder: Path, **flags: Any) -> tuple[L.Trainer, Seen, list[Tensor]]:
     """Train two epochs, or what the flags say; return the trainer, what it did and the weights."""
     seen, data, module = Seen(), datamodule(cache, batch_size=6, val_batch_size=4), stage_2()
-    batch = data.batch
+    batch = data._batch
 
-    def watched(split: str, indices: np.ndarray) -> dict[str, Tensor]:
+    def watched(split: str, images: np.ndarray, indices: np.ndarray) -> dict[str, Tensor]:
         if split == "train":
             seen.batches.append(sorted(indices.tolist()))
-        return batch(split, indices)
+        return batch(split, images, indices)
 
-    data.batch = watched  # type: ignore[method-assign]
+    data._batch = watched  # type: ignore[method-assign]
     best = ModelCheckpoint(folder, filename="best", monitor="val/loss", enable_version_counter=False)
     trainer = small_trainer(callbacks=[LastValidation(), seen, best], **flags)
     trainer.fit(module, datamodule=data)

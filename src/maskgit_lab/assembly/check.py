@@ -28,6 +28,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "hole_style": ("brush", "box", "centre", "half"),
     "data.hole_style": ("brush", "box", "centre", "half"),
     "data.cache": ("on", "off"),
+    "mask_hole": ("white", "black"),
+    "data.mask_hole": ("white", "black"),
+    "precision": ("32-true", "bf16-mixed", "16-mixed"),  # of evaluate
     "training.mask_region": ("hole", "grid"),
     "lpips": ("squeeze", "alex", "vgg", None),
 }
@@ -61,11 +64,7 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
     """
     if isinstance(config, TrainConfig):
         require_parts(config)
-        if config.callbacks.get("best") is None:
-            raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
     check_numbers(config)
-    if isinstance(config, TrainConfig):
-        check_flag_values(config)
     as_run = not isinstance(config, TrainConfig)  # null means: as the run has it
     for key, value in flat(asdict(config)).items():
         rule = re.sub(r"\[\d+\]", "[]", key)
@@ -80,6 +79,8 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
             raise ValueError(f"{key} must be true or false, got {value!r}")
         if rule in LEAST:
             _check_whole_number(key, value, LEAST[rule], MOST.get(rule))
+    if isinstance(config, TrainConfig):
+        check_flag_values(config)
     _check_shares(config)
     _check_texts(config)
     if cfg is not None:

@@ -148,10 +148,6 @@ def open_loggers(run: Run, loggers: list[Logger], *, sweep: Path | None) -> None
 
 def check_configuration(config: TrainConfig) -> None:
     """Build what needs neither data nor a tokenizer, so that a mistake is a ValueError naming its key before stage 1 is trained."""
-    for name in ("best", "last"):
-        filename = (config.callbacks.get(name) or {}).get("filename", name)
-        if filename != name:
-            raise ValueError(f"callbacks.{name}.filename must be {name}, by which it is found; got {filename!r}")
     check_constructors(config)
     check_numbers(config)
     if config.training.mask_region not in ("hole", "grid"):

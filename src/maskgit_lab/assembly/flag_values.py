@@ -32,8 +32,9 @@ def check_flag_values(config: TrainConfig) -> None:
     for name in BATCHES:
         _require_batches(name, flags.get(name))
     _require_devices(flags.get("devices", 1))
-    if flags.get("fast_dev_run") is not None:
-        require_number("trainer.fast_dev_run", int(flags["fast_dev_run"]), least=0, whole=True)
+    dry = flags.get("fast_dev_run")
+    if dry is not None:
+        require_number("trainer.fast_dev_run", int(dry) if isinstance(dry, bool) else dry, least=0, whole=True)
     _require_checkpoints(flags, config.callbacks)
     if not flags.get("fast_dev_run"):
         _require_an_end(flags)
@@ -66,9 +67,12 @@ def _require_checkpoints(flags: Group, callbacks: Group) -> None:
         raise ValueError(
             "trainer.barebones=true leaves out checkpoints and curves, which a run is made of: use trainer.profiler=simple"
         )
-    best, last = callbacks["best"], callbacks.get("last")
+    best, last = callbacks.get("best"), callbacks.get("last")
     if best is None:
         raise ValueError("callbacks.best is needed: the best weights are what is scored and drawn")
+    for name, node in (("best", best), ("last", last)):
+        if node is not None and not isinstance(node, dict):
+            raise ValueError(f"callbacks.{name} has no _target_, the class of the callback")
     if not best.get("monitor"):
         raise ValueError("callbacks.best.monitor is needed: what tells the best weights, e.g. val/loss")
     if best.get("mode", "min") not in ("min", "max"):
