@@ -130,7 +130,7 @@ def test_evaluate_measures_a_folder_of_outputs_like_a_run(tmp_path: Path):
         (["outputs=x"], "outputs=FOLDER needs truth=FOLDER"),
         (["run=nowhere"], "nowhere is not a run folder"),
         (["run=nowhere", "max_images=1"], "max_images must be at least 2"),
-        (["outputs=x", "truth=y"], "outputs: no folder x"),
+        (["outputs=x", "truth=y"], "outputs=x: there is no such file or folder"),
     ],
 )
 def test_evaluate_errors_name_the_key(arguments: list[str], message: str, tmp_path: Path):
