@@ -49,15 +49,15 @@ def test_console_scripts_are_installed(tmp_path: Path):
 @pytest.mark.parametrize(
     ("module", "arguments", "message"),
     [
-        ("train", ["data=cat_faces", "data.root=nowhere"], "data.root: nowhere has no folder train/; expected train/ val/"),
+        ("train", ["data=cat_faces", "data.root=nowhere"], "data.root=nowhere: there is no such file or folder"),
         ("train", ["data=cat_faces"], "data.root"),
         ("train", ["decode.sweet_spot=9"], "decode.sweet_spot must be from 1 to decode.num_steps (7), got 9"),
         ("train", ["data.hole_style=round"], "data.hole_style"),
         ("train", ["data.source.num_train=0"], "data.source.num_train must be at least 1"),
         ("train", ["+optimizer.momentum=0.9"], "momentum"),
-        ("train", ["tokenizer.checkpoint=none.pt"], "tokenizer.checkpoint: no file none.pt"),
+        ("train", ["tokenizer.checkpoint=none.pt"], "tokenizer.checkpoint=none.pt: there is no such file or folder"),
         ("train", ["resume=nowhere"], "nowhere is not a run folder of maskgit_lab"),
-        ("train_tokenizer", ["data=image_folder", "data.root=nowhere"], "data.root: no folder nowhere"),
+        ("train_tokenizer", ["data=image_folder", "data.root=nowhere"], "data.root=nowhere: there is no such file or folder"),
         ("train", ["model.transformer.num_heads=5"], "model.dim (192) must be a multiple of model.num_heads (5)"),
         ("inpaint", ["run=nowhere", "images=.", "out=out"], "nowhere is not a run folder of maskgit_lab"),
         ("inpaint", ["images=.", "out=out"], "run"),
