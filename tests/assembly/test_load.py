@@ -84,8 +84,10 @@ def test_load_config_refuses_sizes_that_nobody_uses(key: str, value: int, run: R
         load_config(run.root)
 
 
-@pytest.mark.parametrize(("key", "value"), [("num_blocks", 10**9), ("channels", 10**6), ("num_codebook_vectors", 2**40)])
-def test_load_tokenizer_builds_no_network_that_is_larger_than_its_weights(key: str, value: int, run: RunFolder):
+@pytest.mark.parametrize(
+    ("key", "value"), [("num_blocks", 10**9), ("channels", 10**6), ("num_codebook_vectors", 2**40), ("channels", 0)]
+)
+def test_load_tokenizer_builds_no_network_of_another_size_than_its_weights(key: str, value: int, run: RunFolder):
     content = torch.load(run.tokenizer, weights_only=True)
     torch.save(content | {"arguments": content["arguments"] | {key: value}}, run.tokenizer)
     with pytest.raises(ValueError, match=r"tokenizer.pt has not the parts of a tokenizer \("):

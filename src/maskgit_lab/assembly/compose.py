@@ -31,6 +31,7 @@ from maskgit_lab.assembly.speed import at_speed, check_speed, compiled
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
 from maskgit_lab.assembly.trainer_flags import check_flags, show_summary
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.shapes import shapes_only
 from maskgit_lab.data.content import content_of
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
 from maskgit_lab.data.holes import draw_holes
@@ -161,7 +162,7 @@ def check_configuration(config: TrainConfig) -> None:
     is_recorded(config)
     serving = Serving.of(config.data)
     draw_holes(style=serving.hole_style, seed=0, indices=[0], resolution=CHECK_RESOLUTION, share=serving.hole_share)
-    with torch.device("meta"):  # shapes only
+    with shapes_only():
         transformer = build(config.model.transformer, num_image_tokens=1, num_codebook_vectors=1)
         if config.model.context is not None:
             build(config.model.context, dim=transformer.dim, grid=1, resolution=1)

@@ -4,12 +4,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.schemas import Group, ModelConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.shapes import shapes_only
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
@@ -32,7 +31,7 @@ def build_model(config: ModelConfig, tokenizer: FrozenTokenizer, *, weights: Pat
         ValueError: when the network is larger than `weights`.
     """
     if weights is not None:
-        with torch.device("meta"):  # shapes only
+        with shapes_only():
             size = sum(parameter.nbytes for parameter in build_model(config, tokenizer).parameters())
         if size > weights.stat().st_size:
             raise ValueError(

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maskgit_lab.core.shapes import shapes_only
+
 TILE, STEP, POINTS = 6, 4, 36
 MIN_CHANNELS = 128  # below, moving the tiles costs more than the multiplications that are saved
 CHUNK_BYTES = 16 * 2**20  # tiles in work at once: they should stay in the cache
@@ -39,7 +41,7 @@ class WinogradConv2d(nn.Conv2d):
     @classmethod
     def of(cls, conv: nn.Conv2d) -> "WinogradConv2d":
         """Return the same convolution, sharing its parameters."""
-        with torch.device("meta"):
+        with shapes_only():
             fast = cls(conv.in_channels, conv.out_channels, 3, padding=1, bias=conv.bias is not None)
         fast.weight, fast.bias = conv.weight, conv.bias
         return fast.train(conv.training)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.core.exact_float32 import exact_float32
+from maskgit_lab.core.shapes import shapes_only
 from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.machine.tensor_file import load_tensors, require_finite, require_tensors, save_tensors
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
@@ -146,14 +147,13 @@ def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> 
 
 
 def _built(architecture: type[VQGAN] | type[PatchVQGAN], arguments: dict[str, Any], state: dict[str, Tensor]) -> VQGAN | PatchVQGAN:
-    """Build a network that is no larger than the weights it will be filled with: a file may say anything of its sizes."""
+    """Build a network that has the shapes of the weights it will be filled with: a file may say anything of its sizes."""
     if arguments.get("num_blocks", 0) > len(state):
         raise ValueError(f"num_blocks={arguments['num_blocks']}, and {len(state)} tensors")
-    with torch.device("meta"):  # shapes only
-        size = sum(tensor.nbytes for tensor in architecture(**arguments).state_dict().values())
-    held = sum(tensor.nbytes for tensor in state.values())
-    if size > held:
-        raise ValueError(f"a network of {size:,} bytes, and {held:,} bytes of weights")
+    with shapes_only():
+        shapes = {name: tensor.shape for name, tensor in architecture(**arguments).state_dict().items()}
+    if shapes != {name: tensor.shape for name, tensor in state.items()}:
+        raise ValueError("its weights have other shapes than its arguments say")
     return architecture(**arguments)
 
 
