@@ -1,4 +1,4 @@
-"""Mistakes that the configuration alone shows are one line, before anything heavy is imported."""
+"""Mistakes that the configuration itself shows are one line, before anything heavy is imported."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Mistakes that the configuration alone shows, found before torch is imported and before anything is written.
+"""Mistakes that the configuration itself shows, found before torch is imported and before anything is written.
 
 Constructors check their own values; here are those that would be noticed late, and the names of keys where no constructor looks.
 """

@@ -27,7 +27,7 @@ Schema = TypeVar("Schema")
 def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     """Turn what a command is told, as Hydra composed it and KEY=VALUE as typed, into an instance of its schema in `SCHEMAS`.
 
-    Raise OmegaConfBaseException for a value of another type, ValueError for any other mistake that the configuration alone shows;
+    Raise OmegaConfBaseException for a value of another type, ValueError for any other mistake that the configuration itself shows;
     see also `resumed`.
     """
     prepare = _PREPARE.get(command)

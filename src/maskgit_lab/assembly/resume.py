@@ -148,7 +148,7 @@ def _composed_with(folder: Path) -> Iterator[tuple[str, str]]:
         return
     try:
         noted = read_values(path)
-    except ValueError:  # notes that cannot be read tell nothing; the recorded values stand for themselves
+    except ValueError:  # notes that cannot be read tell nothing; the recorded values are enough
         return
     yield from _interpolations(noted, "")
 

@@ -21,7 +21,7 @@ SWEPT = re.compile(r".*,.*|(choice|range|glob|interval|sort|shuffle)\(.*", re.DO
 
 
 def as_typed(arguments: list[str]) -> list[str]:
-    """Return arguments whose paths and texts Hydra reads as they were typed; in a sweep commas stand between several values."""
+    """Return arguments whose paths and texts Hydra reads as they were typed; in a sweep commas separate values."""
     sweep = any(argument in ("-m", "--multirun") or argument.startswith(SWEEPS) for argument in arguments)
     return [_quoted(_decoded(argument), sweep) for argument in arguments]
 

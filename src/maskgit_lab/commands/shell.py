@@ -71,7 +71,7 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
 
 
 def look_ahead(name: str, arguments: list[str]) -> None:
-    """End the command with one line about a mistake that its configuration alone shows: nothing is imported or written by then.
+    """End the command with one line about a mistake that its configuration itself shows: nothing is imported or written by then.
 
     A sweep is not looked at: its jobs say themselves what is wrong with them, and the others run.
     """

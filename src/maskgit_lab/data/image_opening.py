@@ -32,7 +32,7 @@ class ReadOptions:
 
     max_pixels: int = MAX_PIXELS  # images with more are refused by what their header says
     skip_bad: bool = False  # go on without files that cannot be used
-    keys: str | None = None  # what stands before these keys on the command line ("", "data."), for messages; None = not there
+    keys: str | None = None  # what comes before these keys on the command line ("", "data."), for messages; None = not there
 
     def __post_init__(self) -> None:
         if not isinstance(self.max_pixels, int) or self.max_pixels < 1:

@@ -36,7 +36,7 @@ def processes_to_start(devices: Any) -> int | None:
 def named_by_job(fresh: Path) -> Path:
     """Return the run folder that tasks which srun started together agree on without a word: `fresh`, named after job and step.
 
-    `fresh` holds the time, which differs between them; a process alone keeps it.
+    `fresh` holds the time, which differs between them; a single process keeps it.
     """
     if not started_by_srun():
         return fresh
