@@ -1,4 +1,4 @@
-"""A run goes on wherever its folder lies, with the settings it has now: Lightning by itself forgets the best epoch of a moved one."""
+"""A run goes on wherever its folder lies, with the settings it has now: Lightning forgets the best epoch of a moved one."""
 
 import logging
 from pathlib import Path
