@@ -133,7 +133,7 @@ def test_decode_masked_of_logits_that_are_not_finite_is_an_error_by_name_and_hid
     refresh_every: int | None, seed: int
 ):
     g = torch.Generator().manual_seed(seed)
-    calls = []
+    calls: list[int] = []
 
     def harmed(tokens: Tensor, asked: Tensor, counts: Sequence[int] | None) -> tuple[Tensor, Tensor]:
         logits, cells = predict(tokens, asked, counts)
@@ -147,4 +147,4 @@ def test_decode_masked_of_logits_that_are_not_finite_is_an_error_by_name_and_hid
     predict = given.predictors.start(settings)
     with pytest.raises(ValueError, match=r"the logits of image \d of the batch are not finite at decoding step 1"):
         decode(harmed, given.tokens, MASK, settings=settings, mask_token_id=16, generator=image_generators(0, "d", range(5)))
-    assert calls == [count for count in hidden_counts(MASK, settings)[:-1].sum(1).tolist()]
+    assert calls == hidden_counts(MASK, settings)[:-1].sum(1).tolist()

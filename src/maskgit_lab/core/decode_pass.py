@@ -86,8 +86,8 @@ class GridState:
 
     def _read(self, logits: Tensor, cells: Tensor, now: Moment) -> tuple[Tensor, Tensor, Tensor]:
         """Take a token at each of the cells (...); return token, log p and score of the position as grids (B, N)."""
-        rule = now.tokens
-        temperature = self.policy.token_temperature(now.progress, rule.temperature)
+        rule, order = now.tokens, self.policy.order_temperature(now.progress, now.choice_temperature)
+        temperature = self.policy.token_temperature(now.progress, rule.temperature, order_temperature=order)
         rows = TokenLogits.of(logits, self.mask_token_id, temperature)
         if temperature == 0:
             token, log_p = rows.most_likely()

@@ -1,4 +1,4 @@
-"""Iterative decoding along a mask schedule: reveal tokens step by step, those first that a policy says (MaskGIT, Chang et al. 2022).
+"""Iterative decoding along a mask schedule: reveal tokens step by step, in the order of a policy (MaskGIT, Chang et al. 2022).
 
 `decode` is the loop: ask, choose, score, rank, hide. What predicts is a function of the grid; how it computes is not the loop's
 concern. What differs between policies is in four hooks (`core.policies`). All noise is drawn per image and counted by passes
@@ -188,7 +188,7 @@ def _require_usable(finite: Tensor, no_mask_token: Tensor, *, walk: Sequence[int
     step = walk[number]
     if bool(finite[number, image].all()):
         raise ValueError(
-            f"the mask token was chosen for image {image} of the batch at decoding step {step + 1}: what takes a token must rule it out"
+            f"the mask token was chosen for image {image} of the batch at decoding step {step + 1}: it must be ruled out"
         )
     raise ValueError(
         f"the logits of image {image} of the batch are not finite at decoding step {step + 1}: the weights of this network "

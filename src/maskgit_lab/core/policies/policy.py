@@ -75,10 +75,10 @@ class Policy:
         """Return the progress at which the mask schedule is read."""
         return progress
 
-    def token_temperature(self, progress: float, setting: float) -> float:
+    def token_temperature(self, progress: float, setting: float, *, order_temperature: float) -> float:
         """Return the temperature of tokens at progress r; 0 = the most likely one.
 
-        `setting` is decode.token_temperature.
+        `setting` is decode.token_temperature, `order_temperature` what the hook of that name says at r.
         """
         return setting
 
