@@ -24,6 +24,10 @@ BY_CONTENT = (
     "tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.mask_hole", "data.max_pixels", "data.skip_bad",
     "data.test_root", "data.num_val_fills",
 )  # fmt: skip
+# keys of decode that earlier versions did not have, at values that decode as they did
+NEW_IN_DECODE = {
+    "token_temperature": 0, "top_k": 0, "top_p": 1, "policy": {"_target_": "maskgit_lab.core.policies.confidence.Confidence"},
+}  # fmt: skip
 # monitored values that no decoding goes into
 LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
 
@@ -52,6 +56,7 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
     if content["training"]["compile"] == AUTO:  # as all runs from before it
         content["training"]["compile"] = False
     content["optimizer"] = _without_new_defaults(content["optimizer"])
+    content["decode"] = {key: value for key, value in content["decode"].items() if NEW_IN_DECODE.get(key) != value}
     watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
     if watched <= set(LOSSES):
         for name in ONLY_LOOKING:
