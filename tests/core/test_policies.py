@@ -115,10 +115,11 @@ def test_policies_have_every_sweet_spot_on_one_trajectory(policy, temperature):
 @EVERY
 def test_policies_ignore_values_under_the_mask(policy):
     tokens, mask = example()
-    noise = {"settings": settings_of(policy, temperature=1.0), "mask_token_id": V}
     fills = [
-        decode(predictor_of(predict), torch.where(mask, (tokens + shift) % V, tokens), mask, **noise,
-               generator=image_generators(0, "d", range(BATCH)))
+        decode(
+            predictor_of(predict), torch.where(mask, (tokens + shift) % V, tokens), mask, mask_token_id=V,
+            settings=settings_of(policy, temperature=1.0), generator=image_generators(0, "d", range(BATCH)),
+        )
         for shift in (0, 3)
     ]  # fmt: skip
     assert torch.equal(fills[0].step_tokens, fills[1].step_tokens)

@@ -19,7 +19,7 @@ from maskgit_lab.core.policies.time_travel import TimeTravel
 from maskgit_lab.core.policies.vectors import Vectors, read_at
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Arccos, Linear
-from tests.core.test_policies import BATCH, N, V, decoded, example, predict
+from tests.core.test_policies import BATCH, N, V, decoded, example, predict, settings_of
 from tests.support.policies import POLICIES
 
 T, ROW = 6, 4  # steps, and the image that is looked at
@@ -128,8 +128,13 @@ def test_entropy_bound_reveals_the_largest_prefix_within_the_bound(epsilon):
 
 
 def test_entropy_bound_stops_asking_when_nothing_is_hidden():
-    calls = []
-    trace = decoded(EntropyBound(epsilon=1e6), network=lambda t: calls.append(1) or predict(t), num_steps=50)
+    calls: list[int] = []
+
+    def counted(tokens):
+        calls.append(1)
+        return predict(tokens)
+
+    trace = decoded(EntropyBound(epsilon=1e6), network=counted, num_steps=50)
     assert len(calls) == 1
     assert len(trace.step_tokens) == 50
 
@@ -182,7 +187,8 @@ def test_path_planning_at_eta_0_is_the_confidence_order_without_noise():
 @pytest.mark.parametrize("strategy", ["cap", "rescale", "conf", "loop"])
 def test_remasking_hides_with_sigma_and_reveals_at_random(strategy):
     policy = Remasking(strategy=strategy, eta=0.7, loop_from=0.4, loop_to=0.7)
-    n0, hole, when = int(example()[1][ROW].sum()), places(example()[1][ROW]), {}
+    n0, hole = int(example()[1][ROW].sum()), places(example()[1][ROW])
+    when: dict[int, float] = {}  # p of each visible token when it was revealed
     hidden_again = 0
     for t, shown, hidden, chosen, after in walked(policy):
         gamma_t, gamma_s = (1 - policy.clock(r / T) for r in (t, t + 1))
@@ -220,20 +226,14 @@ def test_time_travel_hides_random_tokens_again_and_repeats():
         seen.append(asked.clone())
         return predictor_of(predict)(current, asked, counts)
 
-    noise = {"settings": settings(policy), "mask_token_id": V, "generator": image_generators(0, "d", range(BATCH))}
-    decode(watched, tokens, mask, **noise)
+    settings = settings_of(policy, num_steps=4, schedule=Linear())
+    decode(watched, tokens, mask, settings=settings, mask_token_id=V, generator=image_generators(0, "d", range(BATCH)))
     draws = DecodeNoise(image_generators(0, "d", range(BATCH)), passes=8, tokens=tokens).uniform("travel", 6)[ROW].tolist()
     n0 = int(mask[ROW].sum())
     assert [int(asked[ROW].sum()) for asked in seen] == [n0, n0 * 3 // 4, n0, n0 * 3 // 4, n0 // 2, n0 // 4, n0 // 2, n0 // 4]
     still, before = places(seen[6][ROW]), places(mask[ROW])
     # of what was hidden when the second jump had ended, nothing: all of the hole was visible by then
     assert still == lowest({i: draws[i] for i in before}, n0 // 2)
-
-
-def settings(policy):
-    from tests.core.test_policies import settings_of
-
-    return settings_of(policy, num_steps=4, schedule=Linear())
 
 
 def test_time_travel_without_repeats_is_the_confidence_order():

@@ -1,8 +1,8 @@
 """What is typed after a command, before Hydra sees it: paths and texts are taken as they are, whatever characters they hold.
 
 Hydra reads values in a grammar of its own, in which spaces, commas, brackets, quotes, `=` and letters with accents mean something
-or are refused. Values of the keys below are quoted for it. `~/` at the beginning of a path is the home folder. `decode.policy=NAME` is
-Hydra's decode/policy=NAME, a group within a group.
+or are refused. Values of the keys below are quoted for it. `~/` at the beginning of a path is the home folder.
+`decode.policy=NAME` is Hydra's decode/policy=NAME, a group within a group.
 """
 
 import os

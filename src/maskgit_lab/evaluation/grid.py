@@ -2,6 +2,7 @@
 
 The sweet spots of one schedule lie on one decoding trajectory, so each schedule and seed is decoded once and read at every sweet
 spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all cells.
+The seeds' fills of one image are candidates for its hole: their diversity and the best of them are scores, too.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ from maskgit_lab.core.pixels import composite, to_uint8
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.image_set import InpaintSet, slices
+from maskgit_lab.evaluation.candidates import CandidateScores
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.truth import Truth
@@ -59,7 +61,7 @@ class Cell:
     schedule: str
     sweet_spot: int
     output: str  # decoded | composited
-    scores: dict[str, list[float]]  # score -> a value per seed
+    scores: dict[str, list[float]]  # score -> a value per seed, or one over all seeds (diversity and best-of)
 
     @property
     def label(self) -> str:
@@ -108,6 +110,7 @@ def evaluate_grid(
     keys = itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS, grid.seeds)
     scores = {key: OutputScores(truth, lpips=lpips, device=device) for key in keys}
     at_once = np.zeros(3)  # all hidden tokens in one prediction: summed cross entropy, correct, hidden
+    together = {key: CandidateScores() for key in itertools.product(grid.schedules, grid.sweet_spots)}
     shown: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in itertools.product(grid.schedules, grid.sweet_spots)}
     filler.model.eval()
     with filler.model.weights_fixed():
@@ -117,7 +120,9 @@ def evaluate_grid(
                 filler.model, filler.tokenizer, images, holes,
                 mask_dilation=grid.settings.mask_dilation, autocast=filler.autocast,
             )  # fmt: skip
-            true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
+            true_images = torch.from_numpy(np.array(truth.images[part]))
+            true_tokens = filler.tokenizer.encode(true_images)
+            candidates: dict[tuple[str, int], list[Tensor]] = {key: [] for key in together}
             logits = predict_at_once(filler.model, masked, autocast=filler.autocast)
             at_once += _compared(logits.float(), true_tokens[masked.mask])
             for name, seed in itertools.product(grid.schedules, grid.seeds):
@@ -131,13 +136,20 @@ def evaluate_grid(
                     for output, outputs in zip(OUTPUTS, (decoded, filled), strict=True):
                         scores[name, spot, output, seed].add(outputs, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
+                    candidates[name, spot].append(filled)
                     if seed == grid.seeds[0] and part.start < num_shown:
                         shown[name, spot].append(filled.cpu().numpy()[: num_shown - part.start])
                 progress(len(images))
+            if len(grid.seeds) > 1:
+                for key, fills in candidates.items():
+                    together[key].add(fills, true_images.to(masked.holes.device), masked.holes)
     cells = []
     for name, spot, output in itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS):
         per_seed = [scores[name, spot, output, seed].compute() for seed in grid.seeds]
-        cells.append(Cell(name, spot, output, {score: [found[score] for found in per_seed] for score in per_seed[0]}))
+        found_scores = {score: [found[score] for found in per_seed] for score in per_seed[0]}
+        if output == "composited" and len(grid.seeds) > 1:
+            found_scores |= {score: [value] for score, value in together[name, spot].compute().items()}
+        cells.append(Cell(name, spot, output, found_scores))
     kept = {key: np.concatenate(parts) for key, parts in shown.items()}
     cross_entropy, accuracy = (at_once[:2] / max(1, at_once[2])).tolist()
     return GridScores(cells, list(grid.seeds), cross_entropy, accuracy, kept)

@@ -15,7 +15,7 @@ from maskgit_lab.evaluation.hole_metrics import HoleMetric, hole_metrics
 from maskgit_lab.evaluation.truth import Truth, extract
 
 # which way is better, by the start of a score's name
-HIGHER_IS_BETTER = ("psnr", "ssim", "token_accuracy")
+HIGHER_IS_BETTER = ("psnr", "ssim", "token_accuracy", "best_psnr", "best_ssim", "diversity")
 
 
 @dataclass(eq=False)

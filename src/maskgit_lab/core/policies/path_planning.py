@@ -13,8 +13,7 @@ from maskgit_lab.core.ranges import require_number
 class PathPlanning(Policy):
     """Score log p of every token in the hole, times eta where it is visible; the least are hidden.
 
-    The network is asked about visible tokens too, which its training looked at only if it hid such tokens, so it costs the whole hole
-    in every step.
+    The network is asked about visible tokens too, whose predictions its training never scored, and a step costs the whole hole.
 
     Raises:
         ValueError: when eta is negative or not a number.
