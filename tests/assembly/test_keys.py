@@ -73,3 +73,14 @@ def test_training_key_depends_on_images_and_tokenizer():
 def test_training_key_of_before_recorded_steps_is_found_with_their_default():
     assert key("training.compile=auto") == key("training.compile=false") == key()
     assert key("training.compile=true") != key()
+
+
+def test_training_key_of_before_policies_is_found_with_their_defaults_where_its_scores_choose_the_epoch():
+    watching = ("callbacks.best.monitor=val/psnr_hole", "decode.sweet_spot=null")
+    config = configuration(*watching)
+    for name in ("policy", "token_temperature", "top_k", "top_p"):
+        del config.decode[name]
+    assert training_key(config, builders.splits(), builders.tokenizer()) == key(*watching)
+    assert key(*watching, "decode/policy=halton") != key(*watching)
+    del config.decode["sweet_spot"]
+    assert training_key(config, builders.splits(), builders.tokenizer()) != key(*watching)

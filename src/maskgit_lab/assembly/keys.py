@@ -56,7 +56,7 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
     if content["training"]["compile"] == AUTO:  # as all runs from before it
         content["training"]["compile"] = False
     content["optimizer"] = _without_new_defaults(content["optimizer"])
-    content["decode"] = {key: value for key, value in content["decode"].items() if NEW_IN_DECODE.get(key) != value}
+    content["decode"] = {key: value for key, value in content["decode"].items() if (key, value) not in NEW_IN_DECODE.items()}
     watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
     if watched <= set(LOSSES):
         for name in ONLY_LOOKING:

@@ -23,7 +23,7 @@ Predictor = Callable[[Tensor, Tensor, Sequence[int] | None], tuple[Tensor, Tenso
 
 
 @dataclass(frozen=True)
-class Moment:
+class Now:
     """When a pass is taken, and the settings that it is taken with."""
 
     progress_before: float  # (t - 1) / T
@@ -59,7 +59,7 @@ class GridState:
         score = draws.uniform("travel").masked_fill(self.hidden, -1.0).masked_fill(~self.hole, CONFIDENCE_OF_KNOWN_TOKENS)
         self._hide(smallest_k_mask(score, count) & self.hole, self.tokens)
 
-    def take(self, now: Moment, planned: Tensor, asked_counts: Sequence[int] | None) -> Step:
+    def take(self, now: Now, planned: Tensor, asked_counts: Sequence[int] | None) -> Step:
         """Take one pass, `planned` (B,) tokens hidden after it by the schedule; return what the policy saw."""
         policy, asked = self.policy, self.hole if self.policy.rescores else self.hidden
         places: list[Tensor] = []
@@ -84,7 +84,7 @@ class GridState:
         self._hide(hidden, step.tokens)
         return step
 
-    def _read(self, logits: Tensor, cells: Tensor, now: Moment) -> tuple[Tensor, Tensor, Tensor]:
+    def _read(self, logits: Tensor, cells: Tensor, now: Now) -> tuple[Tensor, Tensor, Tensor]:
         """Take a token at each of the cells (...); return token, log p and score of the position as grids (B, N)."""
         rule, order = now.tokens, self.policy.order_temperature(now.progress, now.choice_temperature)
         temperature = self.policy.token_temperature(now.progress, rule.temperature, order_temperature=order)

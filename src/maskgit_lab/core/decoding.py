@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.core.decode_noise import DecodeNoise, Generators, PassDraws
-from maskgit_lab.core.decode_pass import GridState, Moment, Predictor
+from maskgit_lab.core.decode_pass import GridState, Now, Predictor
 from maskgit_lab.core.masking import keep_hidden_count
 from maskgit_lab.core.policies.confidence import Confidence
 from maskgit_lab.core.policies.policy import Policy
@@ -142,7 +142,7 @@ def decode(
     steps: list[tuple[Tensor, Tensor]] = []
     usable: list[tuple[Tensor, Tensor]] = []  # of each pass; read after the loop, for reading waits for the device
     for number, t in enumerate(walk):
-        now = Moment(
+        now = Now(
             progress_before=t / settings.num_steps, progress=(t + 1) / settings.num_steps, schedule=settings.schedule,
             tokens=settings.tokens, choice_temperature=settings.choice_temperature, draws=PassDraws(noise, number),
         )  # fmt: skip
