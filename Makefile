@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 DEVICE ?= cpu
 GROUPS ?=
+ISA ?=
 KIND ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -29,8 +30,8 @@ quick: $(STAMP)  ## the fast tests, within a minute
 faults: $(STAMP)  ## kills, full disks, flipped bits, hostile and broken files: what survives; KIND="kills fuzz" for some of it
 	$(BIN)/python -m tests.faults $(KIND)
 
-bench: $(STAMP)  ## speed as ratios; DEVICE=cuda on a GPU, GROUPS="decoding table" for some of it
-	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE)
+bench: $(STAMP)  ## speed as ratios; DEVICE=cuda on a GPU, GROUPS="decoding table" for some of it, ISA=avx2 as on narrower processors
+	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE) $(if $(ISA),--isa $(ISA))
 
 format: $(STAMP)  ## put the code in form
 	$(BIN)/ruff check --fix --quiet .
