@@ -21,7 +21,7 @@ from benchmarks.subjects import pictures, subject
 from maskgit_lab.machine.cores import SLEEP, WAITING
 from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
-SECONDS = 3.0  # of steps between two looks
+SECONDS = 2.5  # of steps between two looks
 WARM_UP = 3  # steps
 BESIDE = ("nothing", "one busy core", "another training")
 SPIN = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own default, said aloud: benchmarks/__init__.py leaves it then

@@ -218,7 +218,6 @@ def test_first_step_leaves_the_training_at_its_end(tmp_path: Path):
     environment = {**os.environ, "MASKGIT_LAB_RUNS": str(tmp_path / "runs"), "MASKGIT_LAB_CACHE": str(tmp_path / "cache")}
     startup._run(environment, "-m", "maskgit_lab.train", *startup.SMALL_RUN, startup.FIRST_STEP)
     (config,) = (tmp_path / "runs").glob("*/*/config.yaml")
-    assert not (config.parent / "result.json").is_file() or "test" not in json.loads((config.parent / "result.json").read_text())
     assert not list(config.parent.glob("checkpoints/*"))
 
 
