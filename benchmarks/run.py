@@ -40,6 +40,7 @@ GROUPS: dict[str, Group] = {
     "training": training, "decoding": decoding, "table": table, "frechet": frechet, "scaling": scaling, "startup": startup,
     "loaded": loaded, "kernels": kernels, "compiled": compiled, "peers": peers, "throughput": throughput,
 }  # fmt: skip
+USUAL_SIZE = {"loaded": "small"}  # lab for the others
 WITHOUT_SIZE = ("frechet", "refresh", "startup")
 # what runs when nothing is named, what is quick first
 DEFAULT = [
@@ -57,7 +58,7 @@ def main() -> None:
         metavar="group",
         help=f"{', '.join(GROUPS)}, refresh; none = all but kernels, compiled, peers, throughput and refresh",
     )
-    parser.add_argument("--size", choices=("lab", "small"), help="default: lab")
+    parser.add_argument("--size", choices=("lab", "small"), help="default: lab; small for loaded")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--images", type=int, default=16)
@@ -80,7 +81,7 @@ def main() -> None:
     isa = instruction_set(device)
     print(f"{IN_WORDS.get(isa, isa)}, {reason}; {torch.get_num_threads()} threads", flush=True)
     bench = Bench(device, args.pairs, autocast_dtype(precision), args.images, args.batch_size, args.listing_images)
-    for group, size in [(group, args.size or "lab") for group in args.groups] or DEFAULT:
+    for group, size in [(group, args.size or USUAL_SIZE.get(group, "lab")) for group in args.groups] or DEFAULT:
         measure(group, size, bench, args.run)
 
 
