@@ -4,6 +4,8 @@ from types import ModuleType
 
 import numpy as np
 
+from maskgit_lab.data.image_set import paint_holes
+
 RADIUS = 3  # pixels that a new one is computed from
 
 
@@ -33,7 +35,7 @@ def telea_fill(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
         ModuleNotFoundError: when OpenCV is not installed.
     """
     opencv = require_opencv()
-    filled = np.array(images)
+    filled = paint_holes(images, holes)  # OpenCV's gradients read under the rim: the truth must not be there
     for image, hole in zip(filled, holes, strict=True):
         surface = opencv.inpaint(np.ascontiguousarray(image), hole.astype(np.uint8), RADIUS, opencv.INPAINT_TELEA)
         image[hole] = surface[hole]
