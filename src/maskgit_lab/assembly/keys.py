@@ -24,6 +24,9 @@ BY_CONTENT = (
     "tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.mask_hole", "data.max_pixels", "data.skip_bad",
     "data.test_root", "data.num_val_fills",
 )  # fmt: skip
+# keys that earlier versions did not have, with the values that leave everything as it was
+NEW_DEFAULTS: dict[str, Any] = {"matrix_lr": None, "mask_dilation": 0, "mask_share": [0.0, 1.0]}
+MISSING = object()
 # monitored values that no decoding goes into
 LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
 
@@ -51,6 +54,7 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
         del content["speed"]
     if content["training"]["compile"] == AUTO:  # as all runs from before it
         content["training"]["compile"] = False
+    content["training"] = _without_new_defaults(content["training"])
     content["optimizer"] = _without_new_defaults(content["optimizer"])
     watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
     if watched <= set(LOSSES):
@@ -76,4 +80,4 @@ def _hash(content: dict[str, Any]) -> str:
 
 def _without_new_defaults(node: dict[str, Any]) -> dict[str, Any]:
     """Leave out keys that earlier versions did not have where they change nothing, so that their results are found."""
-    return {key: value for key, value in node.items() if (key, value) != ("matrix_lr", None)}
+    return {key: value for key, value in node.items() if NEW_DEFAULTS.get(key, MISSING) != value}
