@@ -48,10 +48,10 @@ class FastAttention:
 
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from (B, heads, Q, d) to (B, heads, N, d); return (B, Q, heads, d)."""
-        dropout = self.plain.dropout if self.plain.training else 0.0
-        if gains_in(q, dropout):
-            return DroppedAttention.apply(q, k, v, dropout)
-        return attend(q, k, v, dropout=dropout).transpose(1, 2)
+        share = self.plain.dropout if self.plain.training else 0.0
+        if gains_in(q, share):
+            return DroppedAttention.apply(q, k, v, share)
+        return attend(q, k, v, dropout=share).transpose(1, 2)
 
     def _packed(self, q: Tensor, k: Tensor, v: Tensor, positions: Positions) -> Tensor:
         """Attend from packed queries (M, heads, d), each to its own image's (B, heads, N, d)."""
