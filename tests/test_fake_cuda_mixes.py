@@ -26,6 +26,7 @@ from maskgit_lab.models.context import PixelContext
 from maskgit_lab.models.discriminator import PatchDiscriminator, generator_hinge_loss
 from maskgit_lab.models.filling import Fill, fill_holes
 from maskgit_lab.models.patch_vqgan import GridBlock
+from maskgit_lab.models.perceptual import PerceptualLoss
 from maskgit_lab.models.squeezenet import SqueezeNet
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.transformer import BidirectionalTransformer, Block
@@ -81,6 +82,15 @@ def loss_of_stage_1(where: torch.device, _: Path) -> Tensor:
     network, judge = tokenizer().model.train().to(where), PatchDiscriminator(num_filters=4, num_layers=2).to(where)
     made = network(images().permute(0, 3, 1, 2).float().to(where) / 255)
     return made.codebook_loss + generator_hinge_loss(judge(made.images))
+
+
+def perceptual_loss(where: torch.device, _: Path) -> Tensor:
+    made = PerceptualLoss.__new__(PerceptualLoss)  # without its file
+    nn.Module.__init__(made)
+    torch.manual_seed(0)
+    made.net = SqueezeNet()
+    pixels = images().permute(0, 3, 1, 2).float() / 255
+    return made.to(where)(pixels.to(where), pixels.flip(3).to(where))
 
 
 def revived(where: torch.device, _: Path) -> Tensor:
@@ -155,6 +165,7 @@ PATHS: dict[str, tuple[Callable[[torch.device, Path], Tensor], tuple[type[nn.Mod
     "context": (read_context, (PixelContext,)),
     "loss of stage 2": (loss_of_stage_2, (Block, PixelContext)),
     "loss of stage 1": (loss_of_stage_1, (PatchDiscriminator, Codebook, GridBlock)),
+    "perceptual loss": (perceptual_loss, (PerceptualLoss, SqueezeNet)),
     "revival": (revived, (CodebookRevival,)),
     "distance": (distance_with_states, (GridBlock,)),
     "hole metrics": (scored_holes, ()),

@@ -58,7 +58,7 @@ def claim(system: str) -> None:
         del sys.modules[name]
     _let_others_keep(os, signal)
     sys.platform = system
-    platform.libc_ver = lambda *_, **__: ("", "")  # type: ignore[assignment]
+    platform.libc_ver = lambda *_, **__: ("", "")
     for name in NOT_ON_WINDOWS if system == "win32" else NOT_ON_MACOS:
         if hasattr(os, name):
             delattr(os, name)
