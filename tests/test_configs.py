@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.assembly.config import build
-from maskgit_lab.assembly.schemas import register
-from tests.support.configs import CONF, check_target, composed, targets
+from maskgit_lab.assembly.networks import decode_changes, decode_settings
+from maskgit_lab.assembly.read import as_yaml, typed
+from maskgit_lab.assembly.schemas import TrainConfig, register
+from maskgit_lab.assembly.trust import check_recorded
+from tests.support.configs import CONF, check_target, composed, configuration, targets
+from tests.support.policies import POLICIES
 
 pytestmark = pytest.mark.thorough
 
@@ -82,6 +86,27 @@ def test_data_root_reaches_its_source(data: str, tmp_path: Path):
     cfg = composed(f"data={data}", f"data.root={tmp_path}", "data.split=lab")
     source = build(cfg.data.source)
     assert (source.root, source.split) == (tmp_path, "lab")
+
+
+def test_policies_that_are_tested_are_those_of_the_yaml_files():
+    names = {path.stem: OmegaConf.load(path)._target_.rpartition(".")[2] for path in (CONF / "decode" / "policy").glob("*.yaml")}
+    assert set(names.values()) == {policy.name for policy in POLICIES.values()}
+    assert set(names) <= set(POLICIES)
+
+
+@pytest.mark.parametrize("policy", [path.stem for path in sorted((CONF / "decode" / "policy").glob("*.yaml"))])
+def test_policies_compose_build_and_are_read_back_from_what_a_run_records(policy: str):
+    config = configuration(f"decode/policy={policy}")
+    built = decode_settings(config).policy
+    recorded = OmegaConf.create(as_yaml(config))
+    assert isinstance(recorded, DictConfig)
+    check_recorded(recorded, CONF / "config.yaml")
+    assert decode_settings(typed(recorded, TrainConfig)).policy == built
+    for name in ("inpaint", "evaluate"):
+        options = ["run=x", "images=y", "out=z"] if name == "inpaint" else ["run=x"]
+        given = OmegaConf.to_container(composed(f"decode/policy={policy}", *options, name=name).decode)
+        assert decode_changes(given)["policy"] == built  # type: ignore[arg-type]
+        assert "policy" not in decode_changes(OmegaConf.to_container(composed(*options, name=name).decode))  # type: ignore[arg-type]
 
 
 def test_recipe_lab_is_the_published_one():

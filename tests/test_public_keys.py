@@ -35,7 +35,7 @@ def _brought_by(group: str) -> set[str]:
         content = OmegaConf.load(path)
         assert isinstance(content, DictConfig)
         content.pop("defaults", None)
-        prefix = "" if "@package _global_" in path.read_text() else f"{group}."
+        prefix = "" if "@package _global_" in path.read_text() else f"{group.replace('/', '.')}."
         found |= {key for key in _keys(content, prefix) if not key.startswith("hydra.")}
     return found
 

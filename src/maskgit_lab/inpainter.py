@@ -3,6 +3,7 @@
 inpainter = Inpainter.from_run("runs/cosine/2026-01-31_12-00-00")
 fill = inpainter(images, masks)        # uint8 (n, H, W, 3), bool (n, H, W), True = hole
 fill.composited                        # uint8 (n, H, W, 3), known pixels untouched
+several = inpainter.candidates(images, masks, num_samples=4)   # with token_temperature=1.0 in from_run
 """
 
 import dataclasses
@@ -17,8 +18,10 @@ from maskgit_lab.assembly.networks import build_model, decode_settings
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.speed import at_speed
 from maskgit_lab.core.pixels import to_uint8
+from maskgit_lab.core.ranges import require_number
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.machine.device import chosen_device
+from maskgit_lab.models.filling import Fill
 from maskgit_lab.runs.folder import RunFolder
 
 
@@ -84,17 +87,28 @@ class Inpainter:
         return self.filler.tokenizer.resolution
 
     def __call__(self, images: np.ndarray, masks: np.ndarray, *, steps: bool = False, first: int = 0) -> Filled:
-        """Fill holes.
+        """Fill holes: the first of `candidates`."""
+        return self.candidates(images, masks, num_samples=1, steps=steps, first=first)[0]
+
+    def candidates(
+        self, images: np.ndarray, masks: np.ndarray, *, num_samples: int, steps: bool = False, first: int = 0
+    ) -> list[Filled]:
+        """Fill holes several times, each time with other noise; with `token_temperature` above 0 the fills differ in their tokens.
 
         Args:
             images: (n, H, W, 3) uint8 of the run's resolution; pixels under the holes have no influence.
             masks: (n, H, W) bool, True = hole.
+            num_samples: candidates for each hole; more of them change none of the earlier ones.
             steps: also return every step's prediction and mask.
             first: number of the first image, which chooses its noise.
 
         Returns:
-            The filled images.
+            The filled images, candidate by candidate.
+
+        Raises:
+            ValueError: when images and masks do not fit the run or each other, or `num_samples` is not at least 1.
         """
+        require_number("num_samples", num_samples, least=1, whole=True)
         expected = (self.resolution, self.resolution)
         if images.shape[1:] != (*expected, 3) or masks.shape != images.shape[:3]:
             raise ValueError(
@@ -103,7 +117,13 @@ class Inpainter:
             )
         if images.dtype != np.uint8 or masks.dtype != np.bool_:
             raise ValueError(f"images must be uint8 and masks bool, True = hole, got {images.dtype} and {masks.dtype}")
-        fill = self.filler.fill(images, masks, range(first, first + len(images)))
+        numbers = range(first, first + len(images))
+        return [
+            self._filled(fill, images, steps) for fill in self.filler.candidates(images, masks, numbers, num_samples=num_samples)
+        ]
+
+    def _filled(self, fill: Fill, images: np.ndarray, steps: bool) -> Filled:
+        """Return a fill as arrays."""
         grid = self.filler.tokenizer.grid
         shown = fill.trace.step_tokens if steps else fill.trace.step_tokens[:0]
         step_images = [to_uint8(self.filler.tokenizer.decode(tokens)).cpu().numpy() for tokens in shown]

@@ -34,6 +34,12 @@ def test_as_typed_leaves_alone_what_hydra_reads_rightly(argument: str):
     assert as_typed([argument]) == [argument]
 
 
+def test_as_typed_finds_the_policies_where_hydra_has_them():
+    typed = as_typed(["decode.policy=halton", "decode.policy.eta=2", "decode.policy={_target_: x}"])
+    assert typed == ["decode/policy=halton", "decode.policy.eta=2", "decode.policy={_target_: x}"]
+    assert as_typed(["-m", "decode.policy=halton,p2"]) == ["-m", "decode/policy=halton,p2"]
+
+
 @pytest.mark.parametrize("flag", ["-m", "--multirun", "experiment=sweep_seeds"])
 def test_as_typed_leaves_the_values_of_a_sweep_apart(flag: str):
     assert as_typed([flag, "data.root=a,b", "name=choice(a,b)"]) == [flag, "data.root=a,b", "name=choice(a,b)"]

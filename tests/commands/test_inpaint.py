@@ -21,9 +21,10 @@ class RedInpainter:
 
     resolution = 32
 
-    def __call__(self, images: np.ndarray, masks: np.ndarray, *, steps: bool, first: int) -> Filled:
-        filled = np.where(masks[..., None], RED, images)
-        return Filled(filled, filled, np.empty((0, *images.shape), np.uint8), np.empty((0, len(images), 8, 8), bool))
+    def candidates(self, images: np.ndarray, masks: np.ndarray, *, num_samples: int, steps: bool, first: int) -> list[Filled]:
+        fills = [np.where(masks[..., None], RED - np.array([k, 0, 0], np.uint8), images) for k in range(num_samples)]
+        nothing = np.empty((0, *images.shape), np.uint8), np.empty((0, len(images), 8, 8), bool)
+        return [Filled(filled, filled, *nothing) for filled in fills]
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +59,15 @@ def test_inpaint_fills_the_holes_and_nothing_else(folder: Path):
     for i in range(3):
         filled = np.asarray(Image.open(folder / "out" / "composited" / f"image_00{i}.png"))
         np.testing.assert_array_equal(filled, np.where(boxes(3)[i][..., None], RED, pictures(3)[i]))
+
+
+def test_inpaint_numbers_the_candidates_of_a_hole(folder: Path):
+    assert fill(folder, num_samples=2) == [f"image_00{i}_{k}.png" for i in range(3) for k in (1, 2)]
+    for k in (1, 2):
+        filled = np.asarray(Image.open(folder / "out" / "composited" / f"image_001_{k}.png"))
+        assert filled[boxes(3)[1]][:, 0].max() == 256 - k
+    with pytest.raises(ValueError, match="13 of 13 results are there already"):
+        fill(folder, num_samples=2)
 
 
 def test_inpaint_keeps_results_of_one_stem_apart(folder: Path):

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from maskgit_lab.core.decoding import DecodeSettings, decode, hidden_counts, most_likely, predictor_of
+from maskgit_lab.core.decoding import DecodeSettings, decode, hidden_counts, predictor_of
 from maskgit_lab.core.randomness import generator, image_generators
 from maskgit_lab.core.schedules import Arccos, Cosine, Linear, Square
+from maskgit_lab.core.token_choice import TokenLogits
 from tests.support.oracle import decode_one, decode_with
 
 pytestmark = pytest.mark.processor
@@ -126,32 +127,22 @@ def test_decode_gives_an_image_the_same_tokens_alone_and_in_a_batch():
         assert torch.equal(single.tokens[0], batch.tokens[row])
 
 
-def test_predictor_of_chooses_tokens_by_its_argument():
-    tokens, mask = example()
-
-    def second_best(logits, mask_token_id, cells):
-        best, _ = most_likely(logits, mask_token_id, cells)
-        return most_likely(logits.scatter(-1, best[..., None], -torch.inf), mask_token_id, cells)
-
-    trace = decode_with(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=second_best, **SETTINGS)
-    expected = predict(tokens.masked_fill(mask, V))[..., :V].argsort(-1, descending=True)[..., 1]
-    assert torch.equal(trace.step_tokens[0][mask], expected[mask])
-
-
 def test_decode_shows_its_predictor_what_is_hidden_and_lets_it_decide_nothing_else():
     tokens, mask = example()
-    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    seen: list[tuple[torch.Tensor, torch.Tensor, list[int]]] = []
 
-    def predictor(shown, hidden):
-        seen.append((shown, hidden))
-        return torch.full_like(shown, 3), torch.full(shown.shape, torch.nan).masked_fill(hidden, 0.0)
+    def predictor(shown, asked, counts):
+        seen.append((shown, asked, counts))
+        certain = torch.nn.functional.one_hot(torch.tensor(3), V + 1).float().expand(*shown.shape, -1)
+        return certain.masked_fill(~asked[..., None], torch.nan), torch.arange(shown.numel()).view_as(shown)
 
     settings = DecodeSettings(schedule=Linear(), choice_temperature=0.0)
     trace = decode(predictor, tokens, mask, settings=settings, mask_token_id=V)
     assert torch.equal(trace.tokens, tokens.masked_fill(mask, 3))
-    for step, (shown, hidden) in enumerate(seen):
-        assert torch.equal(hidden, trace.step_masks[step - 1] if step else mask)
-        assert torch.equal(shown == V, hidden)
+    for step, (shown, asked, counts) in enumerate(seen):
+        assert torch.equal(asked, trace.step_masks[step - 1] if step else mask)
+        assert asked.sum(1).tolist() == counts
+        assert torch.equal(shown == V, asked)
 
 
 def test_decode_hides_nothing_again_when_the_schedule_rises():
@@ -209,15 +200,15 @@ def harmed(logits, seed):
 def test_decode_of_logits_that_are_not_finite_is_an_error_by_name_and_hides_no_known_token_on_the_way(seed):
     tokens, mask = example(seed=seed)
     settings = DecodeSettings(schedule=Cosine(), num_steps=7)
-    counts = hidden_counts(mask, settings)
-    network = predictor_of(lambda t: harmed(predict(t), seed), V)
+    planned = hidden_counts(mask, settings).tolist()
+    network = predictor_of(lambda t: harmed(predict(t), seed))
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def watched(current, hidden):
+    def watched(current, hidden, counts):
         assert bool((current == tokens)[~mask].all())
-        assert torch.equal(hidden.sum(1), counts[len(seen)])
+        assert hidden.sum(1).tolist() == counts == planned[len(seen)]
         assert not bool((hidden & ~mask).any())
-        seen.append(network(current, hidden))
+        seen.append(network(current, hidden, counts))
         return seen[-1]
 
     with pytest.raises(ValueError, match=r"the logits of image \d of the batch are not finite at decoding step \d: the weights"):
@@ -239,29 +230,17 @@ def test_decode_says_which_image_and_which_step_were_not_finite():
         decode_with(late, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
 
 
-def test_decode_refuses_a_choice_of_the_mask_token():
+def test_decode_refuses_a_choice_of_the_mask_token(monkeypatch):
     tokens, mask = example()
+    likely = TokenLogits.most_likely
 
-    def careless(logits, mask_token_id, cells):
-        chosen, log_p = most_likely(logits, mask_token_id, cells)
-        return torch.full_like(chosen, mask_token_id), log_p
+    def careless(logits):
+        token, log_p = likely(logits)
+        return torch.full_like(token, V), log_p
 
+    monkeypatch.setattr(TokenLogits, "most_likely", careless)
     with pytest.raises(ValueError, match="the mask token was chosen for image 1 of the batch at decoding step 1"):
-        decode_with(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), choose=careless, **SETTINGS)
-
-
-def test_decode_does_not_look_at_what_a_predictor_returns_for_known_tokens():
-    tokens, mask = example()
-    network = predictor_of(predict, V)
-
-    def careless(current, hidden):
-        choice, log_p = network(current, hidden)
-        return choice.masked_fill(~hidden, V), log_p.masked_fill(~hidden, torch.nan)
-
-    settings, noise = DecodeSettings(schedule=Linear(), num_steps=7), image_generators(0, "d", range(5))
-    expected = decode_with(predict, tokens, mask, schedule=Linear(), generator=image_generators(0, "d", range(5)), **SETTINGS)
-    found = decode(careless, tokens, mask, settings=settings, mask_token_id=V, generator=noise)
-    assert torch.equal(found.step_tokens, expected.step_tokens)
+        decode_with(predict, tokens, mask, schedule=Linear(), generator=generator(0, "d"), **SETTINGS)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "warm", True])

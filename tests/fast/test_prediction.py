@@ -1,10 +1,12 @@
 """Hidden prediction: exact; with partial refresh an approximation that keeps every property of decoding."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode, hidden_counts, most_likely
+from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode, hidden_counts
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine, Linear
 from maskgit_lab.fast.model import FastModel
@@ -131,17 +133,18 @@ def test_decode_masked_of_logits_that_are_not_finite_is_an_error_by_name_and_hid
     refresh_every: int | None, seed: int
 ):
     g = torch.Generator().manual_seed(seed)
-    calls = []
+    calls: list[int] = []
 
-    def harmed(logits: Tensor, mask_token_id: int, cells: Tensor) -> tuple[Tensor, Tensor]:
+    def harmed(tokens: Tensor, asked: Tensor, counts: Sequence[int] | None) -> tuple[Tensor, Tensor]:
+        logits, cells = predict(tokens, asked, counts)
         assert bool(MASK.flatten()[cells].all())
         calls.append(len(cells))
         values = torch.tensor([torch.nan, torch.inf, -torch.inf])[torch.randint(3, logits.shape, generator=g)]
-        return most_likely(torch.where(torch.rand(logits.shape, generator=g) < 0.2, values, logits), mask_token_id, cells)
+        return torch.where(torch.rand(logits.shape, generator=g) < 0.2, values, logits), cells
 
     settings = DecodeSettings(schedule=Cosine(), num_steps=6, refresh_every=refresh_every)
     given = masked()
-    predict = given.predictors.start(settings, harmed)
+    predict = given.predictors.start(settings)
     with pytest.raises(ValueError, match=r"the logits of image \d of the batch are not finite at decoding step 1"):
-        decode(predict, given.tokens, MASK, settings=settings, mask_token_id=16, generator=image_generators(0, "d", range(5)))
-    assert calls == [count for count in hidden_counts(MASK, settings)[:-1].sum(1).tolist() if count]
+        decode(harmed, given.tokens, MASK, settings=settings, mask_token_id=16, generator=image_generators(0, "d", range(5)))
+    assert calls == hidden_counts(MASK, settings)[:-1].sum(1).tolist()

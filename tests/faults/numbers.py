@@ -92,7 +92,7 @@ def _logits(bench: Bench, rng: random.Random) -> None:
     tokens, hidden = torch.randint(v, (batch, n), generator=g), torch.rand(batch, n, generator=g) < 0.5
     logits = _plant(torch.randn(batch, n, v + 1, generator=g), rng, most=20)
     settings = DecodeSettings(schedule=Cosine(), num_steps=rng.randint(1, 6), choice_temperature=rng.choice([0.0, 4.5]))
-    call = partial(decode, predictor_of(lambda t: logits, v), tokens, hidden, settings=settings, mask_token_id=v, generator=g)
+    call = partial(decode, predictor_of(lambda t: logits), tokens, hidden, settings=settings, mask_token_id=v, generator=g)
     if bool(logits[hidden][..., :v].isnan().any() | logits[hidden][..., :v].isposinf().any()):
         must_refuse("logits that are not finite", call)
         return

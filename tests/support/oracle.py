@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode, most_likely, predictor_of
+from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode, predictor_of
 
 
 def masked_positions(candidates, noise, r, schedule):
@@ -42,9 +42,9 @@ def decode_one(predict, tokens, mask, *, schedule, num_steps, mask_token_id, swe
     return torch.tensor(steps), torch.tensor(masks), order
 
 
-def decode_with(network, tokens, mask, *, mask_token_id, generator=None, choose=most_likely, **settings) -> DecodeTrace:
+def decode_with(network, tokens, mask, *, mask_token_id, generator=None, **settings) -> DecodeTrace:
     """Decode with a network of the whole grid; `settings` are fields of DecodeSettings."""
     return decode(
-        predictor_of(network, mask_token_id, choose), tokens, mask, settings=DecodeSettings(**settings),
+        predictor_of(network), tokens, mask, settings=DecodeSettings(**settings),
         mask_token_id=mask_token_id, generator=generator,
     )  # fmt: skip

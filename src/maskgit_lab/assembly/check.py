@@ -159,7 +159,7 @@ def _check_texts(config: Any) -> None:
 def _check_keys(config: Any, cfg: DictConfig) -> None:
     """Check the names of keys where no constructor does: a key that `+` added would change nothing."""
     _check_fields(type(config), cfg, "")
-    known: dict[str, Iterable[str]] = {"decode": _keys_of("decode"), "logger": _keys_of("logger")}
+    known: dict[str, Iterable[str]] = {"decode": {*_keys_of("decode"), "policy"}, "logger": _keys_of("logger")}
     if OmegaConf.select(cfg, "data.source") is not None:
         raw = OmegaConf.to_yaml(cfg.data, resolve=False)
         known["data"] = {"source", *_option("data", "_serving"), *re.findall(r"\$\{(?:\.\.|data\.)(\w+)\}", raw)}

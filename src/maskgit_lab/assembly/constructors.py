@@ -36,7 +36,7 @@ def check_constructors(config: TrainConfig) -> None:
         "tokenizer.training.discriminator": tokenizer.training.get("discriminator"),
         "model.transformer": config.model.transformer, "model.context": config.model.context,
         "mask_schedule": config.mask_schedule, "training.mask_schedule": config.training.mask_schedule,
-        "trainer": config.trainer, "metrics.extractor": config.metrics.extractor,
+        "decode.policy": config.decode.get("policy"), "trainer": config.trainer, "metrics.extractor": config.metrics.extractor,
         **{f"callbacks.{name}": node for name, node in config.callbacks.items()},
         **{f"logger.{name}": node for name, node in config.logger.items() if isinstance(node, Mapping)},
     }  # fmt: skip

@@ -65,4 +65,6 @@ def _decode_fields(decode: Group) -> dict[str, Any]:
     if unknown:
         there = f"there are {', '.join(sorted(known))} and {FIGURE_STEPS}"
         raise ValueError(f"decode.{unknown[0]} is not known; {there}{did_you_mean(unknown[0], known)}")
-    return {key: value for key, value in decode.items() if key != FIGURE_STEPS}
+    values = {key: value for key, value in decode.items() if key != FIGURE_STEPS}
+    policy = values.pop("policy", None)  # runs from before the key decode by confidence
+    return values if policy is None else {**values, "policy": build(policy)}

@@ -121,6 +121,7 @@ class InpaintConfig:
     hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
     decode: Group = MISSING
     mask_schedule: Group | None = None
+    num_samples: int = 1
     batch_size: int = 32
     seed: int = 0
     save_steps: bool = True

@@ -20,6 +20,7 @@ PLACES = {
     r"tokenizer\.model|tokenizer\.training\.(perceptual|discriminator)": "tokenizer",
     r"model\.(transformer|context)": "model",
     r"(training\.)?mask_schedule": "mask_schedule",
+    r"decode\.policy": "decode/policy",
     r"optimizer": "optimizer",
     r"trainer": "trainer",
     r"callbacks\.\w+": "callbacks",

@@ -2,6 +2,7 @@
 
 Hydra reads values in a grammar of its own, in which spaces, commas, brackets, quotes, `=` and letters with accents mean something
 or are refused. Values of the keys below are quoted for it. `~/` at the beginning of a path is the home folder.
+`decode.policy=NAME` is Hydra's decode/policy=NAME, a group within a group.
 """
 
 import os
@@ -14,6 +15,7 @@ PATHS = (
     "metrics.extractor.weights", "tokenizer.training.perceptual.weights", "hydra.run.dir", "hydra.sweep.dir",
 )  # fmt: skip
 TEXTS = ("name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes")
+NESTED_GROUPS = {"decode.policy": "decode/policy"}
 NEEDS_NO_QUOTES = re.compile(r"(?!(true|false|nan|inf)$)[a-z_./][\w./:@%+-]*", re.ASCII | re.IGNORECASE)
 MEANT_FOR_HYDRA = re.compile(r"""['"].*['"]|null|.*\$\{.*""", re.DOTALL)
 SWEEPS = ("experiment=sweep_", "hydra.mode=MULTIRUN")  # do without -m
@@ -23,7 +25,13 @@ SWEPT = re.compile(r".*,.*|(choice|range|glob|interval|sort|shuffle)\(.*", re.DO
 def as_typed(arguments: list[str]) -> list[str]:
     """Return arguments whose paths and texts Hydra reads as they were typed; in a sweep commas separate values."""
     sweep = any(argument in ("-m", "--multirun") or argument.startswith(SWEEPS) for argument in arguments)
-    return [_quoted(_decoded(argument), sweep) for argument in arguments]
+    return [_quoted(_decoded(_of_a_group(argument)), sweep) for argument in arguments]
+
+
+def _of_a_group(argument: str) -> str:
+    """Return the choice of an option in a nested group as Hydra spells it."""
+    key, _, value = argument.partition("=")
+    return f"{NESTED_GROUPS[key]}={value}" if key in NESTED_GROUPS and not value.startswith("{") else argument
 
 
 def expand_home() -> None:

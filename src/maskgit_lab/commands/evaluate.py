@@ -149,7 +149,11 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
 def _grid(config: EvaluateConfig, settings: DecodeSettings) -> Grid:
     if config.decode.get("sweet_spot") is not None:
         raise ValueError(f"decode.sweet_spot: one trajectory gives all of them here, sweet_spots=[{settings.sweet_spot}]")
-    schedules = {name: build(_schedule_config(name)) for name in config.schedules}
+    names = config.schedules
+    if settings.policy.adaptive and len(names) > 1:
+        log.info(f"{settings.policy.name} follows no mask schedule: only {names[0]} of schedules is measured")
+        names = names[:1]
+    schedules = {name: build(_schedule_config(name)) for name in names}
     return Grid(settings=settings, schedules=schedules, sweet_spots=config.sweet_spots, seeds=config.seeds)
 
 

@@ -1,6 +1,7 @@
 """Fill images from files and write them back."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from maskgit_lab.reporting.figures import save_rows, save_strip, strip_image
 log = logging.getLogger("maskgit_lab")
 
 NUM_OVERVIEW = 8
+NUM_CANDIDATES_SHOWN = 6
 
 
 def inpaint(config: InpaintConfig) -> None:
@@ -40,20 +42,23 @@ def inpaint(config: InpaintConfig) -> None:
     masks = find_masks(paths, place, key="masks") if place else []
     out = Path(config.out).expanduser()
     names = dict(zip(paths, result_names(paths), strict=True))
+    endings = [f"_{k}" for k in range(1, config.num_samples + 1)] if config.num_samples > 1 else [""]
     folders = ["decoded", "composited", *(["steps"] if config.save_steps else [])]
     check_apart(out, [*paths, *masks])
-    results = [out / "overview.png", *(out / folder / f"{name}.png" for folder in folders for name in names.values())]
+    files = [f"{name}{ending}.png" for name in names.values() for ending in endings]
+    results = [out / "overview.png", *(out / folder / file for folder in folders for file in files)]
     photos = _photos(config, paths, masks, inpainter.resolution, options)  # what cannot be read is named first
     check_results(results, inputs=[*paths, *masks], overwrite=config.overwrite)
     with tqdm(total=len(photos.paths), desc="Filling", unit="img") as bar:
         for start in range(0, len(photos.paths), config.batch_size):
             part = slice(start, start + config.batch_size)
             images, holes = photos.images[part], photos.holes[part]
-            filled = inpainter(images, holes, steps=config.save_steps, first=start)
-            _write(out, [names[path] for path in photos.paths[part]], images, holes, filled)
+            fills = inpainter.candidates(images, holes, num_samples=config.num_samples, steps=config.save_steps, first=start)
+            for ending, filled in zip(endings, fills, strict=True):
+                _write(out, [f"{names[path]}{ending}" for path in photos.paths[part]], images, holes, filled)
             if start == 0:
-                _overview(out / "overview.png", images, holes, filled)
-            bar.update(len(filled.decoded))
+                _overview(out / "overview.png", images, holes, fills)
+            bar.update(len(images))
     log.info(f"{len(photos.paths)} images filled: {out}/overview.png, {', '.join(f'{folder}/' for folder in folders)}")
 
 
@@ -91,6 +96,10 @@ def _write(out: Path, names: list[str], images: np.ndarray, holes: np.ndarray, f
             save_strip(out / "steps" / f"{name}.png", strip, steps=steps, with_truth=False)
 
 
-def _overview(path: Path, images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
-    columns = {"image": images, "input": paint_holes(images, holes), "decoded": filled.decoded, "composited": filled.composited}
+def _overview(path: Path, images: np.ndarray, holes: np.ndarray, fills: Sequence[Filled]) -> None:
+    columns = {"image": images, "input": paint_holes(images, holes)}
+    if len(fills) == 1:
+        columns |= {"decoded": fills[0].decoded, "composited": fills[0].composited}
+    else:
+        columns |= {f"candidate {k}": filled.composited for k, filled in enumerate(fills[:NUM_CANDIDATES_SHOWN], 1)}
     save_rows(path, {name: column[:NUM_OVERVIEW] for name, column in columns.items()})

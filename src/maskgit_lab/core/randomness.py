@@ -24,6 +24,6 @@ def generator(seed: int, stream: str, *counters: int, device: torch.device | str
     return torch.Generator(device=device).manual_seed(counter_seed(seed, stream, *counters))
 
 
-def image_generators(seed: int, stream: str, indices: Sequence[int]) -> list[torch.Generator]:
-    """Return one generator per image, so that an image's noise does not depend on the batch it is in."""
-    return [generator(seed, stream, index) for index in indices]
+def image_generators(seed: int, stream: str, indices: Sequence[int], *, sample: int = 0) -> list[torch.Generator]:
+    """Return one generator per image, so that an image's noise does not depend on the batch it is in; others for each `sample`."""
+    return [generator(seed, stream, index, *([sample] if sample else [])) for index in indices]

@@ -9,7 +9,7 @@ import torch
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.evaluation.batches import in_batches
-from maskgit_lab.models.filling import Fill, fill_holes
+from maskgit_lab.models.filling import Fill, fill_masked, predict_at_once, read_masked
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
@@ -28,14 +28,27 @@ class Filler:
 
     def fill(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int]) -> Fill:
         """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the images' numbers, which choose their noise."""
+        return self.candidates(images, holes, indices, num_samples=1)[0]
+
+    def candidates(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int], *, num_samples: int) -> list[Fill]:
+        """Fill one batch several times with other noise; the first is what `fill` returns. Images are read once."""
         training = self.model.training
         self.model.eval()
         try:
             given, hidden = (torch.from_numpy(np.array(array)) for array in (images, holes))
-            noise = image_generators(self.seed, NOISE_STREAM, list(indices))
-            return fill_holes(
-                self.model, self.tokenizer, given, hidden, settings=self.settings, generators=noise, autocast=self.autocast
+            numbers = list(indices)
+            masked = read_masked(
+                self.model, self.tokenizer, given, hidden, mask_dilation=self.settings.mask_dilation, autocast=self.autocast
             )
+            if num_samples > 1:
+                predict_at_once(self.model, masked, autocast=self.autocast)  # the first step of them all
+            return [
+                fill_masked(
+                    self.model, self.tokenizer, masked, settings=self.settings, autocast=self.autocast,
+                    generators=image_generators(self.seed, NOISE_STREAM, numbers, sample=sample),
+                )
+                for sample in range(num_samples)
+            ]  # fmt: skip
         finally:
             self.model.train(training)
 

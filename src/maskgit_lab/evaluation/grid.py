@@ -2,6 +2,7 @@
 
 The sweet spots of one schedule lie on one decoding trajectory, so each schedule and seed is decoded once and read at every sweet
 spot. Images are encoded once for the whole table, and the first step, where everything is hidden, may be shared by all cells.
+The seeds' fills of one image are candidates for its hole: their diversity and the best of them are scores, too.
 """
 
 import dataclasses
@@ -19,6 +20,7 @@ from maskgit_lab.core.pixels import composite, to_uint8
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.image_set import InpaintSet, slices
+from maskgit_lab.evaluation.candidates import CandidateScores
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.rulers import PLAIN, Rulers
@@ -59,7 +61,7 @@ class Cell:
     schedule: str
     sweet_spot: int
     output: str  # decoded | composited
-    scores: dict[str, list[float]]  # score -> a value per seed
+    scores: dict[str, list[float]]  # score -> a value per seed, or one over all seeds (diversity and best-of)
     by_hole_share: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # bin of the hole's share -> its scores
 
     @property
@@ -109,6 +111,7 @@ def evaluate_grid(
     keys = itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS, grid.seeds)
     scores = {key: OutputScores(truth, rulers=rulers, device=device) for key in keys}
     at_once = np.zeros(3)  # all hidden tokens in one prediction: summed cross entropy, correct, hidden
+    together = {key: CandidateScores() for key in itertools.product(grid.schedules, grid.sweet_spots)}
     shown: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in itertools.product(grid.schedules, grid.sweet_spots)}
     filler.model.eval()
     with filler.model.weights_fixed():
@@ -118,7 +121,9 @@ def evaluate_grid(
                 filler.model, filler.tokenizer, images, holes,
                 mask_dilation=grid.settings.mask_dilation, autocast=filler.autocast,
             )  # fmt: skip
-            true_tokens = filler.tokenizer.encode(torch.from_numpy(np.array(truth.images[part])))
+            true_images = torch.from_numpy(np.array(truth.images[part]))
+            true_tokens = filler.tokenizer.encode(true_images)
+            candidates: dict[tuple[str, int], list[Tensor]] = {key: [] for key in together}
             logits = predict_at_once(filler.model, masked, autocast=filler.autocast)
             at_once += _compared(logits.float(), true_tokens[masked.mask])
             for name, seed in itertools.product(grid.schedules, grid.seeds):
@@ -132,15 +137,22 @@ def evaluate_grid(
                     for output, outputs in zip(OUTPUTS, (decoded, filled), strict=True):
                         scores[name, spot, output, seed].add(outputs, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
+                    candidates[name, spot].append(filled)
                     if seed == grid.seeds[0] and part.start < num_shown:
                         shown[name, spot].append(filled.cpu().numpy()[: num_shown - part.start])
                 progress(len(images))
+            if len(grid.seeds) > 1:
+                for key, fills in candidates.items():
+                    together[key].add(fills, true_images.to(masked.holes.device), masked.holes)
     cells = []
     for name, spot, output in itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS):
         of_cell = [scores[name, spot, output, seed] for seed in grid.seeds]
+        found_scores = _per_seed([found.compute() for found in of_cell])
+        if output == "composited" and len(grid.seeds) > 1:
+            found_scores |= {score: [value] for score, value in together[name, spot].compute().items()}
         bins = [found.by_hole_share() for found in of_cell]
         by_share = {label: _per_seed([found[label] for found in bins]) for label in bins[0]}
-        cells.append(Cell(name, spot, output, _per_seed([found.compute() for found in of_cell]), by_share))
+        cells.append(Cell(name, spot, output, found_scores, by_share))
     kept = {key: np.concatenate(parts) for key, parts in shown.items()}
     cross_entropy, accuracy = (at_once[:2] / max(1, at_once[2])).tolist()
     return GridScores(cells, list(grid.seeds), cross_entropy, accuracy, kept)

@@ -16,7 +16,18 @@ from maskgit_lab.evaluation.rulers import PLAIN, Rulers
 from maskgit_lab.evaluation.truth import Truth, extract
 
 # which way is better, by the start of a score's name
-HIGHER_IS_BETTER = ("psnr", "ssim", "token_accuracy", "precision", "recall", "p_ids", "u_ids")
+HIGHER_IS_BETTER = (
+    "psnr",
+    "ssim",
+    "token_accuracy",
+    "precision",
+    "recall",
+    "p_ids",
+    "u_ids",
+    "best_psnr",
+    "best_ssim",
+    "diversity",
+)
 FEATURES, TOKENS = "features", "tokens"  # values that are no scores
 FEWEST = 2  # images that have a covariance
 

@@ -1,13 +1,16 @@
 """Predictors of core's loop that compute hidden tokens only.
 
-How many tokens each step predicts follows from the holes and the schedule. It is known before the loop, so that packing needs no
-wait for the device.
+How many tokens each step predicts follows from the holes and the schedule, but for policies that decide it by what they see. The
+loop tells the number where it knows it, so that packing needs no wait for the device.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import Choice, DecodeSettings, Predictor, hidden_counts, most_likely
+from maskgit_lab.core.decode_pass import Predictor
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.fast.positions import Positions
 from maskgit_lab.fast.prediction import ExactLogits, HiddenLogits, RefreshedLogits
 from maskgit_lab.fast.transformer import FastTransformer
@@ -39,7 +42,7 @@ class FastPredictors:
             self._first = self.transformer.logits(tokens, self.context, hidden)
         return self._first
 
-    def start(self, settings: DecodeSettings, choose: Choice = most_likely) -> Predictor:
+    def start(self, settings: DecodeSettings) -> Predictor:
         """Return the predictor of one decode, exact or with partial refresh."""
         logits: HiddenLogits
         if settings.exact:
@@ -49,34 +52,24 @@ class FastPredictors:
             logits = RefreshedLogits(
                 self.transformer, self.context, mask=self.mask, every=settings.refresh_every, ring=settings.refresh_ring
             )
-        plan = hidden_counts(self.mask, settings)
-        return PackedPredictor(logits, plan=plan, mask_token_id=self.mask_token_id, choose=choose)
+        return PackedPredictor(logits, mask_token_id=self.mask_token_id)
 
 
 class PackedPredictor:
-    """Predict packed rows and put them in their places on the grid.
+    """Predict packed rows.
 
     Args:
         logits: of hidden tokens.
-        plan: (S + 1, B) int64 on the host, tokens hidden before each step.
         mask_token_id: id that marks a hidden token.
-        choose: takes a token from logits.
     """
 
-    def __init__(self, logits: HiddenLogits, *, plan: Tensor, mask_token_id: int, choose: Choice) -> None:
+    def __init__(self, logits: HiddenLogits, *, mask_token_id: int) -> None:
         self.logits = logits
-        self.counts = iter(plan.tolist())  # of each step
         self.mask_token_id = mask_token_id
-        self.choose = choose
 
-    def __call__(self, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Return tokens and log probabilities (B, N); known tokens stay, with probability 1."""
-        certain = torch.zeros(tokens.shape, device=tokens.device)
-        where = Positions.of(hidden, next(self.counts))
+    def __call__(self, tokens: Tensor, asked: Tensor, counts: Sequence[int] | None) -> tuple[Tensor, Tensor]:
+        """Return logits (M, V + 1) of the positions that are asked for, and their cells (M,)."""
+        where = Positions.of(asked, asked.sum(1).tolist() if counts is None else counts)
         if not len(where):
-            return tokens, certain
-        best, log_p = self.choose(self.logits(tokens, where), self.mask_token_id, where.rows)  # (M,), (M,)
-        return (
-            tokens.flatten().index_copy(0, where.rows, best).view_as(tokens),
-            certain.flatten().index_copy(0, where.rows, log_p).view_as(tokens),
-        )
+            return torch.empty(0, self.mask_token_id + 1, device=tokens.device), where.rows
+        return self.logits(tokens, where), where.rows

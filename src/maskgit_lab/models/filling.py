@@ -126,8 +126,21 @@ def fill_holes(
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
 ) -> Fill:
-    """Fill the holes of a batch of images: `read_masked`, `decode_masked`, pixels."""
+    """Fill the holes of a batch of images: `read_masked`, `fill_masked`."""
     masked = read_masked(model, tokenizer, images, holes, mask_dilation=settings.mask_dilation, autocast=autocast)
+    return fill_masked(model, tokenizer, masked, settings=settings, generators=generators, autocast=autocast)
+
+
+def fill_masked(
+    model: MaskedTokenModel,
+    tokenizer: FrozenTokenizer,
+    masked: Masked,
+    *,
+    settings: DecodeSettings,
+    generators: Sequence[torch.Generator],
+    autocast: torch.dtype | None = None,
+) -> Fill:
+    """Fill the holes of images that have been read: `decode_masked`, pixels."""
     trace = decode_masked(model, masked, settings=settings, generators=generators, autocast=autocast)
     decoded = to_uint8(tokenizer.decode(trace.tokens))
     return Fill(

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from maskgit_lab.core.decoding import Choice, DecodeSettings, Network, Predictor, most_likely, predictor_of
+from maskgit_lab.core.decode_pass import Predictor
+from maskgit_lab.core.decoding import DecodeSettings, Network, predictor_of
 
 
 class Predictors(Protocol):
@@ -14,8 +15,8 @@ class Predictors(Protocol):
     def at_once(self) -> Tensor:
         """Return logits (M, V + 1) of all hidden tokens predicted at once: the first step of every decode."""
 
-    def start(self, settings: DecodeSettings, choose: Choice = most_likely) -> Predictor:
-        """Begin one decode of the same images, which takes tokens from logits by `choose`; return what `decode` calls in each step.
+    def start(self, settings: DecodeSettings) -> Predictor:
+        """Begin one decode of the same images; return what `decode` calls in each step.
 
         Raise ValueError when it cannot decode so; the message names the configuration key.
         """
@@ -34,10 +35,10 @@ class GridPredictors:
         """Return logits (M, V + 1) of all hidden tokens predicted at once."""
         return self.network(self.tokens.masked_fill(self.mask, self.mask_token_id))[self.mask]
 
-    def start(self, settings: DecodeSettings, choose: Choice = most_likely) -> Predictor:
+    def start(self, settings: DecodeSettings) -> Predictor:
         """Return a predictor that remembers nothing from step to step; raise ValueError for partial refresh."""
         if not settings.exact:
             raise ValueError(
                 f"decode.refresh_every={settings.refresh_every} needs speed=fast; speed=plain computes everything in every step"
             )
-        return predictor_of(self.network, self.mask_token_id, choose)
+        return predictor_of(self.network)
