@@ -3,11 +3,15 @@ PYTHON ?= python3.11
 VENV := .venv
 DEVICE ?= cpu
 GROUPS ?=
+ISA ?=
 KIND ?=
+WHOLE ?=
+QUICK := -m "not slow and not thorough" --ignore=tests/commands --ignore=tests/test_notebooks.py
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test quick faults bench format lint clean
+.PHONY: help demo test quick compat faults bench format lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,13 +28,23 @@ test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest
 
 quick: $(STAMP)  ## the fast tests, within a minute
-	$(BIN)/python -m pytest -m "not slow and not thorough" --ignore=tests/commands --ignore=tests/test_notebooks.py
+	$(BIN)/python -m pytest $(QUICK)
+
+# old releases call what newer ones of theirs deprecate; that is not ours to mend
+compat: $(LOWEST)/.installed  ## the fast tests with exactly the lowest versions that pyproject.toml allows; WHOLE=1 for every test
+	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::FutureWarning $(if $(WHOLE),,$(QUICK))
+
+$(LOWEST)/.installed: pyproject.toml tests/compat.py
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python tests/compat.py > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet -r $(LOWEST)/lowest.txt --editable .
+	touch $@
 
 faults: $(STAMP)  ## kills, full disks, flipped bits, hostile and broken files: what survives; KIND="kills fuzz" for some of it
 	$(BIN)/python -m tests.faults $(KIND)
 
-bench: $(STAMP)  ## speed as ratios; DEVICE=cuda on a GPU, GROUPS="decoding table" for some of it
-	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE)
+bench: $(STAMP)  ## speed as ratios; DEVICE=cuda on a GPU, GROUPS="decoding table" for some of it, ISA=avx2 as on narrower processors
+	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE) $(if $(ISA),--isa $(ISA))
 
 format: $(STAMP)  ## put the code in form
 	$(BIN)/ruff check --fix --quiet .
@@ -43,4 +57,4 @@ lint: $(STAMP)  ## form, docstrings, types
 	$(BIN)/mypy
 
 clean:  ## remove the environment, runs and caches
-	rm -rf $(VENV) runs multirun .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) runs multirun .pytest_cache .mypy_cache .ruff_cache

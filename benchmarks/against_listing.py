@@ -2,15 +2,16 @@
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 
-from benchmarks import listing
+from benchmarks import arithmetic, listing
 from benchmarks.measure import paired, repeated, seconds
-from benchmarks.rows import Row
+from benchmarks.rows import Row, instruction_set
 from benchmarks.subjects import Subject, pictures, subject
+from benchmarks.targets import target
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.losses import masked_cross_entropy
 from maskgit_lab.core.masking import sample_mvtm_mask
@@ -41,6 +42,15 @@ class Bench:
     def steps(self) -> int:
         """Training steps that are timed together: a GPU is given the next one while it works."""
         return 20 if self.device.type == "cuda" else 1
+
+    @property
+    def precision(self) -> str:
+        """The name under which the rate of our products is measured."""
+        return "bf16" if self.autocast == torch.bfloat16 else "fp32"
+
+    def target(self, key: str) -> float | None:
+        """Return what the row is to reach here."""
+        return target(key, instruction_set(self.device))
 
 
 class TrainingStep:
@@ -79,9 +89,11 @@ def training(bench: Bench, size: str) -> Iterator[Row]:
         pairs=bench.pairs,
         device=bench.device,
     ).per(bench.steps)
-    target = {"lab": 5.0 if bench.device.type == "cuda" else 2.5}.get(size)
-    flops = 3 * bench.batch_size * made.flops.forward
-    yield Row.of(f"training step, batch {bench.batch_size}, {size}", "listing", timed, target=target, flops=flops)
+    key = f"training_{size}"
+    yield Row.of(
+        f"training step, batch {bench.batch_size}, {size}", "listing", timed, key=key, target=bench.target(key),
+        operations=arithmetic.training_step(made.flops, bench.batch_size), precision=bench.precision,
+    )  # fmt: skip
 
 
 def decoding(bench: Bench, size: str) -> Iterator[Row]:
@@ -92,7 +104,7 @@ def decoding(bench: Bench, size: str) -> Iterator[Row]:
     share = _share(bench, size, per_pair=2)
     some = slice(0, round(share * bench.num_images))
     cuda = bench.device.type == "cuda"
-    targets = {("lab", None): 50.0 if cuda else 4.0, ("lab", REFRESH_EVERY): 7.0, ("small", None): 4.0}
+    hidden = masks.float().mean().item()
 
     def ours(settings: DecodeSettings, autocast: torch.dtype | None) -> Fill:
         generators = image_generators(0, "decode", range(bench.num_images))
@@ -112,14 +124,17 @@ def decoding(bench: Bench, size: str) -> Iterator[Row]:
             device=bench.device,
             share=share,
         )  # fmt: skip
-        per_picture = NUM_STEPS * made.flops.forward + made.flops.encode + made.flops.decode
+        share_hidden = hidden if refresh_every else None
+        key = f"decoding_{'refresh' if refresh_every else 'exact'}_{size}"
         yield Row.of(
-            f"decode {bench.num_images} pictures, T = {NUM_STEPS}, {_how(refresh_every)}{_in(autocast, bench)}, {size}",
+            f"decode {bench.num_images} images, T = {NUM_STEPS}, {_how(refresh_every)}{_in(autocast, bench)}, {size}",
             "listing",
             timed,
-            target=targets.get((size, refresh_every)),
-            flops=None if refresh_every else bench.num_images * per_picture,
-            extra={"pictures_of_the_listing_per_pair": some.stop, **_parts(made, bench, settings, images, holes)},
+            key=key,
+            target=bench.target(key),
+            operations=arithmetic.decode(made.flops, bench.num_images, NUM_STEPS, hidden=share_hidden),
+            precision=replace(bench, autocast=autocast).precision,
+            extra={"images_of_the_listing_per_pair": some.stop, **_parts(made, bench, settings, images, holes)},
         )
 
 
@@ -141,13 +156,12 @@ def table(bench: Bench, size: str) -> Iterator[Row]:
         share=share,
         warm=size != "lab" or bench.device.type == "cuda",
     )  # fmt: skip
-    forwards = 1 + len(SCHEDULES) * (NUM_STEPS - 1)
     cells = len(SCHEDULES) * len(SWEET_SPOTS)
-    flops = forwards * made.flops.forward + made.flops.encode + cells * made.flops.decode
-    target = {"lab": 100.0 if bench.device.type == "cuda" else 7.0, "small": 9.0}.get(size)
+    key = f"table_{size}"
     yield Row.of(
-        f"Table 1: {cells} cells x {bench.num_images} pictures, {size}", "listing", timed, target=target,
-        flops=bench.num_images * flops, extra={"pictures_of_the_listing_per_pair": some.stop},
+        f"Table 1: {cells} cells x {bench.num_images} images, {size}", "listing", timed, key=key, target=bench.target(key),
+        operations=arithmetic.table(made.flops, bench.num_images, NUM_STEPS, len(SCHEDULES), SWEET_SPOTS),
+        precision=bench.precision, extra={"images_of_the_listing_per_pair": some.stop},
     )  # fmt: skip
 
 

@@ -48,5 +48,6 @@ def frechet(bench: Bench, size: str) -> Iterator[Row]:
 
     timed = paired(our_compute, their_compute, pairs=bench.pairs, device=bench.device, warm=False)
     yield Row.of(
-        f"Frechet distance, {NUM_PICTURES} x {NUM_FEATURES} twice", "torchmetrics' compute", timed, target=50, extra=values
-    )
+        f"Frechet distance, {NUM_PICTURES} x {NUM_FEATURES} twice", "torchmetrics' compute", timed, key="frechet",
+        target=bench.target("frechet"), extra=values,
+    )  # fmt: skip

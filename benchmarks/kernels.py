@@ -41,11 +41,10 @@ def kernels(bench: Bench, size: str) -> Iterator[Row]:
         f"decode {bench.num_images} images, T = {NUM_STEPS}, {size}": lambda side: _decode(side, bench, images, holes),
         f"table, {bench.num_images} images, {size}": lambda side: our_table(side, bench, images, holes),
     }
-    bf16 = bench.autocast == torch.bfloat16 and bench.device.type == "cpu"
     for work, run in works.items():
         training = work.startswith("training")
         made.model.train(training)
-        for part, without in _parts(bf16=bf16, training=training).items():
+        for part, without in _parts(bench, training=training).items():
             if part == "Winograd" and size != "lab":
                 continue  # small tokenizers have no convolution that gains
             other = plain if part == "Winograd" else made
@@ -58,13 +57,16 @@ def _leaving_out(without: Without, run: Work, side: Subject) -> None:
         run(side)
 
 
-def _parts(*, bf16: bool, training: bool) -> dict[str, Without]:
+def _parts(bench: Bench, *, training: bool) -> dict[str, Without]:
     """Return what can be left out here, and how."""
+    bf16 = bench.autocast == torch.bfloat16 and bench.device.type == "cpu"
     both: dict[str, Without] = {"fast, all of it": _all, "packed hidden rows": _whole_grids}
     if training:
         both["dropout by NumPy"] = lambda: _patches((dropout, "_AS_INTEGERS", {}))
         if bf16:
             both["attention by products"] = _fused_attention
+        elif bench.device.type == "cpu" and bench.autocast is None:
+            both["attention with dropout"] = lambda: _patches((transformer, "gains_in", lambda *_: False))
         return both
     both |= {
         "one first step for all decodes": lambda: _patches((predictors.FastPredictors, "at_once", lambda _: None)),

@@ -69,12 +69,12 @@ def peers(bench: Bench, size: str) -> Iterator[Row]:
         label = name.replace("_", "-").replace("diffusers", "diffusers aMUSEd")
         for work, mine, theirs in (
             (f"training step, batch {bench.batch_size}", ours_train, peer.train),
-            (f"decode {bench.num_images} pictures' tokens, T = {NUM_STEPS}", ours_decode, peer.decode),
+            (f"decode {bench.num_images} images' tokens, T = {NUM_STEPS}", ours_decode, peer.decode),
         ):
             precision, run = _best(theirs, bench)
             timed = paired(mine, run, pairs=bench.pairs, device=bench.device, warm=False)
             extra = {**sizes, "their_precision": precision}
-            yield Row.of(f"{work}, {size}", label, timed, target=1.0, extra=extra)
+            yield Row.of(f"{work}, {size}", label, timed, key="peers", target=bench.target("peers"), extra=extra)
 
 
 def _best(work: Work, bench: Bench) -> tuple[str, Callable[[], object]]:

@@ -48,7 +48,7 @@ def refresh(bench: Bench, run: Path) -> Iterator[Row]:
             pairs=bench.pairs, device=bench.device, warm=False,
         )  # fmt: skip
         yield Row.of(
-            f"7 steps of {len(images)} pictures, partial refresh {every}, ring {ring}", "exact", timed,
+            f"7 steps of {len(images)} images, partial refresh {every}, ring {ring}", "exact", timed,
             extra={
                 "hidden_tokens_equal": _agreement(tokens, exact, masked),
                 "hidden_tokens_equal_of_two_exact_seeds": _agreement(other_seed, exact, masked),

@@ -1,14 +1,17 @@
-"""Rows of the benchmark: one ratio each, printed as a table and written as JSON with everything that tells it from another run."""
+"""Rows of the benchmark: a ratio or a number of seconds each, a table for the terminal and JSON with all that tells it apart."""
 
 import json
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks import processor
+from benchmarks.arithmetic import Operations
 from benchmarks.measure import Paired
 from maskgit_lab.machine.cores import visible_cores
 from maskgit_lab.reporting.tables import render_table
@@ -16,12 +19,12 @@ from maskgit_lab.runs.provenance import provenance
 from maskgit_lab.training.precision import processor_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
-HEADERS = ["work", "against", "ratio", "least", "most", "target", "seconds", "theirs", "MFU fp32", "MFU bf16"]
+HEADERS = ["work", "against", "result", "least", "most", "target", "seconds", "theirs", "counted", "of the rate"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison."""
+    """One comparison as a ratio."""
 
     work: str
     against: str
@@ -31,8 +34,10 @@ class Row:
     pairs: int
     seconds: float  # ours, median
     their_seconds: float
+    key: str = ""  # what `benchmarks.targets` calls it
     target: float | None = None
-    flops: float | None = None  # operations of the dense model for this work, ours
+    operations: Operations | None = None
+    precision: str = "fp32"  # ours: fp32 or bf16
     extra: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -49,25 +54,75 @@ class Row:
 
     def cells(self, rates: dict[str, float]) -> list[Any]:
         """Return what the table shows."""
-        used = [100 * self.flops / self.seconds / rate if self.flops else None for rate in rates.values()]
+        counted, share = "-", "-"
+        if self.operations:
+            counted = f"{self.operations.counted_ratio(rates, self.precision):.2f}x"
+            share = f"{100 * share_of_rate(self.operations, rates, self.precision, self.seconds):.0f} %"
         return [
             self.work, self.against, *(f"{x:.2f}x" for x in (self.ratio, self.least, self.most)),
-            f"{self.target:g}x" if self.target else "-", f"{self.seconds:.3g}", f"{self.their_seconds:.3g}",
-            *("-" if share is None else f"{share:.0f} %" for share in used),
+            f"{self.target:g}x" if self.target else "-", f"{self.seconds:.3g}", f"{self.their_seconds:.3g}", counted, share,
         ]  # fmt: skip
 
 
-def show(rows: list[Row], rates: dict[str, float]) -> str:
+@dataclass(frozen=True)
+class Above:
+    """One comparison as seconds that ours takes above the other side: of work that contains the other side's."""
+
+    work: str
+    against: str
+    seconds_above: float  # median of the differences, pair by pair
+    least: float
+    most: float
+    pairs: int
+    seconds: float  # ours, median
+    their_seconds: float
+    key: str = ""
+    target: float | None = None  # seconds above, at most
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, work: str, against: str, timed: Paired, **more: Any) -> "Above":
+        """Return a row of timings."""
+        above = [ours - theirs for ours, theirs in zip(timed.ours, timed.theirs, strict=True)]
+        return cls(
+            work, against, statistics.median(above), min(above), max(above), len(above),
+            statistics.median(timed.ours), statistics.median(timed.theirs), **more,
+        )  # fmt: skip
+
+    def line(self) -> str:
+        """Return the row in one line, for those who wait."""
+        return (
+            f"{self.work}: {self.seconds:.2f} s, {self.seconds_above:+.2f} s above {self.against} "
+            f"({self.least:+.2f} to {self.most:+.2f})"
+        )
+
+    def cells(self, rates: dict[str, float]) -> list[Any]:
+        """Return what the table shows."""
+        above = (f"{x:+.2f} s" for x in (self.seconds_above, self.least, self.most))
+        wanted = "-" if self.target is None else f"{self.target:+g} s"
+        return [self.work, self.against, *above, wanted, f"{self.seconds:.3g}", f"{self.their_seconds:.3g}", "-", "-"]
+
+
+def share_of_rate(operations: Operations, rates: dict[str, float], precision: str, seconds: float) -> float:
+    """Return what part of its time the work would take if every product of the dense networks ran at the machine's rate."""
+    return operations.seconds_at_full_rate(rates, precision) / seconds
+
+
+def show(rows: Sequence[Row | Above], rates: dict[str, float]) -> str:
     """Return the table for the terminal."""
     rate = ", ".join(f"{name} {value / 1e9:.0f} GFLOP/s" for name, value in rates.items())
     return render_table(HEADERS, [row.cells(rates) for row in rows]) + f"\nMatrix products here: {rate}"
 
 
-def write(group: str, rows: list[Row], rates: dict[str, float], device: torch.device, load: list[float]) -> Path:
-    """Write a group's rows with command, commit, versions and machine."""
+def write(group: str, rows: Sequence[Row | Above], rates: dict[str, float], device: torch.device, load: list[float]) -> Path:
+    """Write a group's rows with command, commit, versions, machine and the instruction set that was used."""
+    isa = instruction_set(device)
     content = {
         "command": "python -m benchmarks.run " + " ".join(sys.argv[1:]),
         "machine": machine(device),
+        "instruction_set": isa,
+        "emulated": device.type == "cpu" and isa != processor.widest_here(),
+        "switches": processor.set_switches(),
         "threads": torch.get_num_threads(),
         "load_average_before_and_after": load,
         "matrix_rate_flops": rates,
@@ -75,9 +130,14 @@ def write(group: str, rows: list[Row], rates: dict[str, float], device: torch.de
         "rows": [asdict(row) for row in rows],
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{group}_{device.type}.json"
+    path = RESULTS / f"{group}_{isa}.json"
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path
+
+
+def instruction_set(device: torch.device) -> str:
+    """Return by what name results of this process on a device are kept."""
+    return processor.in_use() if device.type == "cpu" else device.type
 
 
 def machine(device: torch.device) -> str:

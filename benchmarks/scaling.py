@@ -31,6 +31,8 @@ def scaling(bench: Bench, size: str) -> Iterator[Row]:
             partial(fill, factor * few), partial(fill, few), pairs=bench.pairs, device=bench.device,
             share=1 / factor,
         )  # fmt: skip
-        yield Row.of(f"fill {factor * few} pictures, {size}", f"{factor} x {few} pictures", timed, target=1.0)
+        yield Row.of(
+            f"fill {factor * few} images, {size}", f"{factor} x {few} images", timed, key="scaling", target=bench.target("scaling")
+        )
     if bench.device.type == "cuda":
         torch.cuda.empty_cache()

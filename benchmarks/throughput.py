@@ -9,6 +9,7 @@ import torch
 
 from benchmarks import listing
 from benchmarks.against_listing import Bench, TrainingStep
+from benchmarks.arithmetic import training_step
 from benchmarks.measure import Paired, repeated, seconds
 from benchmarks.rows import Row
 from benchmarks.subjects import Subject, subject
@@ -30,7 +31,9 @@ def throughput(bench: Bench, size: str) -> Iterator[Row]:
         images, sides = here.batch_size, {"images_per_second": ours, "their_images_per_second": theirs}
         rates = {name: images / statistics.median(side) for name, side in sides.items()}
         work = f"training, batch {images}, {way}, {size}"
-        return Row.of(work, against, Paired(ours, theirs), flops=3 * images * made.flops.forward, extra=rates)
+        precision = "fp32" if way.endswith("float32") else here.precision
+        operations = training_step(made.flops, images)
+        return Row.of(work, against, Paired(ours, theirs), operations=operations, precision=precision, extra=rates)
 
     for batch_size in WITH_LISTING:
         here = replace(bench, batch_size=batch_size)

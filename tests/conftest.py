@@ -1,6 +1,7 @@
 """One small run of the whole package, made once for all tests that look at it; tests run in processes side by side."""
 
 import csv
+import gc
 import json
 import os
 import subprocess
@@ -39,6 +40,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
         assert all("@" in item.nodeid for item in grouped), "this pytest-xdist does not know this pytest's node ids"
+    gc.freeze()  # or every full collection would look through torch, Lightning and all tests again
 
 
 REAL_CATS = Path(__file__).resolve().parents[2] / "shared" / "data" / "make_cat_faces.py"

@@ -13,12 +13,13 @@ from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine, Linear
 from maskgit_lab.data.token_cache import cached_tokens
+from maskgit_lab.evaluation import hole_metrics
 from maskgit_lab.evaluation.baselines import reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.frechet import FrechetDistance, frechet_distance
 from maskgit_lab.evaluation.grid import Cell, Grid, evaluate_grid
-from maskgit_lab.evaluation.output_scores import OutputScores
+from maskgit_lab.evaluation.hole_metrics import hole_mean
 from maskgit_lab.evaluation.truth import read_truth
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.models.discriminator import PatchDiscriminator, discriminator_hinge_loss, generator_hinge_loss
@@ -235,8 +236,8 @@ def test_evaluate_grid_has_the_cpus_scores(tmp_path: Path):
             assert a.scores[name] == pytest.approx(values, rel=1e-4, abs=1e-6), name
 
 
-def test_scores_left_on_the_cpu_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(OutputScores, "__post_init__", lambda self: None)
+def test_scores_of_holes_left_on_the_cpu_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(hole_metrics, "hole_mean", lambda values, holes: hole_mean(values, holes.cpu()))
     with fake_cuda() as cuda, pytest.raises(MixedDevicesError):
         grid_cells(cuda, tmp_path)
 

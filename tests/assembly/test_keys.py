@@ -18,8 +18,9 @@ def key(*overrides: str) -> str:
 
 @pytest.mark.parametrize(
     "override",
-    ["decode.sweet_spot=3", "decode.num_steps=20", "name=other", "logger=csv", "notes=x", "reuse=never", "paths.runs=r",
-     "callbacks.samples=null", "callbacks.scores.every_n_epochs=2", "data.num_val_fills=8", "tokenizer.training.lr=1"],
+    ["decode.sweet_spot=3", "decode.num_steps=20", "name=other", "decode.mask_blend_pixels=4", "logger=csv",
+     "notes=x", "reuse=never", "paths.runs=r", "callbacks.samples=null", "callbacks.scores.every_n_epochs=2",
+     "data.num_val_fills=8", "tokenizer.training.lr=1"],
 )  # fmt: skip
 def test_training_key_does_not_depend_on_decoding_names_and_places(override: str):
     assert key(override) == key()
@@ -28,7 +29,8 @@ def test_training_key_does_not_depend_on_decoding_names_and_places(override: str
 @pytest.mark.parametrize(
     "override",
     ["mask_schedule=linear", "seed=1", "data.batch_size=8", "optimizer.lr=1", "model=small", "trainer.max_epochs=7",
-     "training.label_smoothing=0.1", "data.flip=false", "callbacks=ema", "callbacks.early_stopping.patience=1"],
+     "training.label_smoothing=0.1", "training.mask_share=[0.12,0.54]", "training.mask_dilation=1", "data.flip=false",
+     "callbacks=ema", "callbacks.early_stopping.patience=1"],
 )  # fmt: skip
 def test_training_key_depends_on_what_weights_depend_on(override: str):
     assert key(override) != key()
@@ -73,6 +75,14 @@ def test_training_key_depends_on_images_and_tokenizer():
 def test_training_key_of_before_recorded_steps_is_found_with_their_default():
     assert key("training.compile=auto") == key("training.compile=false") == key()
     assert key("training.compile=true") != key()
+
+
+def test_training_key_of_before_mask_share_and_dilation_is_found_with_their_defaults():
+    config = configuration()
+    with_them = key()
+    config.training.mask_share, config.training.mask_dilation = [0.0, 1.0], 0
+    assert training_key(config, builders.splits(), builders.tokenizer()) == with_them
+    assert key("decode.mask_dilation=1") == key("training.mask_dilation=1")  # training hides as decoding does
 
 
 def test_training_key_of_before_policies_is_found_with_their_defaults_where_its_scores_choose_the_epoch():

@@ -38,6 +38,9 @@ MEANINGFUL = {
     "model.context.num_blocks": {"0"},
     "decode.choice_temperature": {"0", "1e30"},  # by confidence alone; at random
     "decode.mask_dilation": {"0"},
+    "decode.mask_blend_pixels": {"0"},
+    "training.mask_dilation": {"0"},
+    "training.mask_share": {"0"},  # the least
     "decode.refresh_ring": {"0"},
     "training.label_smoothing": {"0"},
     "optimizer.betas": {"0"},
@@ -104,6 +107,8 @@ def test_check_configuration_refuses_every_number_that_is_none_by_its_key(base: 
 @pytest.mark.parametrize(("override", "message"), [
     ("training.label_smoothing=2", "training.label_smoothing must be at least 0 and below 1, got 2"),
     ("training.label_smoothing=1", "training.label_smoothing must be"),
+    ("training.mask_share=[0.5,0.1]", "training.mask_share must be two shares, the first not above the second"),
+    ("training.mask_share=[0.5]", "training.mask_share must be a list of 2 numbers"),
     ("optimizer.lr=nan", "optimizer.lr must be a finite number above 0 and at most 100, got nan"),
     ("optimizer.betas=[0.9]", "optimizer.betas must be a list of 2 numbers"),
     ("optimizer.weight_decay=5000", "optimizer.weight_decay must be at least 0 and below"),

@@ -30,16 +30,21 @@ def stop_during(stage: str, number: signal.Signals, *, cwd: Path, home: Path, ov
     return started.wait(), said()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_train_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path, number: signal.Signals):
+def stopped_in_stage_2(number: signal.Signals, cwd: Path) -> Path:
+    """Stop a run that is long, check what it says, and return its folder."""
     overrides = ["trainer.max_epochs=400", "callbacks.scores=null", "callbacks.samples=null"]
-    status, text = stop_during("Stage 2, epoch 3", number, cwd=tmp_path, home=tmp_path / "home", overrides=overrides)
+    status, text = stop_during("Stage 2, epoch 3", number, cwd=cwd, home=cwd / "home", overrides=overrides)
     assert status == 130, text
-    (folder,) = (tmp_path / "runs" / "stopped").iterdir()
-    assert f"To go on: python -m maskgit_lab.train resume={folder.relative_to(tmp_path)}" in text
+    (folder,) = (cwd / "runs" / "stopped").iterdir()
+    assert f"To go on: python -m maskgit_lab.train resume={folder.relative_to(cwd)}" in text
     assert "Traceback" not in text
     assert "wandb sync" in text
     assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
+    return folder
+
+
+def test_train_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path):
+    folder = stopped_in_stage_2(signal.SIGINT, tmp_path)
     answer = run("train", f"resume={folder}", "trainer.max_epochs=4", cwd=tmp_path, home=tmp_path / "home")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert json.loads((folder / "result.json").read_text())["status"] == "completed"
@@ -47,6 +52,12 @@ def test_train_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path, 
         validated = [int(float(row["epoch"])) for row in csv.DictReader(file) if row["val/loss"]]
     assert validated == sorted(set(validated))
     assert validated[0] == 0
+
+
+def test_train_stopped_in_stage_2_by_a_scheduler_ends_as_by_hand(tmp_path: Path):
+    """It goes on from the same checkpoint: tests/training/test_module.py resumes after both signals."""
+    folder = stopped_in_stage_2(signal.SIGTERM, tmp_path)
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
 def test_train_goes_on_in_stage_1_where_it_was_stopped(tmp_path: Path):

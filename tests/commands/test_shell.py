@@ -28,14 +28,10 @@ def test_shell_answers_questions_without_torch(module: str, flag: str, tmp_path:
     assert answer.stdout.strip()
     assert answer.stderr == ""
     assert list(tmp_path.iterdir()) == []  # a question leaves no files
-
-
-@pytest.mark.parametrize("module", COMMANDS)
-def test_shell_help_shows_an_example_and_the_groups(module: str, tmp_path: Path):
-    text = run(module, "--help", cwd=tmp_path, home=tmp_path).stdout
-    assert f"python -m maskgit_lab.{module}" in text
-    if module.startswith("train"):
-        assert "experiment: cats_cpu, cosine, linear, square, sweep_batch_size" in text
+    if flag == "--help":  # with an example and the groups
+        assert f"python -m maskgit_lab.{module}" in answer.stdout
+        if module.startswith("train"):
+            assert "experiment: cats_cpu, cosine, linear, square, sweep_batch_size" in answer.stdout
 
 
 def test_console_scripts_are_installed(tmp_path: Path):

@@ -40,9 +40,9 @@ def test_train_runs_the_labs_recipe_with_its_losses_at_a_small_size(tmp_path: Pa
     folder = completed(
         tmp_path, "recipe=lab", "tokenizer=vqgan_tiny", "tokenizer.model.enc_channels=[32,32,32,32,32,32]",
         "tokenizer.model.dec_channels=[32,32,32,32,32]", f"tokenizer.training.discriminator={discriminator}",
-        "tokenizer.training.gan_start_step=2", "tokenizer.training.max_steps=6", "tokenizer.training.val_every_n_steps=3",
+        "tokenizer.training.gan_start_step=2", "tokenizer.training.max_steps=4", "tokenizer.training.val_every_n_steps=2",
         "tokenizer.training.batch_size=4",
-        "data.source.num_train=64", "data.source.num_val=16", "data.source.num_test=16", "data.num_val_fills=8",
+        "data.source.num_train=32", "data.source.num_val=8", "data.source.num_test=8", "data.num_val_fills=4",
         "model.transformer.dim=32", "model.transformer.num_layers=1", "model.transformer.num_heads=2",
         "model.transformer.hidden_dim=32", "trainer.max_epochs=1", "trainer.precision=32-true", "decode.figure_steps=4",
     )  # fmt: skip

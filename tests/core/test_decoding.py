@@ -249,7 +249,7 @@ def test_decode_settings_refuse_a_temperature_that_is_no_number(value):
         DecodeSettings(schedule=Linear(), choice_temperature=value)
 
 
-@pytest.mark.parametrize("key", ["num_steps", "sweet_spot", "mask_dilation", "refresh_every", "refresh_ring"])
+@pytest.mark.parametrize("key", ["num_steps", "sweet_spot", "mask_dilation", "mask_blend_pixels", "refresh_every", "refresh_ring"])
 @pytest.mark.parametrize("value", [-1, 2.5, float("nan"), 1e30])
 def test_decode_settings_refuse_counts_that_are_none_by_their_key(key, value):
     with pytest.raises(ValueError, match=rf"decode.{key} must be"):

@@ -68,3 +68,11 @@ def test_sample_mvtm_mask_hides_at_least_one_token_and_only_candidates():
 def test_sample_mvtm_mask_hides_the_schedules_mean_share():
     mask = sample_mvtm_mask(torch.ones(4000, 256, dtype=torch.bool), schedule=Cosine(), generator=generator(2, "mask"))
     assert float(mask.float().mean()) == pytest.approx(2 / math.pi, abs=0.02)  # the integral of cos(pi r / 2)
+
+
+def test_sample_mvtm_mask_hides_between_the_least_and_the_largest_share():
+    candidates = torch.ones(2000, 256, dtype=torch.bool)
+    hidden = sample_mvtm_mask(candidates, schedule=Linear(), generator=generator(3, "mask"), share=(0.12, 0.54)).float().mean(1)
+    assert float(hidden.min()) == pytest.approx(0.12, abs=0.01)
+    assert float(hidden.max()) == pytest.approx(0.54, abs=0.01)
+    assert float(hidden.mean()) == pytest.approx(0.33, abs=0.01)

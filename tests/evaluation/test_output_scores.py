@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torchmetrics import MeanMetric
+from torch import Tensor
 
 from maskgit_lab.evaluation.baselines import OTHER_REAL, reconstruct, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.frechet import frechet_distance
 from maskgit_lab.evaluation.output_scores import OutputScores, distance_name, is_higher_better, kernel_distance
+from maskgit_lab.evaluation.perceptual_similarity import PerceptualSimilarity
+from maskgit_lab.evaluation.rulers import Rulers
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from tests.support.builders import inpaint_set, pictures, tokenizer
 
@@ -60,9 +62,9 @@ def test_score_outputs_of_the_truth_itself_is_perfect(truth: Truth):
 def test_output_scores_count_tokens_where_they_were_hidden(truth: Truth):
     scores = OutputScores(truth)
     scores.add(torch.from_numpy(truth.images), slice(0, 7))
-    true = torch.zeros(2, 4, dtype=torch.int64)
-    mask = torch.tensor([[True, True, False, False], [False, True, False, True]])
-    scores.add_tokens(torch.tensor([[0, 1, 1, 1], [1, 0, 1, 1]]), true, mask)
+    true = torch.zeros(7, 4, dtype=torch.int64)
+    mask = torch.tensor([[True, True, False, False], [False, True, False, True], *[[False] * 4] * 5])
+    scores.add_tokens(torch.tensor([[0, 1, 1, 1], [1, 0, 1, 1], *[[1] * 4] * 5]), true, mask)
     assert scores.compute()["token_accuracy"] == 0.5
 
 
@@ -125,7 +127,7 @@ def test_kernel_distance_refuses_features_that_are_not_finite_and_single_images(
 def test_output_scores_refuse_features_that_are_not_finite_and_name_the_side(truth: Truth, side: str):
     scores = OutputScores(truth)
     scores.add(torch.from_numpy(truth.images), slice(0, 7))
-    (truth.features if side == "truth" else scores.features[0])[3, 1] = torch.nan
+    (truth.features if side == "truth" else scores.parts[0][1]["features"])[3, 1] = torch.nan
     with pytest.raises(ValueError, match=rf"features of the {side} are not finite: 1 of .* in 1 of 7 images"):
         scores.compute()
 
@@ -138,11 +140,11 @@ def test_output_scores_of_a_single_image_are_refused(truth: Truth):
 
 
 def test_output_scores_refuse_an_lpips_that_is_not_finite(truth: Truth):
-    class Broken(MeanMetric):
-        def forward(self, *images: torch.Tensor) -> torch.Tensor:
-            return torch.tensor(torch.nan)
+    class Broken(PerceptualSimilarity):
+        def forward(self, images: Tensor, truth: Tensor) -> Tensor:
+            return torch.full((len(images),), torch.nan)
 
-    scores = OutputScores(truth, lpips=Broken())
+    scores = OutputScores(truth, rulers=Rulers(lpips=Broken(torch.nn.Identity(), {})))
     scores.add(torch.from_numpy(truth.images), slice(0, 7))
     with pytest.raises(ValueError, match="lpips is not finite"):
         scores.compute()

@@ -21,8 +21,8 @@ def test_build_lpips_uses_weights_at_hand(hub: Path):
     torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), hub / FILES["squeeze"])
     lpips = build_lpips("squeeze")
     images = torch.rand(2, 3, 64, 64)
-    assert float(lpips(images, images)) == pytest.approx(0, abs=1e-6)
-    assert float(lpips(images, 1 - images)) > 0
+    assert lpips(images, images).tolist() == pytest.approx([0, 0], abs=1e-6)
+    assert (lpips(images, 1 - images) > 0).all()
 
 
 def test_build_lpips_names_file_and_folder_of_missing_weights(hub: Path, monkeypatch: pytest.MonkeyPatch):
@@ -37,3 +37,26 @@ def test_build_lpips_names_file_and_folder_of_missing_weights(hub: Path, monkeyp
 def test_build_lpips_refuses_other_networks():
     with pytest.raises(ValueError, match="lpips must be one of squeeze, alex, vgg or null, got 'resnet'"):
         build_lpips("resnet")
+
+
+def test_build_lpips_reads_a_file_as_it_reads_the_hub_folder(hub: Path, tmp_path: Path):
+    for net, network in (("squeeze", torchvision.models.squeezenet1_1), ("alex", torchvision.models.alexnet)):
+        hub.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(0)
+        torch.save(network(weights=None).state_dict(), hub / FILES[net])
+        mine = tmp_path / f"{net}.pth"
+        mine.write_bytes((hub / FILES[net]).read_bytes())
+        images, others = torch.rand(2, 2, 3, 64, 64)
+        found = build_lpips(net, mine)
+        assert torch.equal(found(images, others), build_lpips(net)(images, others))
+        assert found.protocol["lpips_weights"] == f"{net}.pth"
+
+
+def test_build_lpips_refuses_a_file_that_is_not_there_or_of_another_network(tmp_path: Path):
+    with pytest.raises(
+        FileNotFoundError, match=f"lpips_weights: no file .*nowhere.pth; lpips=vgg needs torchvision's {FILES['vgg']}"
+    ):
+        build_lpips("vgg", tmp_path / "nowhere.pth")
+    torch.save(torchvision.models.squeezenet1_0(weights=None).state_dict(), tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=f"other.pth is not torchvision's {FILES['squeeze']}"):
+        build_lpips("squeeze", tmp_path / "other.pth")

@@ -82,3 +82,10 @@ def test_fill_holes_stops_early_at_a_sweet_spot(images: Tensor, holes: Tensor, s
     assert len(early.trace.step_tokens) == 2
     assert torch.equal(early.trace.step_tokens, whole.trace.step_tokens[:2])
     assert torch.equal(early.tokens, whole.trace.step_tokens[1])
+
+
+def test_fill_holes_blends_inside_the_hole_only(images: Tensor, holes: Tensor):
+    hard, soft = fill(images, holes), fill(images, holes, mask_blend_pixels=2)
+    assert torch.equal(soft.decoded, hard.decoded)
+    assert torch.equal(soft.composited[~holes], images[~holes])
+    assert not torch.equal(soft.composited, hard.composited)

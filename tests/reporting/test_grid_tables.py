@@ -2,7 +2,7 @@
 
 from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.evaluation.spread import Spread
-from maskgit_lab.reporting.grid_tables import all_scores, csv_rows, marked, table_1, terminal_tables
+from maskgit_lab.reporting.grid_tables import References, all_scores, csv_rows, marked, share_table, table_1, terminal_tables
 
 CELLS = [
     Cell(schedule, spot, "decoded", {"fid": [base + spot, base + spot + 0.2], "psnr_hole": [base, base]})
@@ -32,6 +32,22 @@ def test_all_scores_end_with_references_and_a_dash_for_what_they_do_not_have():
 
 def test_terminal_tables_print_and_csv_rows_hold_every_value():
     references = {"grey fill": {"fid": 3.0}}
-    text = terminal_tables(CELLS, references, score="fid", outputs=["decoded"])
+    text = terminal_tables(CELLS, References(references), score="fid", outputs=["decoded"])
     assert text.count("grey fill") == 1
     assert len(csv_rows(CELLS, references)) == 6 * 2 + 1
+
+
+def test_share_table_has_a_column_per_bin_and_dashes_where_a_bin_is_empty():
+    cell = Cell("linear", 3, "decoded", {"fid": [1.0]}, {"below 15 %": {"fid": [2.0, 2.1]}, "from 15 %": {}})
+    references = References(by_hole_share={"grey fill": {"below 15 %": {"fid": 3.0}, "from 15 %": {}}, "other": {}})
+    counts = {"below 15 %": 4, "from 15 %": 0}
+    headers, rows = share_table([cell], references, score="fid", output="decoded", counts=counts)
+    assert headers == ["fid, decoded", "below 15 % (n=4)", "from 15 % (n=0)"]
+    assert rows == [["linear, sweet spot 3", "2.050 ± 0.071*", "-"], ["grey fill", "3", "-"]]
+
+
+def test_terminal_tables_are_no_wider_than_a_terminal():
+    scores = {f"score_number_{i}_with_a_long_name": [1.0, 2.0] for i in range(14)}
+    text = terminal_tables([Cell("linear", 3, "decoded", scores)], References(), score="score_number_0", outputs=["decoded"])
+    assert max(len(line) for line in text.splitlines()) <= 132
+    assert all(name in text for name in scores)

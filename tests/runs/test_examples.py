@@ -2,12 +2,14 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from maskgit_lab.runs.examples import example_run, example_sweep
-from tests.support.commands import SMALL_RUN, environment
+from tests.support.commands import SMALL_RUN, environment, run
 
 
 def finished(folder: Path, *, age: int, status: str = "completed") -> Path:
@@ -38,6 +40,13 @@ def test_example_run_and_example_sweep_make_one_where_there_is_none(tmp_path: Pa
     for name, value in environment(tmp_path / "home").items():
         monkeypatch.setenv(name, value)
     runs = tmp_path / "runs"
+
+    def run_warm(typed: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert typed[:3] == [sys.executable, "-m", "maskgit_lab.train"]
+        return run("train", *typed[3:], cwd=tmp_path, home=tmp_path / "home")
+
+    # its own interpreter starts in the test below; two more would wait for their imports
+    monkeypatch.setattr("maskgit_lab.runs.examples.subprocess.run", run_warm)
     for make in (example_run, example_sweep):  # the sweep finds the first one's tokenizer
         made = make(runs, overrides=[*SMALL_RUN, "trainer.max_epochs=1"])
         assert made.is_relative_to(runs)

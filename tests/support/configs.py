@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,11 @@ CONF = Path(config_dir())
 
 
 def composed(*overrides: str, name: str = "train") -> DictConfig:
+    return deepcopy(_composed(name, overrides))
+
+
+@cache  # a fifth of a second each, and many tests begin with the same
+def _composed(name: str, overrides: tuple[str, ...]) -> DictConfig:
     register()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         return compose(config_name=name, overrides=list(overrides))

@@ -19,6 +19,9 @@ COPIES = ("_to_copy", "copy_")  # what real devices allow between them
 INDEXING = ("index", "index_put_", "_index_put_impl_")  # their indices may be on the host, if what is indexed is not
 
 
+written: set[int] = set()  # storages that are being saved as those of a card
+
+
 class MixedDevicesError(RuntimeError):
     """An operation got tensors of both sides."""
 
@@ -38,6 +41,11 @@ class FakeCuda(Tensor):
 
     def __repr__(self) -> str:  # type: ignore[override]
         return f"FakeCuda({self.held})"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Be written to a file as the tensor of a card that it says it is."""
+        written.add(self.held.untyped_storage()._cdata)
+        return self.held.__reduce_ex__(protocol)
 
     def tolist(self) -> Any:
         return self.held.tolist()
@@ -114,6 +122,11 @@ def _made(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return made
 
 
+def _said_place(place: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Wrap what torch.save asks for a storage's device: reading such a file elsewhere needs `map_location`."""
+    return lambda storage: str(CUDA) if storage._cdata in written else place(storage)
+
+
 @contextmanager
 def fake_cuda() -> Iterator[torch.device]:
     """Claim a CUDA device inside; yield it."""
@@ -126,8 +139,10 @@ def fake_cuda() -> Iterator[torch.device]:
             patch("torch.cuda._lazy_init", lambda: None), patch("torch.cuda.is_available", lambda: True),
             patch("torch.cuda.device_count", lambda: 1), patch("torch.tensor", _made(torch.tensor)),
             patch("torch.as_tensor", _made(torch.as_tensor)), _Factories(),
+            patch("torch.serialization.location_tag", _said_place(torch.serialization.location_tag)),
         ):  # fmt: skip
             yield CUDA
     finally:
+        written.clear()
         torch.__future__.set_overwrite_module_params_on_conversion(conversion)
         torch.backends.cudnn.enabled = cudnn

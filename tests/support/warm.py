@@ -28,6 +28,13 @@ PRELOADED = (
     "torchvision",
     "scipy.signal",
     "wandb.sdk.launch.inputs.internal",
+    "hydra.main",
+    "hydra._internal.hydra",
+    "hydra_plugins.hydra_joblib_launcher.joblib_launcher",
+    "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper",
+    "hydra_plugins.hydra_submitit_launcher.submitit_launcher",
+    "matplotlib.backends.backend_agg",
+    "requests",
 )
 CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate")  # audit events of changes to files
 ADDRESS = "WARM_PROCESS_SOCKET"  # environment variable: where it listens

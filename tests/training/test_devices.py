@@ -31,6 +31,15 @@ def test_check_accelerator_names_a_missing_gpu_and_the_remedy(monkeypatch: pytes
     check_accelerator("cpu")
 
 
+def test_check_accelerator_says_that_apples_gpu_was_never_tried(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    check_accelerator("cpu")
+    assert not caplog.records
+    check_accelerator("auto")
+    assert "has not been run; trainer.accelerator=cpu has been" in caplog.text
+
+
 def test_require_whole_weights_refuses_weights_that_are_cut_up_with_the_remedy():
     sharded = SimpleNamespace(strategy=object.__new__(FSDPStrategy))
     with pytest.raises(ValueError, match=r"trainer.strategy=FSDPStrategy cuts the weights up.*trainer=multi_gpu"):

@@ -1,6 +1,8 @@
 """Stage 2: what is hidden, what the network sees, what a checkpoint holds, and that resuming changes nothing."""
 
 import signal
+import tempfile
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,18 +197,28 @@ def weights(trained: MaskedTokenModule) -> list[Tensor]:
     return list(trained.model.state_dict().values())
 
 
+@cache  # the same for all stops
+def undisturbed(*, averaged: bool = False, accumulate: int = 1) -> list[Tensor]:
+    """Return the weights after a training that nothing stopped."""
+    whole = module()
+    with tempfile.TemporaryDirectory() as folder:
+        fit(Path(folder, "whole"), whole, callbacks=ema() if averaged else [], accumulate=accumulate)
+    return weights(whole)
+
+
+@pytest.mark.xdist_group("stops")
 @pytest.mark.parametrize("averaged", [False, True])
 @pytest.mark.parametrize(("number", "stop"), [(signal.SIGINT, 4), (signal.SIGTERM, 8), (signal.SIGINT, 9), (signal.SIGTERM, 13)])
 def test_masked_token_module_stopped_and_resumed_equals_an_uninterrupted_one(
     tmp_path: Path, stop: int, averaged: bool, number: signal.Signals
 ):
     extra = ema if averaged else list
-    whole, first, second = module(), module(), module()
-    fit(tmp_path / "whole", whole, callbacks=extra())
+    whole = undisturbed(averaged=averaged)
+    first, second = module(), module()
     with pytest.raises(SystemExit):
         fit(tmp_path / "parts", first, callbacks=[StopBetweenBatches(), *extra(), Signal(stop, number)])
     fit(tmp_path / "parts", second, callbacks=[Shaken(), *extra()], resume=True)
-    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole, weights(second), strict=True))
     assert not torch.equal(weights(first)[0], weights(second)[0])
 
 
@@ -226,18 +238,19 @@ class SignalInBatch(Callback):
 
 
 # nine batches an epoch: 1 and 3 begin an update of two, 9 ends one alone, 10 begins one in the next epoch
+@pytest.mark.xdist_group("stops")
 @pytest.mark.parametrize(
     ("number", "batch"), [(signal.SIGTERM, 1), (signal.SIGINT, 2), (signal.SIGTERM, 3), (signal.SIGINT, 9), (signal.SIGTERM, 10)]
 )
 def test_stop_between_batches_waits_for_the_end_of_an_update_that_gathers_batches(
     tmp_path: Path, batch: int, number: signal.Signals
 ):
-    whole, first, second = module(), module(), module()
-    fit(tmp_path / "whole", whole, callbacks=[], accumulate=2)
+    whole = undisturbed(accumulate=2)
+    first, second = module(), module()
     with pytest.raises(SystemExit):
         fit(tmp_path / "parts", first, callbacks=[StopBetweenBatches(), SignalInBatch(batch, number)], accumulate=2)
     fit(tmp_path / "parts", second, callbacks=[Shaken()], resume=True, accumulate=2)
-    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole, weights(second), strict=True))
     assert not torch.equal(weights(first)[0], weights(second)[0])
 
 

@@ -38,7 +38,8 @@ YES_OR_NO = ("data.flip", "logger.offline", "logger.wandb.offline")
 # whole numbers, and the least of each, beside those of `numbers`; where null is allowed it means something else
 LEAST = {
     "seed": 0, "batch_size": 1, "max_images": 2, "num_pairs": 0, "decode.num_steps": 1, "decode.sweet_spot": 1,
-    "decode.figure_steps": 1, "decode.mask_dilation": 0, "decode.refresh_every": 1, "decode.refresh_ring": 0,
+    "decode.figure_steps": 1, "decode.mask_dilation": 0, "decode.mask_blend_pixels": 0,
+    "decode.refresh_every": 1, "decode.refresh_ring": 0,
     "optimizer.warmup_steps": 0, "seeds[]": 0, "sweet_spots[]": 1,
 }  # fmt: skip
 MAY_BE_NULL = ("max_images", "decode.sweet_spot", "decode.refresh_every")
@@ -50,7 +51,7 @@ NEEDED = (
     "metrics.extractor._target_",
 )  # fmt: skip
 READ_FROM = (
-    "data.root", "data.test_root", "data.masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth",
+    "data.root", "data.test_root", "data.masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth", "lpips_weights",
 )  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 

@@ -110,6 +110,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     module = MaskedTokenModule(
         model=model, tokenizer=tokenizer, mask_schedule=build(training.mask_schedule), optimizer=build(config.optimizer),
         holes=datamodule.train_holes() if in_holes else None, encode_masked=training.encode_masked,
+        mask_dilation=training.mask_dilation, mask_share=(training.mask_share[0], training.mask_share[1]),
         label_smoothing=training.label_smoothing, seed=config.seed,
     )  # fmt: skip
     extractor = with_tokenizer(extractor, tokenizer)

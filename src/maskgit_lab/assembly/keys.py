@@ -24,9 +24,13 @@ BY_CONTENT = (
     "tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.mask_hole", "data.max_pixels", "data.skip_bad",
     "data.test_root", "data.num_val_fills",
 )  # fmt: skip
+# keys that earlier versions did not have, with the values that leave everything as it was
+NEW_DEFAULTS: dict[str, Any] = {"matrix_lr": None, "mask_dilation": 0, "mask_share": [0.0, 1.0]}
+MISSING = object()
 # keys of decode that earlier versions did not have, at values that decode as they did
-NEW_IN_DECODE = {
+NEW_IN_DECODE: dict[str, Any] = {
     "token_temperature": 0, "top_k": 0, "top_p": 1, "policy": {"_target_": "maskgit_lab.core.policies.confidence.Confidence"},
+    "mask_blend_pixels": 0,
 }  # fmt: skip
 # monitored values that no decoding goes into
 LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
@@ -55,8 +59,9 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
         del content["speed"]
     if content["training"]["compile"] == AUTO:  # as all runs from before it
         content["training"]["compile"] = False
+    content["training"] = _without_new_defaults(content["training"])
     content["optimizer"] = _without_new_defaults(content["optimizer"])
-    content["decode"] = {key: value for key, value in content["decode"].items() if (key, value) not in NEW_IN_DECODE.items()}
+    content["decode"] = _without_new_defaults(content["decode"], NEW_IN_DECODE)
     watched = {node["monitor"] for node in content["callbacks"].values() if node and "monitor" in node}
     if watched <= set(LOSSES):
         for name in ONLY_LOOKING:
@@ -79,6 +84,6 @@ def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _without_new_defaults(node: dict[str, Any]) -> dict[str, Any]:
+def _without_new_defaults(node: dict[str, Any], defaults: dict[str, Any] = NEW_DEFAULTS) -> dict[str, Any]:
     """Leave out keys that earlier versions did not have where they change nothing, so that their results are found."""
-    return {key: value for key, value in node.items() if (key, value) != ("matrix_lr", None)}
+    return {key: value for key, value in node.items() if defaults.get(key, MISSING) != value}

@@ -19,6 +19,7 @@ SIZE: dict[str, Any] = {"least": 1, "most": 65_536, "whole": True}
 RESOLUTION: dict[str, Any] = {"least": 1, "most": 4_096, "whole": True}
 LAYERS: dict[str, Any] = {"least": 0, "most": 1_000, "whole": True}
 STEPS: dict[str, Any] = {"least": 1, "most": 10_000, "whole": True}
+CELLS: dict[str, Any] = {"least": 0, "most": 1_000, "whole": True}
 SEED: dict[str, Any] = {"least": 0, "most": LARGEST_SEED, "whole": True}
 SHARE: dict[str, Any] = {"least": 0, "below": 1}
 WEIGHT: dict[str, Any] = {"least": 0, "most": 1e6}  # of a loss next to another
@@ -32,6 +33,8 @@ RANGES: dict[str, dict[str, Any]] = {
     "data.num_train_holes": COUNT,
     "data.num_val_fills": COUNT,
     "data.hole_share": {"above": 0, "most": 1},
+    "neighbours": {**COUNT, "or_null": True},
+    "hole_bins": {"above": 0, "below": 1},
     "max_pixels": {"least": 1, "whole": True},
     "data.max_pixels": {"least": 1, "whole": True},
     "data.source.max_pixels": {"least": 1, "whole": True},
@@ -80,6 +83,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "decode.num_steps": STEPS,
     "decode.figure_steps": STEPS,
     "decode.choice_temperature": {"least": 0},
+    "decode.mask_dilation": CELLS,  # before that of training, which follows it
     "decode.token_temperature": {"least": 0},
     "decode.top_k": COUNT_OR_NONE,
     "decode.top_p": {"above": 0, "most": 1},
@@ -101,6 +105,8 @@ RANGES: dict[str, dict[str, Any]] = {
     "optimizer.weight_decay": {"least": 0},
     "optimizer.final_lr_share": {"least": 0, "most": 1},
     "training.label_smoothing": SHARE,
+    "training.mask_dilation": CELLS,
+    "training.mask_share": {"least": 0, "most": 1},
     "callbacks.early_stopping.patience": COUNT_OR_NONE,
     "callbacks.early_stopping.min_delta": {"least": 0},
     "callbacks.throughput.every_n_steps": COUNT,
@@ -112,7 +118,14 @@ RANGES: dict[str, dict[str, Any]] = {
     "callbacks.ema.decay": SHARE,
 }
 # key -> how many values its list has
-LENGTHS = {"data.hole_share": 2, "tokenizer.mean": 3, "tokenizer.std": 3, "tokenizer.training.betas": 2, "optimizer.betas": 2}
+LENGTHS = {
+    "data.hole_share": 2,
+    "training.mask_share": 2,
+    "tokenizer.mean": 3,
+    "tokenizer.std": 3,
+    "tokenizer.training.betas": 2,
+    "optimizer.betas": 2,
+}
 
 
 def check_numbers(config: Any) -> None:
@@ -129,6 +142,10 @@ def check_numbers(config: Any) -> None:
             raise ValueError(f"{key} must be a list of {LENGTHS[key]} numbers, got {value}")
         for number in value if isinstance(value, list | tuple) else [value]:
             require_number(key, number, **limits)
+    if isinstance(config, TrainConfig):
+        least, largest = config.training.mask_share
+        if least > largest or largest == 0:
+            raise ValueError(f"training.mask_share must be two shares, the first not above the second, got {[least, largest]}")
 
 
 def _value(node: Any, key: str) -> tuple[bool, Any]:

@@ -66,6 +66,8 @@ class TrainingConfig:
     mask_region: str = MISSING
     encode_masked: bool = MISSING
     label_smoothing: float = MISSING
+    mask_dilation: Any = 0  # an interpolation, as mask_schedule; runs from before have neither this nor mask_share
+    mask_share: list[float] = field(default_factory=lambda: [0.0, 1.0])
     mask_schedule: Any = MISSING  # a group; Hydra overrides no typed node that is an interpolation
     compile: Any = False  # bool or str
 
@@ -144,6 +146,11 @@ class EvaluateConfig:
     mask_hole: str = "white"
     max_pixels: int = 120_000_000
     lpips: str | None = None
+    lpips_weights: str | None = None
+    neighbours: int | None = 3
+    discrimination: bool = True
+    hole_bins: list[float] = field(default_factory=list)
+    telea: bool = False
     out: str | None = None
     overwrite: bool = False
     batch_size: int = 64

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
-from torchmetrics import Metric
 from tqdm import tqdm
 
 from maskgit_lab.assembly.compose import with_tokenizer
@@ -24,20 +23,24 @@ from maskgit_lab.commands.results import check_results
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import InpaintSet
-from maskgit_lab.evaluation.baselines import OTHER_REAL, reference_outputs, score_outputs
+from maskgit_lab.evaluation.baselines import OTHER_REAL, measured, reference_outputs
 from maskgit_lab.evaluation.features import Extractor
 from maskgit_lab.evaluation.grid import OUTPUTS, Cell, Grid, evaluate_grid
+from maskgit_lab.evaluation.hole_bins import HoleBins
 from maskgit_lab.evaluation.output_scores import distance_name
-from maskgit_lab.evaluation.perceptual_similarity import build_lpips
+from maskgit_lab.evaluation.perceptual_similarity import FILES, build_lpips
+from maskgit_lab.evaluation.rulers import Rulers
 from maskgit_lab.evaluation.spread import Spread
+from maskgit_lab.evaluation.telea import require_opencv
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.machine.json_file import write_json
 from maskgit_lab.machine.peak_memory import peak_memory_line
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.reporting.figures import save_rows
-from maskgit_lab.reporting.grid_tables import CSV_HEADER, csv_rows, markdown_tables, terminal_tables
+from maskgit_lab.reporting.grid_tables import CSV_HEADER, References, csv_rows, markdown_tables, terminal_tables
 from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.runs.folder import shown_path
 from maskgit_lab.runs.provenance import provenance
@@ -47,7 +50,6 @@ from maskgit_lab.training.wandb_run import log_evaluation
 
 log = logging.getLogger("maskgit_lab")
 
-References = dict[str, dict[str, float]]
 NUM_SHOWN = 8
 WRITTEN = ("evaluation.json", "table.md", "table.csv")
 GRID_FIGURE = "figures/grid.png"
@@ -81,7 +83,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     filler = dataclasses.replace(inpainter.filler, autocast=autocast_dtype(config.precision))
     grid = _grid(config, filler.settings)
     extractor = with_tokenizer(build(config.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
-    lpips = build_lpips(config.lpips) if config.lpips else None
+    rulers = _rulers(config)
     run_config = load_config(folder)
     splits = load_data(run_config.data, config.paths)
     test = _first(splits.test, config.max_images)
@@ -91,13 +93,13 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
         raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
     cache, device = config.paths.cache_folder, str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
-    references = _references(test, truth, filler.tokenizer, splits.val.images, config.batch_size, lpips, device)
+    references = _references(config, test, truth, rulers, tokenizer=filler.tokenizer, others=splits.val.images, device=device)
     with tqdm(total=len(grid.schedules) * len(grid.seeds) * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
-            filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN, progress=bar.update
+            filler, test, truth, grid, batch_size=config.batch_size, rulers=rulers, num_shown=NUM_SHOWN, progress=bar.update
         )
     protocol = {
-        **_protocol(truth, others=len(splits.val)),
+        **_protocol(truth, rulers, others=len(splits.val)),
         "split": splits.description,
         "checkpoint": config.checkpoint,
         **{name: value for name, value in grid.settings.as_dict().items() if name not in CHOSEN_BY_CELLS},
@@ -114,7 +116,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     log.info(peak_memory_line())
     wandb = run_config.logger.get("wandb")
     if wandb is not None and log_evaluation(
-        folder, columns=CSV_HEADER, rows=csv_rows(scores.cells, references), images=[figure],
+        folder, columns=CSV_HEADER, rows=csv_rows(scores.cells, references.whole), images=[figure],
         project=wandb["project"], name=wandb["name"], offline=wandb["offline"],
     ):  # fmt: skip
         log.info("The table is in the run's dashboard, as evaluation/table")
@@ -132,15 +134,16 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     extractor = build(config.metrics.extractor)
     if not isinstance(extractor, Extractor):
         raise ValueError("metrics=tokenizer belongs to a run; for outputs=FOLDER choose metrics=inception or another")
-    lpips = build_lpips(config.lpips) if config.lpips else None
+    rulers = _rulers(config)
     truth = read_truth(true, holes, extractor, cache=config.paths.cache_folder, batch_size=config.batch_size, device="cpu")
-    scores = score_outputs(images, truth, batch_size=config.batch_size, lpips=lpips)
-    references: References = {}
+    scores = measured(images, truth, batch_size=config.batch_size, rulers=rulers)
+    references = References()
     if holes is not None:
         test = InpaintSet(true, holes, names, true, "outputs")
-        references = _references(test, truth, None, None, config.batch_size, lpips, "cpu")
-    cell = Cell(folder.name, 0, "outputs", {name: [value] for name, value in scores.items()})
-    _write(out, [cell], references, _protocol(truth, others=0), score=distance_name(extractor.name))
+        references = _references(config, test, truth, rulers, tokenizer=None, others=None, device="cpu")
+    by_share = {label: _as_lists(found) for label, found in scores.by_hole_share().items()}
+    cell = Cell(folder.name, 0, "outputs", _as_lists(scores.compute()), by_share)
+    _write(out, [cell], references, _protocol(truth, rulers, others=0), score=distance_name(extractor.name))
 
 
 def _grid(config: EvaluateConfig, settings: DecodeSettings) -> Grid:
@@ -169,18 +172,40 @@ def _first(test: InpaintSet, count: int | None) -> InpaintSet:
     return InpaintSet(test.images[:count], test.holes[:count], test.names[:count], truth, f"{test.fingerprint}-{count}")
 
 
+def _rulers(config: EvaluateConfig) -> Rulers:
+    """Return what is measured besides; what it needs and is not there is an error before the work."""
+    if config.lpips_weights is not None and config.lpips is None:
+        raise ValueError(f"lpips_weights needs lpips, the network that it holds: lpips={' or '.join(FILES)}")
+    if config.telea:
+        require_opencv()
+    return Rulers(
+        neighbours=config.neighbours,
+        discrimination=config.discrimination,
+        lpips=build_lpips(config.lpips, config.lpips_weights) if config.lpips else None,
+        bins=HoleBins(tuple(config.hole_bins)),
+    )
+
+
 def _references(
-    test: InpaintSet, truth: Truth, tokenizer: Any, val: np.ndarray | None, batch_size: int, lpips: Metric | None, device: str
+    config: EvaluateConfig, test: InpaintSet, truth: Truth, rulers: Rulers, *, tokenizer: FrozenTokenizer | None,
+    others: np.ndarray | None, device: str,
 ) -> References:  # fmt: skip
-    outputs = reference_outputs(test, tokenizer=tokenizer, others=val, batch_size=batch_size)
-    return {
-        name: score_outputs(images, truth, batch_size=batch_size, paired=name != OTHER_REAL, lpips=lpips, device=device)
-        for name, images in tqdm(outputs.items(), desc="Floors and ceilings", unit="set")
-    }
+    size, found = config.batch_size, References()
+    outputs = reference_outputs(test, tokenizer=tokenizer, others=others, batch_size=size, telea=config.telea)
+    for name, images in tqdm(outputs.items(), desc="Floors and ceilings", unit="set"):
+        scores = measured(images, truth, batch_size=size, paired=name != OTHER_REAL, rulers=rulers, device=device)
+        found.whole[name], found.by_hole_share[name] = scores.compute(), scores.by_hole_share()
+    return found
 
 
-def _protocol(truth: Truth, *, others: int) -> dict[str, Any]:
-    protocol = {**truth.extractor.protocol, "num_true": len(truth), "num_outputs": len(truth)}
+def _as_lists(scores: Mapping[str, float]) -> dict[str, list[float]]:
+    return {name: [value] for name, value in scores.items()}
+
+
+def _protocol(truth: Truth, rulers: Rulers, *, others: int) -> dict[str, Any]:
+    protocol = {**truth.extractor.protocol, **rulers.protocol, "num_true": len(truth), "num_outputs": len(truth)}
+    if truth.holes is not None and rulers.bins.limits:
+        protocol["num_by_hole_share"] = rulers.bins.counts(truth.holes)
     if others:
         protocol["num_other_real"] = min(others, len(truth))
     if len(truth) < truth.extractor.num_features:
@@ -192,7 +217,7 @@ def _protocol(truth: Truth, *, others: int) -> dict[str, Any]:
 
 
 def _write(
-    out: Path, cells: list[Cell], references: Mapping[str, Mapping[str, float]], protocol: dict[str, Any], *, score: str,
+    out: Path, cells: list[Cell], references: References, protocol: dict[str, Any], *, score: str,
     single: Mapping[str, float] | None = None,
 ) -> None:  # fmt: skip
     """Write evaluation.json, table.md and table.csv, and print the table; `single`: of all hidden tokens predicted at once."""
@@ -201,9 +226,14 @@ def _write(
     content = {
         "protocol": protocol,
         "cells": [
-            vars(cell) | {"scores": {name: Spread.of(values).as_dict() for name, values in cell.scores.items()}} for cell in cells
+            vars(cell) | {
+                "scores": _with_spread(cell.scores),
+                "by_hole_share": {label: _with_spread(scores) for label, scores in cell.by_hole_share.items()},
+            }
+            for cell in cells
         ],
-        "references": references,
+        "references": references.whole,
+        "references_by_hole_share": references.by_hole_share,
     }  # fmt: skip
     notes = []
     if single is not None:
@@ -211,11 +241,16 @@ def _write(
         notes.append("All hidden tokens at once: " + ", ".join(f"{name} {value:.4g}" for name, value in single.items()))
     write_json(out / "evaluation.json", content)
     lines = [*notes, *(f"{key}: {value}" for key, value in protocol.items() if key != "provenance")]
-    tables = markdown_tables(cells, references, score=score, outputs=outputs)
+    counts = protocol.get("num_by_hole_share", {})
+    tables = markdown_tables(cells, references, score=score, outputs=outputs, counts=counts)
     write_text(out / "table.md", tables + "\n" + "\n".join(f"- {escaped(line)}" for line in lines) + "\n")
     with whole_file(out / "table.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([CSV_HEADER, *csv_rows(cells, references)])
-    log.info("\n" + terminal_tables(cells, references, score=score, outputs=outputs))
+        csv.writer(file).writerows([CSV_HEADER, *csv_rows(cells, references.whole)])
+    log.info("\n" + terminal_tables(cells, references, score=score, outputs=outputs, counts=counts))
     for note in [*notes, *([f"Note: {protocol['note']}"] if "note" in protocol else [])]:
         log.info(note)
     log.info(f"\nWritten: {', '.join(shown_path(out / name) for name in WRITTEN)}")
+
+
+def _with_spread(scores: Mapping[str, list[float]]) -> dict[str, Any]:
+    return {name: Spread.of(values).as_dict() for name, values in scores.items()}

@@ -12,7 +12,7 @@ from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.machine.json_file import read_json
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.reporting.diagnosis import sentences
-from maskgit_lab.reporting.grid_tables import LEGEND, all_scores, table_1
+from maskgit_lab.reporting.grid_tables import LEGEND, References, all_scores, share_table, table_1
 from maskgit_lab.reporting.page import Block, Code, Figure, Heading, Table, Text, render_html, render_report_markdown
 from maskgit_lab.reporting.sweep_table import sweep_table
 from maskgit_lab.runs.folder import RunFolder, shown_path
@@ -134,7 +134,13 @@ def _evaluation(root: Path) -> list[Block]:
 
 def _grid(found: Mapping[str, Any], root: Path) -> list[Block]:
     cells = [
-        Cell(c["schedule"], c["sweet_spot"], c["output"], {name: s["values"] for name, s in c["scores"].items()})
+        Cell(
+            c["schedule"],
+            c["sweet_spot"],
+            c["output"],
+            _values(c["scores"]),
+            {label: _values(scores) for label, scores in c.get("by_hole_share", {}).items()},
+        )
         for c in found["cells"]
     ]
     outputs = list(dict.fromkeys(cell.output for cell in cells))
@@ -142,8 +148,15 @@ def _grid(found: Mapping[str, Any], root: Path) -> list[Block]:
     blocks: list[Block] = [Heading(f"Schedules and sweet spots, {len(found['protocol'].get('seeds', [0]))} decoding seeds")]
     blocks += [Table(*table_1(cells, score=score, output=output)) for output in outputs]
     blocks += [Table(*all_scores(cells, found["references"], output=output)) for output in outputs]
+    references, counts = References({}, found.get("references_by_hole_share", {})), found["protocol"].get("num_by_hole_share", {})
+    for output in outputs if counts else ():
+        blocks.append(Table(*share_table(cells, references, score=score, output=output, counts=counts)))
     notes = [LEGEND, *([found["protocol"]["note"]] if "note" in found["protocol"] else [])]
     return [*blocks, Text(notes, soft=True), *_figures(root, "evaluation/figures", {"grid.png": "Composited fills of every cell"})]
+
+
+def _values(scores: Mapping[str, Any]) -> dict[str, list[float]]:
+    return {name: spread["values"] for name, spread in scores.items()}
 
 
 def _figures(root: Path, folder: str, captions: Mapping[str, str]) -> list[Block]:

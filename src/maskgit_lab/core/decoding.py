@@ -15,6 +15,7 @@ from torch import Tensor
 from maskgit_lab.core.decode_noise import DecodeNoise, Generators, PassDraws
 from maskgit_lab.core.decode_pass import GridState, Now, Predictor
 from maskgit_lab.core.masking import keep_hidden_count
+from maskgit_lab.core.pixels import LARGEST_BLEND
 from maskgit_lab.core.policies.confidence import Confidence
 from maskgit_lab.core.policies.policy import Policy
 from maskgit_lab.core.ranges import require_number
@@ -37,6 +38,7 @@ class DecodeSettings:
     sweet_spot: int | None = None  # stop after this many steps; None = all
     choice_temperature: float = 4.5
     mask_dilation: int = 0  # cells by which the hidden region grows beyond the touched cells
+    mask_blend_pixels: int = 0  # width of the rim of the hole over which composited images go over into the fill
     refresh_every: int | None = None  # full passes every so many steps, cells of the hole in between; None or 1 = exact
     refresh_ring: int = 0  # known cells around the hole that are computed with it in between
     token_temperature: float = 0.0  # of sampled tokens; 0 = the most likely one
@@ -48,6 +50,7 @@ class DecodeSettings:
         require_number("decode.num_steps", self.num_steps, least=1, whole=True)
         require_number("decode.choice_temperature", self.choice_temperature, least=0)
         require_number("decode.mask_dilation", self.mask_dilation, least=0, whole=True, unit="cells")
+        require_number("decode.mask_blend_pixels", self.mask_blend_pixels, least=0, most=LARGEST_BLEND, whole=True, unit="pixels")
         require_number("decode.refresh_every", self.refresh_every, least=1, whole=True, unit="step", or_null=True)
         require_number("decode.refresh_ring", self.refresh_ring, least=0, whole=True, unit="cells")
         self.tokens.check()

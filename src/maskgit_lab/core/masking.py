@@ -8,6 +8,7 @@ from maskgit_lab.core.schedules import MaskSchedule
 
 # shares such as 1 - 3/7 land a rounding error under the exact product; 1e-9 tokens put them back
 COUNT_TOLERANCE = 1e-9
+WHOLE_SHARE = (0.0, 1.0)  # of the candidates: the schedule decides
 
 
 def token_mask(holes: Tensor, *, grid: int, dilation: int = 0) -> Tensor:
@@ -45,25 +46,31 @@ def keep_hidden_count(hidden_at_start: Tensor, share: float | Tensor) -> Tensor:
     return (hidden_at_start.double() * share + COUNT_TOLERANCE).floor().long()
 
 
-def sample_mvtm_mask(candidates: Tensor, *, schedule: MaskSchedule, generator: torch.Generator) -> Tensor:
+def sample_mvtm_mask(
+    candidates: Tensor, *, schedule: MaskSchedule, generator: torch.Generator, share: tuple[float, float] = WHOLE_SHARE
+) -> Tensor:
     """Hide a random part of the candidates, as masked visual token modeling does in training.
 
-    Per image r ~ U(0, 1) and n = clamp(ceil(gamma(r) N), 1, N) of its N candidates are hidden (lab protocol, where every token
-    is a candidate). An image without candidates gets an empty mask.
+    Per image r ~ U(0, 1) and n = clamp(ceil(s N), 1, N) of its N candidates are hidden, with
+    s = least + (largest - least) gamma(r).
+    A share from 0 to 1 is the lab's protocol, where every token is a candidate. An image without candidates gets an empty mask.
 
     Args:
         candidates: (B, N) bool, positions that may be hidden.
-        schedule: share hidden at progress r.
+        schedule: gamma.
         generator: on the CPU or on the candidates' device.
+        share: least and largest share hidden.
 
     Returns:
         (B, N) bool, True = hidden.
     """
+    least, largest = share
     batch, num_tokens = candidates.shape
     progress = torch.rand(batch, generator=generator, device=generator.device, dtype=torch.float64)
     noise = torch.rand(batch, num_tokens, generator=generator, device=generator.device)
-    share, noise = schedule(progress).to(candidates.device), noise.to(candidates.device)
+    hidden_share = (least + (largest - least) * schedule(progress)).to(candidates.device)
+    noise = noise.to(candidates.device)
     available = candidates.sum(1)
-    count = (available.double() * share - COUNT_TOLERANCE).ceil().long()
+    count = (available.double() * hidden_share - COUNT_TOLERANCE).ceil().long()
     count = torch.minimum(count.clamp(min=1), available)
     return smallest_k_mask(noise.masked_fill(~candidates, torch.inf), count)

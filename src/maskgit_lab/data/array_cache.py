@@ -1,9 +1,9 @@
 """One array per file, computed once by one process: written whole or not at all, checked and memory-mapped when read."""
 
-import contextlib
 import errno
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +63,9 @@ def _make(path: Path, shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[n
 
 def _reserve(path: Path) -> None:
     """Take the space of a file now: writing to memory that finds the disk full kills the process without a word."""
-    with path.open("r+b") as file, contextlib.suppress(AttributeError):  # a system without the call
+    if sys.platform != "linux":  # macOS and Windows have no such call
+        return
+    with path.open("r+b") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         except OSError as error:

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric
 
 from maskgit_lab.core.pixels import HOLE_GREY, to_uint8
 from maskgit_lab.data.image_set import InpaintSet, paint_holes, slices
 from maskgit_lab.evaluation.output_scores import OutputScores
+from maskgit_lab.evaluation.rulers import PLAIN, Rulers
+from maskgit_lab.evaluation.telea import telea_fill
 from maskgit_lab.evaluation.truth import Truth
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
@@ -70,7 +71,7 @@ def _relax(surface: Tensor, known: Tensor) -> Tensor:
 
 
 def reference_outputs(
-    test: InpaintSet, *, tokenizer: FrozenTokenizer | None, others: np.ndarray | None, batch_size: int
+    test: InpaintSet, *, tokenizer: FrozenTokenizer | None, others: np.ndarray | None, batch_size: int, telea: bool = False
 ) -> dict[str, np.ndarray]:
     """Make the outputs that need no trained model.
 
@@ -79,11 +80,14 @@ def reference_outputs(
         tokenizer: None leaves the reconstruction out.
         others: real images that are not in the test, for the distance that real images have; None leaves them out.
         batch_size: images at once.
+        telea: with Telea's fill, which needs OpenCV.
 
     Returns:
         Images by name, each (n, H, W, 3) uint8.
     """
     outputs = {"grey fill": paint_holes(test.images, test.holes), "diffusion fill": diffusion_fill(test.images, test.holes)}
+    if telea:
+        outputs["Telea fill"] = telea_fill(test.images, test.holes)
     if tokenizer is not None and test.truth is not None:
         decoded = reconstruct(tokenizer, test.truth, batch_size=batch_size)
         outputs["VQGAN reconstruction, decoded"] = decoded
@@ -102,11 +106,18 @@ def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: i
     return out
 
 
-def score_outputs(
-    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, lpips: Metric | None = None, device: str = "cpu"
-) -> dict[str, float]:
-    """Return the scores of a whole set of images uint8 (n, H, W, 3); see OutputScores."""
-    scores = OutputScores(truth, paired=paired, lpips=lpips, device=device)
+def measured(
+    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, rulers: Rulers = PLAIN, device: str = "cpu"
+) -> OutputScores:
+    """Measure a whole set of images uint8 (n, H, W, 3); see OutputScores."""
+    scores = OutputScores(truth, paired=paired, rulers=rulers, device=device)
     for part in slices(len(images), batch_size):
         scores.add(torch.from_numpy(np.array(images[part])), part)
-    return scores.compute()
+    return scores
+
+
+def score_outputs(
+    images: np.ndarray, truth: Truth, *, batch_size: int, paired: bool = True, rulers: Rulers = PLAIN, device: str = "cpu"
+) -> dict[str, float]:
+    """Return the scores of a whole set of images; arguments as `measured`."""
+    return measured(images, truth, batch_size=batch_size, paired=paired, rulers=rulers, device=device).compute()

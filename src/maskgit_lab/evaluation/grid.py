@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric
 
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.pixels import composite, to_uint8
@@ -24,6 +23,7 @@ from maskgit_lab.data.image_set import InpaintSet, slices
 from maskgit_lab.evaluation.candidates import CandidateScores
 from maskgit_lab.evaluation.fill_set import NOISE_STREAM, Filler
 from maskgit_lab.evaluation.output_scores import OutputScores
+from maskgit_lab.evaluation.rulers import PLAIN, Rulers
 from maskgit_lab.evaluation.truth import Truth
 from maskgit_lab.models.filling import decode_masked, predict_at_once, read_masked
 
@@ -62,6 +62,7 @@ class Cell:
     sweet_spot: int
     output: str  # decoded | composited
     scores: dict[str, list[float]]  # score -> a value per seed, or one over all seeds (diversity and best-of)
+    by_hole_share: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # bin of the hole's share -> its scores
 
     @property
     def label(self) -> str:
@@ -87,7 +88,7 @@ def evaluate_grid(
     grid: Grid,
     *,
     batch_size: int,
-    lpips: Metric | None = None,
+    rulers: Rulers = PLAIN,
     num_shown: int = 8,
     progress: Callable[[int], object] = lambda num_images: None,
 ) -> GridScores:
@@ -99,7 +100,7 @@ def evaluate_grid(
         truth: of the same images.
         grid: the cells.
         batch_size: images at once; changes no fill.
-        lpips: torchmetrics' LPIPS, or None.
+        rulers: what is measured besides.
         num_shown: images kept of every cell.
         progress: called with the number of images after every trajectory of a batch.
 
@@ -108,7 +109,7 @@ def evaluate_grid(
     """
     device = str(filler.tokenizer.device)
     keys = itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS, grid.seeds)
-    scores = {key: OutputScores(truth, lpips=lpips, device=device) for key in keys}
+    scores = {key: OutputScores(truth, rulers=rulers, device=device) for key in keys}
     at_once = np.zeros(3)  # all hidden tokens in one prediction: summed cross entropy, correct, hidden
     together = {key: CandidateScores() for key in itertools.product(grid.schedules, grid.sweet_spots)}
     shown: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in itertools.product(grid.schedules, grid.sweet_spots)}
@@ -132,7 +133,7 @@ def evaluate_grid(
                 for spot in grid.sweet_spots:
                     tokens = trace.step_tokens[spot - 1]
                     decoded = to_uint8(filler.tokenizer.decode(tokens))
-                    filled = composite(decoded, masked.images, masked.holes)
+                    filled = composite(decoded, masked.images, masked.holes, blend=whole.mask_blend_pixels)
                     for output, outputs in zip(OUTPUTS, (decoded, filled), strict=True):
                         scores[name, spot, output, seed].add(outputs, part)
                         scores[name, spot, output, seed].add_tokens(tokens, true_tokens, masked.mask)
@@ -145,14 +146,21 @@ def evaluate_grid(
                     together[key].add(fills, true_images.to(masked.holes.device), masked.holes)
     cells = []
     for name, spot, output in itertools.product(grid.schedules, grid.sweet_spots, OUTPUTS):
-        per_seed = [scores[name, spot, output, seed].compute() for seed in grid.seeds]
-        found_scores = {score: [found[score] for found in per_seed] for score in per_seed[0]}
+        of_cell = [scores[name, spot, output, seed] for seed in grid.seeds]
+        found_scores = _per_seed([found.compute() for found in of_cell])
         if output == "composited" and len(grid.seeds) > 1:
             found_scores |= {score: [value] for score, value in together[name, spot].compute().items()}
-        cells.append(Cell(name, spot, output, found_scores))
+        bins = [found.by_hole_share() for found in of_cell]
+        by_share = {label: _per_seed([found[label] for found in bins]) for label in bins[0]}
+        cells.append(Cell(name, spot, output, found_scores, by_share))
     kept = {key: np.concatenate(parts) for key, parts in shown.items()}
     cross_entropy, accuracy = (at_once[:2] / max(1, at_once[2])).tolist()
     return GridScores(cells, list(grid.seeds), cross_entropy, accuracy, kept)
+
+
+def _per_seed(found: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Return the values of all seeds by score."""
+    return {score: [values[score] for values in found] for score in found[0]}
 
 
 def _compared(logits: Tensor, target: Tensor) -> tuple[float, int, int]:

@@ -34,9 +34,16 @@ class HoleMetric(Metric):
     def update(self, images: Tensor, truth: Tensor, holes: Tensor) -> None:
         """Add images (B, 3, H, W) in [0, 1], their truth and their holes (B, H, W) bool."""
         some = holes.flatten(1).any(1)
+        self.total += self.of_each(images, truth, holes)[some].sum()
+        self.count += some.sum()
+
+    def of_each(self, images: Tensor, truth: Tensor, holes: Tensor) -> Tensor:
+        """Return the score of each image (B,), NaN where it has no hole; as in `update`."""
+        some = holes.flatten(1).any(1)
+        values = torch.full((len(images),), torch.nan, device=images.device)
         if bool(some.any()):
-            self.total += self.per_image(images[some].float(), truth[some].float(), holes[some]).sum()
-            self.count += some.sum()
+            values[some] = self.per_image(images[some].float(), truth[some].float(), holes[some])
+        return values
 
     def compute(self) -> Tensor:
         """Return the mean, NaN when no image had a hole."""

@@ -49,5 +49,5 @@ def score_test_set(filler: Filler, test: InpaintSet, extractor: Extractor, *, ca
     rows = []
     for name, images in fills.items():
         scores = score_outputs(images, truth, batch_size=batch_size, device=device)
-        rows.append({"fill": name, **{key: scores[key] for key in shown}})
+        rows.append({"fill": name, **{key: scores.get(key) for key in shown}})
     return TestScores(fills, rows, protocol)

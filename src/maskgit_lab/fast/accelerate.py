@@ -5,6 +5,7 @@ import logging
 
 from maskgit_lab.fast.model import FastModel
 from maskgit_lab.fast.projection import fuses_here
+from maskgit_lab.fast.trained_attention import drops_here
 from maskgit_lab.fast.winograd import use_winograd, winograd_here
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -24,6 +25,7 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
 
     - `torch.ops.mkldnn._linear_pointwise`, `_reorder_linear_weight`, `_is_mkldnn_bf16_supported`: `fast.projection`
     - `torch.ops.mkldnn._convolution_pointwise`, `_reorder_convolution_weight`: `fast.winograd`
+    - `torch._softmax_backward_data`: `fast.trained_attention`
     - `torch.Tensor._version`: `fast.winograd`, to notice changed weights
 
     Args:
@@ -34,7 +36,11 @@ def accelerate(model: MaskedTokenModel, tokenizer: FrozenTokenizer) -> FastModel
         The faster model.
     """
     use_winograd(tokenizer.model)
-    parts = {"linear layers in bf16": fuses_here(), "3x3 convolutions of the tokenizer": winograd_here()}
+    parts = {
+        "linear layers in bf16": fuses_here(),
+        "attention with dropout in float32": drops_here(),
+        "3x3 convolutions of the tokenizer": winograd_here(),
+    }
     here = [part for part, known in parts.items() if known]
     say(f"Speed: fast: only hidden tokens are predicted; own CPU kernels: {', '.join(['dropout', 'attention in bf16', *here])}")
     missing = [part for part, known in parts.items() if not known]

@@ -1,7 +1,7 @@
 """Softmax attention by the fastest way that a device has; what is computed is the same everywhere.
 
-torch's fused kernel is best on GPUs and in float32. In bfloat16 on a CPU plain products are faster, and more so with dropout, for
-which torch leaves the fused kernel.
+torch's fused kernel is best on GPUs and, without dropout, in float32 (with dropout: `fast.trained_attention`). In bfloat16 on a CPU
+plain products are faster, and more so with dropout, for which torch leaves the fused kernel.
 """
 
 import torch

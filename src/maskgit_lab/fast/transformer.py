@@ -14,6 +14,7 @@ from maskgit_lab.fast.dropout import dropout
 from maskgit_lab.fast.keys_values import KeysValues
 from maskgit_lab.fast.positions import Positions
 from maskgit_lab.fast.projection import project
+from maskgit_lab.fast.trained_attention import DroppedAttention, gains_in
 from maskgit_lab.models.transformer import BidirectionalTransformer, Block, SelfAttention
 
 
@@ -27,7 +28,7 @@ class FastAttention:
         """Return the output (B, N, dim), or (M, dim) at some positions, which see all, and the keys and values behind it."""
         if positions is None:
             q, k, v = (part.transpose(1, 2) for part in self._heads(project(self.plain.qkv, x), 3))
-            return project(self.plain.out, self._mixed(q, k, v).transpose(1, 2).flatten(2)), KeysValues(k, v)
+            return project(self.plain.out, self._mixed(q, k, v).flatten(2)), KeysValues(k, v)
         dim = x.shape[-1]
         k, v = (part.transpose(1, 2) for part in self._heads(project(self.plain.qkv, x, outputs=slice(dim, None)), 2))
         q = project(self.plain.qkv, positions.take(x), outputs=slice(dim))
@@ -46,13 +47,16 @@ class FastAttention:
         return projected.unflatten(-1, (parts, self.plain.num_heads, -1)).unbind(-3)
 
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend from (B, heads, Q, d) to (B, heads, N, d)."""
-        return attend(q, k, v, dropout=self.plain.dropout if self.plain.training else 0.0)
+        """Attend from (B, heads, Q, d) to (B, heads, N, d); return (B, Q, heads, d)."""
+        share = self.plain.dropout if self.plain.training else 0.0
+        if gains_in(q, share):
+            return DroppedAttention.apply(q, k, v, share)
+        return attend(q, k, v, dropout=share).transpose(1, 2)
 
     def _packed(self, q: Tensor, k: Tensor, v: Tensor, positions: Positions) -> Tensor:
         """Attend from packed queries (M, heads, d), each to its own image's (B, heads, N, d)."""
         mixed = self._mixed(positions.spread(q).transpose(1, 2), k, v)
-        return project(self.plain.out, positions.pack(mixed.transpose(1, 2)).flatten(1))
+        return project(self.plain.out, positions.pack(mixed).flatten(1))
 
 
 class FastBlock:

@@ -58,7 +58,9 @@ def waiting(environment: Mapping[str, str] = os.environ) -> str:
 
 def visible_cores() -> int:
     """Return how many logical cores the system lets this process run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if sys.platform == "linux":  # others do not tell
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def usable_cores(environment: Mapping[str, str] = os.environ) -> int:

@@ -2,13 +2,16 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from maskgit_lab.machine.file_lock import OPEN_FILES_ARE_FREE, lock
+from maskgit_lab.machine.process_alive import process_alive
 
 # what people can do something about: reason and remedy
 REFUSALS = {
@@ -52,30 +55,37 @@ def whole_file(path: Path, *, needed: int | None = None) -> Iterator[Path]:
         partial, descriptor = _begin(path)
     except OSError as error:
         raise _explained(error, path, needed=needed) from error
+    written = 0
     try:
-        yield partial
-        os.fsync(descriptor)
+        try:
+            yield partial
+            os.fsync(descriptor)
+        finally:
+            written = _on_the_disk(descriptor)
+            if not OPEN_FILES_ARE_FREE:
+                os.close(descriptor)
         partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         if error.filename is None or str(error.filename) == str(partial):  # else it is about a file that was read meanwhile
-            raise _explained(error, path, needed=needed, written=os.fstat(descriptor).st_blocks * BLOCK) from error
+            raise _explained(error, path, needed=needed, written=written) from error
         raise
     finally:
         partial.unlink(missing_ok=True)
-        os.close(descriptor)  # gives the lock back
+        if OPEN_FILES_ARE_FREE:
+            os.close(descriptor)  # gives the lock back
 
 
 def remove_dead_partials(folder: Path) -> None:
-    """Remove the partial files of a folder whose writers have died: nobody holds their locks."""
+    """Remove the partial files of a folder whose writers have died: nobody holds their locks. Without locks they stay."""
     for path in folder.glob("*.partial"):
         match = PARTIAL.fullmatch(path.name)
-        if match is None or (not match["locked"] and _alive(int(match["process"]))):
+        if match is None or (not match["locked"] and process_alive(int(match["process"]))):
             continue
         with contextlib.suppress(OSError):  # another process was faster, or the file system has no locks
             descriptor = os.open(path, os.O_RDWR)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor)
                 path.unlink()
             finally:
                 os.close(descriptor)
@@ -97,19 +107,21 @@ def _begin(path: Path) -> tuple[Path, int]:
         partial = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.partial")
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
         except BlockingIOError:  # another process has just taken it for a dead one's and removes it
             os.close(descriptor)
             continue
         except OSError:
-            pass  # a file system without locks: then nobody removes it either
+            pass  # no locks here: then nobody removes it either
         if partial.exists():
             return partial, descriptor
         os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Write the new name to the disk."""
+    """Write the new name to the disk; Windows opens no folder, and is not asked to."""
+    if not OPEN_FILES_ARE_FREE:
+        return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -137,15 +149,13 @@ def _explained(error: OSError, path: Path, *, needed: int | None, written: int =
     return told
 
 
+def _on_the_disk(descriptor: int) -> int:
+    """Return how many bytes of an open file are on the disk already."""
+    found = os.fstat(descriptor)
+    if sys.platform == "win32":
+        return found.st_size
+    return found.st_blocks * BLOCK
+
+
 def _mebibytes(size: int) -> str:
     return f"{size / 2**20:,.1f} MiB"
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return True

@@ -145,7 +145,7 @@ def fill_masked(
     decoded = to_uint8(tokenizer.decode(trace.tokens))
     return Fill(
         decoded=decoded,
-        composited=composite(decoded, masked.images, masked.holes),
+        composited=composite(decoded, masked.images, masked.holes, blend=settings.mask_blend_pixels),
         tokens=trace.tokens,
         mask=masked.mask,
         trace=trace,

@@ -1,17 +1,27 @@
 """What a grid measured, as tables: the layout of the lab's Table 1, every score of every cell, and rows for a spreadsheet."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.reporting.markdown import escaped
-from maskgit_lab.reporting.tables import render_markdown, render_table
+from maskgit_lab.reporting.tables import render_markdown, render_parts, render_table
 
 BEST, LEVEL = "*", "~"
 LEGEND = "* best    ~ differs from the best by less than the spread (2 standard deviations over seeds)"
 CSV_HEADER = ("fill", "schedule", "sweet_spot", "score", "mean", "sd", "n")
+SHARE_SCORES = ("mae_hole", "psnr_hole", "ssim_hole")  # of the table of hole shares, after the distance
+
+
+@dataclass(frozen=True)
+class References:
+    """Scores of outputs that need no trained model, by their names."""
+
+    whole: dict[str, dict[str, float]] = field(default_factory=dict)
+    by_hole_share: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # -> bin of the hole's share -> scores
 
 
 def marked(spreads: Sequence[Spread | None], *, score: str) -> list[str]:
@@ -53,23 +63,50 @@ def all_scores(
     return [output, *names], rows
 
 
+def share_table(
+    cells: Sequence[Cell], references: References, *, score: str, output: str, counts: Mapping[str, int]
+) -> tuple[list[str], list[list[str]]]:
+    """Return headers and rows of one score by the share of the pixels that is hidden; `counts`: images of each bin."""
+    chosen = [cell for cell in cells if cell.output == output]
+
+    def column(label: str) -> list[str]:
+        found = [cell.by_hole_share.get(label, {}).get(score) for cell in chosen]
+        return marked([None if values is None else Spread.of(values) for values in found], score=score)
+
+    columns = [column(label) for label in counts]
+    rows = [[cell.label, *(texts[i] for texts in columns)] for i, cell in enumerate(chosen)]
+    for name, bins in references.by_hole_share.items():
+        if bins:
+            values = [bins.get(label, {}).get(score) for label in counts]
+            rows.append([name, *("-" if value is None else f"{value:.4g}" for value in values)])
+    return [f"{score}, {output}", *(f"{label} (n={number})" for label, number in counts.items())], rows
+
+
 def terminal_tables(
-    cells: Sequence[Cell], references: Mapping[str, Mapping[str, float]], *, score: str, outputs: Sequence[str]
+    cells: Sequence[Cell], references: References, *, score: str, outputs: Sequence[str], counts: Mapping[str, int] | None = None
 ) -> str:
-    """Return Table 1 for each kind of output, then every score of the last kind next to the references."""
+    """Return Table 1 for each kind of output, then every score of the last kind next to the references, whole and by hole share."""
     parts = [render_table(*table_1(cells, score=score, output=output)) for output in outputs if len(cells) > 1]
-    return "\n\n".join([*parts, render_table(*all_scores(cells, references, output=outputs[-1])), LEGEND])
+    parts.append(render_parts(*all_scores(cells, references.whole, output=outputs[-1])))
+    if counts:
+        shown = (share_table(cells, references, score=name, output=outputs[-1], counts=counts) for name in (score, SHARE_SCORES[0]))
+        parts += [render_table(*table) for table in shown]
+    return "\n\n".join([*parts, LEGEND])
 
 
 def markdown_tables(
-    cells: Sequence[Cell], references: Mapping[str, Mapping[str, float]], *, score: str, outputs: Sequence[str]
+    cells: Sequence[Cell], references: References, *, score: str, outputs: Sequence[str], counts: Mapping[str, int] | None = None
 ) -> str:
-    """Return Table 1 and every score of each kind of output as Markdown."""
+    """Return Table 1, every score of each kind of output, and scores by hole share as Markdown."""
     parts = []
     for output in outputs if len(cells) > 1 else ():
         parts += [f"## {escaped(f'{score}, {output}')}", render_markdown(*table_1(cells, score=score, output=output))]
     for output in outputs:
-        parts += [f"## Every score, {escaped(output)}", render_markdown(*all_scores(cells, references, output=output))]
+        parts += [f"## Every score, {escaped(output)}", render_markdown(*all_scores(cells, references.whole, output=output))]
+    for output in outputs if counts else ():
+        parts.append(f"## By the share of the pixels that is hidden, {escaped(output)}")
+        for name in (score, *SHARE_SCORES):
+            parts.append(render_markdown(*share_table(cells, references, score=name, output=output, counts=counts or {})))
     return "\n".join([*parts, escaped(LEGEND)]) + "\n"
 
 

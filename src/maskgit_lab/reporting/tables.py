@@ -7,6 +7,7 @@ from typing import Any
 from maskgit_lab.reporting.markdown import inline, printable
 
 MISSING = "-"
+TERMINAL_WIDTH = 132  # characters that most terminals show
 
 
 def format_cell(value: Any) -> str:
@@ -46,6 +47,18 @@ def render_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best:
     cells = _cells(rows, best, mark="{}*", text=format_cell)
     widths = [max(len(text) for text in column) for column in zip(headers, *cells, strict=True)]
     return "\n".join([_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)])
+
+
+def render_parts(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int = TERMINAL_WIDTH) -> str:
+    """Return an aligned table no wider than `width` characters: columns that do not fit go below, after the first again."""
+    widths = [max(len(format_cell(cell)) for cell in column) for column in zip(headers, *rows, strict=True)]
+    parts: list[list[int]] = [[]]
+    for column in range(1, len(headers)):
+        if parts[-1] and widths[0] + sum(2 + widths[i] for i in (*parts[-1], column)) > width:
+            parts.append([])
+        parts[-1].append(column)
+    tables = [render_table([headers[i] for i in (0, *part)], [[row[i] for i in (0, *part)] for row in rows]) for part in parts]
+    return "\n\n".join(tables)
 
 
 def render_markdown(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:

@@ -1,14 +1,18 @@
 """A run folder belongs to one run: it is made by nobody else, numbered where its name is taken, and never taken from a run."""
 
-import fcntl
 import itertools
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
+from maskgit_lab.machine.file_lock import OPEN_FILES_ARE_FREE, lock
+from maskgit_lab.machine.process_alive import CAN_ASK
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.provenance import alive, process
+
+log = logging.getLogger("maskgit_lab")
 
 _held: dict[Path, int] = {}  # open folders that this process has locked; the system unlocks them when it ends, however it does
 
@@ -16,14 +20,19 @@ _held: dict[Path, int] = {}  # open folders that this process has locked; the sy
 def hold(folder: RunFolder) -> None:
     """Lock a run folder for this process, which leaves no file; ValueError when another process on this machine holds it.
 
-    File systems without locks let everyone pass.
+    Windows, and file systems without locks, let everyone pass.
     """
     root = folder.root.resolve()
     if root in _held:
         return
+    if not OPEN_FILES_ARE_FREE:
+        log.warning(
+            f"{shown_path(folder.root)}: not locked, this system has no locks for folders; let one process at a time use it"
+        )
+        return
     opened = os.open(root, os.O_RDONLY)
     try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(opened)
     except BlockingIOError:
         os.close(opened)
         raise ValueError(f"{shown_path(folder.root)}: another process works on this run; wait for it or stop it") from None
@@ -92,8 +101,9 @@ def require_idle(folder: RunFolder) -> None:
     result = folder.read_result() if folder.result.is_file() else {}
     at_work = result.get("process", {})
     if result.get("status") == "running" and at_work.get("host") == process()["host"] and alive(at_work):
+        unsure = "" if CAN_ASK else ". This system does not tell whether that process still runs: where it does not, force=true"
         raise ValueError(
-            f"{shown_path(folder.root)}: the run goes on already, in {place_of(result)}; wait for it or stop it (resume=)"
+            f"{shown_path(folder.root)}: the run goes on already, in {place_of(result)}; wait for it or stop it (resume=){unsure}"
         )
 
 
@@ -104,7 +114,12 @@ def place_of(result: dict[str, Any]) -> str:
 
 
 def remove_unused(folder: Path) -> None:
-    """Remove a folder in which nothing was begun: it holds Hydra's notes, a log and the claim of `take`, and nothing else."""
+    """Remove a folder in which nothing was begun: it holds Hydra's notes, a log and the claim of `take`, and nothing else.
+
+    On Windows it stays: its log is open.
+    """
+    if not OPEN_FILES_ARE_FREE:
+        return
     files = [path for path in folder.rglob("*") if not path.is_dir()]
     notes = ("result.json", "multirun.yaml")
     if all(path.suffix == ".log" or path.name in notes or ".hydra" in path.relative_to(folder).parts for path in files):

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from maskgit_lab.machine.process_alive import process_alive
+
 PACKAGES = ("maskgit-lab", "torch", "lightning", "torchmetrics", "hydra-core")
 COMPARED = (*PACKAGES, "python", "commit")  # what may change the numbers of a run that goes on
 
@@ -30,15 +32,11 @@ def process() -> dict[str, str | int]:
 
 
 def alive(process: Mapping[str, Any]) -> bool:
-    """Return whether a process that `process` described runs; one on another machine is believed to."""
+    """Return whether a process that `process` described runs; one on another machine, or on Windows, is believed to."""
     if process.get("host") != socket.gethostname():
         return True
-    try:
-        os.kill(int(process["pid"]), 0)
-    except ProcessLookupError:
+    if not process_alive(int(process["pid"])):
         return False
-    except PermissionError:
-        pass
     # the system gives numbers of ended processes to new ones
     return process.get("started", 0) in (0, _started(int(process["pid"])))
 

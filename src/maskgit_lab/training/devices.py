@@ -1,11 +1,14 @@
 """How many devices a training names, whether they are there, and that each holds the whole network."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
+
+log = logging.getLogger("maskgit_lab")
 
 
 def asks_for_one_device(devices: Any, num_nodes: int = 1) -> bool:
@@ -16,8 +19,13 @@ def asks_for_one_device(devices: Any, num_nodes: int = 1) -> bool:
 
 
 def check_accelerator(accelerator: str) -> None:
-    """Raise ValueError when a GPU is configured and there is none, before anything is trained."""
+    """Raise ValueError when a GPU is configured and there is none, before anything is trained; say so where it is Apple's."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if mps and accelerator in ("auto", "gpu", "mps"):
+        log.warning(
+            f"trainer.accelerator={accelerator} trains on Apple's GPU (MPS), on which this package has not been run; "
+            "trainer.accelerator=cpu has been (docs/platforms.md)"
+        )
     if (accelerator == "cuda" and not cuda) or (accelerator == "gpu" and not (cuda or mps)):
         raise ValueError(
             f"trainer.accelerator={accelerator}: torch finds no GPU here. trainer.accelerator=auto takes what there is; "

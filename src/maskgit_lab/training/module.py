@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maskgit_lab.core.batch_share import BatchShare
 from maskgit_lab.core.losses import MaskedLoss, masked_cross_entropy
-from maskgit_lab.core.masking import sample_mvtm_mask, token_mask
+from maskgit_lab.core.masking import WHOLE_SHARE, sample_mvtm_mask, token_mask
 from maskgit_lab.core.pixels import HOLE_GREY
 from maskgit_lab.core.randomness import counter_seed, generator
 from maskgit_lab.core.schedules import MaskSchedule
@@ -49,6 +49,8 @@ class MaskedTokenModule(L.LightningModule):
             and the context reads the known pixels. None hides tokens anywhere in the grid (the lab).
         encode_masked: take the visible tokens outside the hole from the image with the hole greyed out, as at test time; costs
             an encoder pass each step. Needs `holes`.
+        mask_dilation: cells by which the tokens under a hole grow, as `decode.mask_dilation` does at test time; needs `holes`.
+        mask_share: least and largest share of the candidates that is hidden, see `sample_mvtm_mask`.
         label_smoothing: in [0, 1).
         seed: of masks, holes and dropout.
     """
@@ -62,6 +64,8 @@ class MaskedTokenModule(L.LightningModule):
         optimizer: AdamSettings,
         holes: Tensor | None = None,
         encode_masked: bool = False,
+        mask_dilation: int = 0,
+        mask_share: tuple[float, float] = WHOLE_SHARE,
         label_smoothing: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -73,6 +77,7 @@ class MaskedTokenModule(L.LightningModule):
         self.mask_schedule = mask_schedule
         self.optimizer_settings = optimizer
         self.encode_masked = encode_masked
+        self.mask_share = mask_share
         self.label_smoothing = label_smoothing
         self.seed = seed
         self.divergence = DivergenceGuard(stage="stage 2", keys=REMEDIES)
@@ -80,7 +85,9 @@ class MaskedTokenModule(L.LightningModule):
         self.holes: Tensor | None
         self.register_buffer("holes", holes, persistent=False)
         grid = tokenizer.grid
-        self.hole_cells = None if holes is None else token_mask(holes, grid=grid).unflatten(1, (grid, grid))  # on the host
+        self.hole_cells = None  # (M, grid, grid) bool on the host
+        if holes is not None:
+            self.hole_cells = token_mask(holes, grid=grid, dilation=mask_dilation).unflatten(1, (grid, grid))
         self._ddp_params_and_buffers_to_ignore = ["holes"]  # the same on all ranks: DDP would send the bank at every step
 
     def setup(self, stage: str) -> None:
@@ -165,8 +172,9 @@ class MaskedTokenModule(L.LightningModule):
                 under_hole = share.own(candidates, size).to(device, non_blocking=True)
                 visible = torch.where(under_hole, tokens, self.tokenizer.encode(masked))
         all_masks = sample_mvtm_mask(
-            candidates, schedule=self.mask_schedule, generator=generator(self.seed, f"{stream}/mask", *counters)
-        )
+            candidates, schedule=self.mask_schedule, generator=generator(self.seed, f"{stream}/mask", *counters),
+            share=self.mask_share,
+        )  # fmt: skip
         mask = share.own(all_masks, size) & share.counts(size, all_masks.device)[:, None]
         hidden = mask.to(device, non_blocking=True)
         logits = self.model.hidden_logits(visible.masked_fill(hidden, self.model.transformer.mask_token_id), mask, context)
