@@ -26,6 +26,7 @@ from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.baselines import OTHER_REAL, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import Extractor
+from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.grid import OUTPUTS, Cell, Grid, evaluate_grid
 from maskgit_lab.evaluation.output_scores import distance_name
 from maskgit_lab.evaluation.perceptual_similarity import build_lpips
@@ -76,8 +77,9 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     if config.out is not None:  # the run's own table is replaced by the newer one
         check_results([out / name for name in (*WRITTEN, GRID_FIGURE)], overwrite=config.overwrite)
     inpainter = Inpainter.from_run(
-        folder, checkpoint=config.checkpoint, device=config.device, speed=config.speed, **decode_changes(config.decode)
-    )
+        folder, checkpoint=config.checkpoint, device=config.device, speed=config.speed, decoder=config.use_decoder,
+        **decode_changes(config.decode),
+    )  # fmt: skip
     filler = dataclasses.replace(inpainter.filler, autocast=autocast_dtype(config.precision))
     grid = _grid(config, filler.settings)
     extractor = with_tokenizer(build(config.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
@@ -91,7 +93,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
         raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
     cache, device = config.paths.cache_folder, str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
-    references = _references(test, truth, filler.tokenizer, splits.val.images, config.batch_size, lpips, device)
+    references = _references(test, truth, filler, splits.val.images, config.batch_size, lpips, device)
     with tqdm(total=len(grid.schedules) * len(grid.seeds) * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
             filler, test, truth, grid, batch_size=config.batch_size, lpips=lpips, num_shown=NUM_SHOWN, progress=bar.update
@@ -100,6 +102,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
         **_protocol(truth, others=len(splits.val)),
         "split": splits.description,
         "checkpoint": config.checkpoint,
+        "decoder": "plain" if filler.decoder is None else filler.decoder.sha256,
         **{name: value for name, value in grid.settings.as_dict().items() if name not in CHOSEN_BY_CELLS},
         "seeds": list(grid.seeds),
         "precision": config.precision,
@@ -166,9 +169,11 @@ def _first(test: InpaintSet, count: int | None) -> InpaintSet:
 
 
 def _references(
-    test: InpaintSet, truth: Truth, tokenizer: Any, val: np.ndarray | None, batch_size: int, lpips: Metric | None, device: str
+    test: InpaintSet, truth: Truth, filler: Filler | None, val: np.ndarray | None, batch_size: int, lpips: Metric | None,
+    device: str,
 ) -> References:  # fmt: skip
-    outputs = reference_outputs(test, tokenizer=tokenizer, others=val, batch_size=batch_size)
+    tokenizer, decoder = (filler.tokenizer, filler.decoder) if filler else (None, None)
+    outputs = reference_outputs(test, tokenizer=tokenizer, others=val, batch_size=batch_size, decoder=decoder)
     return {
         name: score_outputs(images, truth, batch_size=batch_size, paired=name != OTHER_REAL, lpips=lpips, device=device)
         for name, images in tqdm(outputs.items(), desc="Floors and ceilings", unit="set")

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskgit_lab.models.codebook import Codebook
-from maskgit_lab.models.vqgan import CodebookNetwork
+from maskgit_lab.models.vqgan import CodebookNetwork, DecoderStage
 
 
 class GridBlock(nn.Module):
@@ -37,6 +37,7 @@ class PatchVQGAN(CodebookNetwork):
     """
 
     CPU_BATCH = 32
+    decoder: nn.Sequential
 
     def __init__(
         self,
@@ -80,3 +81,13 @@ class PatchVQGAN(CodebookNetwork):
             nn.SiLU(),
             nn.Conv2d(pixel_channels, image_channels, 3, padding=1),
         )
+
+    def decoder_stages(self) -> list[DecoderStage]:
+        """Cut after the first convolution on the grid and before the last one, at full resolution."""
+        first, *middle, last = self.decoder
+        channels, pixel_channels = self.arguments["channels"], self.arguments["pixel_channels"]
+        return [
+            DecoderStage(nn.Sequential(first), channels, self.latent_resolution),
+            DecoderStage(nn.Sequential(*middle), pixel_channels, self.img_resolution),
+            DecoderStage(nn.Sequential(last), self.arguments["image_channels"], self.img_resolution),
+        ]
