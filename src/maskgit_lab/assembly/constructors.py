@@ -49,7 +49,10 @@ def check_constructors(config: TrainConfig) -> None:
 
 
 def check_decoder_constructors(decoder: DecoderConfig) -> None:
-    """Check what the decoder stage builds; for ValueErrors see `check_constructors`."""
+    """Check what the decoder stage builds, and that it has the steps it is asked for; for ValueErrors see `check_constructors`."""
+    steps, fill_steps = decoder.training["max_steps"], decoder.training["fill_steps"]
+    if isinstance(fill_steps, int) and isinstance(steps, int) and fill_steps > steps:
+        raise ValueError(f"decoder.training.fill_steps must be at most decoder.training.max_steps ({steps}), got {fill_steps}")
     check_constructor("decoder.model", decoder.model)
     if decoder.training.get("perceptual") is not None:
         check_constructor("decoder.training.perceptual", decoder.training["perceptual"])

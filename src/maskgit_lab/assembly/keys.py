@@ -26,6 +26,8 @@ BY_CONTENT = (
     "tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.mask_hole", "data.max_pixels", "data.skip_bad",
     "data.test_root", "data.num_val_fills",
 )  # fmt: skip
+# keys that earlier versions did not have, with the values that change nothing
+NEW_DEFAULTS = (("matrix_lr", None), ("num_decoder_blocks", None), ("ema_decay", 0))
 # monitored values that no decoding goes into
 LOSSES = ("val/loss", "train/loss", "val/token_accuracy", "train/token_accuracy", "train/fixed_loss")
 
@@ -35,7 +37,7 @@ def tokenizer_key(config: TrainConfig, splits: DataSplits) -> str:
     tokenizer = config.tokenizer
     content = {
         "version": STAGE1_VERSION,
-        "model": tokenizer.model,
+        "model": _without_new_defaults(tokenizer.model),
         "training": _without_new_defaults(tokenizer.training),
         "mean": tokenizer.mean,
         "std": tokenizer.std,
@@ -108,4 +110,4 @@ def _hash(content: dict[str, Any]) -> str:
 
 def _without_new_defaults(node: dict[str, Any]) -> dict[str, Any]:
     """Leave out keys that earlier versions did not have where they change nothing, so that their results are found."""
-    return {key: value for key, value in node.items() if (key, value) != ("matrix_lr", None)}
+    return {key: value for key, value in node.items() if (key, value) not in NEW_DEFAULTS}

@@ -153,8 +153,9 @@ def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> 
 
 def _built(architecture: type[VQGAN] | type[PatchVQGAN], arguments: dict[str, Any], state: dict[str, Tensor]) -> VQGAN | PatchVQGAN:
     """Build a network that has the shapes of the weights it will be filled with: a file may say anything of its sizes."""
-    if arguments.get("num_blocks", 0) > len(state):
-        raise ValueError(f"num_blocks={arguments['num_blocks']}, and {len(state)} tensors")
+    for name in ("num_blocks", "num_decoder_blocks"):
+        if (arguments.get(name) or 0) > len(state):
+            raise ValueError(f"{name}={arguments[name]}, and {len(state)} tensors")
     with shapes_only():
         shapes = {name: tensor.shape for name, tensor in architecture(**arguments).state_dict().items()}
     if shapes != {name: tensor.shape for name, tensor in state.items()}:

@@ -67,10 +67,11 @@ def train_tokenizer(
     except DivergedError:
         unfinished.unlink(missing_ok=True)  # the next run would go on behind the bad batch: another tokenizer under the same key
         raise
-    require_finite_weights(model.state_dict(), "stage 1 diverged, nothing is kept")
+    best = module.best_model
+    require_finite_weights(best.state_dict(), "stage 1 diverged, nothing is kept")
     scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
-    return FrozenTokenizer(model, mean=mean, std=std), scores
+    return FrozenTokenizer(best, mean=mean, std=std), scores
 
 
 def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, flip: bool) -> ResumableLoader:
@@ -98,7 +99,7 @@ class ReconstructionImages(Callback):
         assert isinstance(pl_module, TokenizerModule)
         batch = torch.from_numpy(self.images).to(pl_module.device)
         with torch.no_grad():
-            output = pl_module.model(pl_module.normalised(batch)).images
+            output = pl_module.best_model(pl_module.normalised(batch)).images
         pixels = (pl_module.pixels(output).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         rows = [np.concatenate(list(row), axis=1) for row in (self.images, pixels)]
         self.folder.mkdir(parents=True, exist_ok=True)
