@@ -37,6 +37,7 @@ MEANINGFUL = {
     "decoder.model.num_pixel_blocks": {"0"},
     "decoder.training.betas": {"0"},
     "decoder.training.warmup_steps": {"0"},
+    "decoder.training.gradient_clip": {"1e30"},  # no clipping
     "decoder.training.perceptual_weight": {"0"},
     "decoder.training.composite_weight": {"0"},
     "decoder.training.ema_decay": {"0"},  # the trained weights
