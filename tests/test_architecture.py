@@ -27,7 +27,7 @@ BELOW["training"] = {"reporting"} | BELOW["reporting"]
 BELOW["assembly"] = {"training", "interop", "fast"} | BELOW["training"]
 BELOW["inpainter"] = {"assembly"} | BELOW["assembly"] - {"fast"}
 BELOW["commands"] = {"inpainter"} | BELOW["inpainter"]
-DOORS = ("train", "train_tokenizer", "inpaint", "evaluate", "audit", "report", "collect")
+DOORS = ("train", "train_tokenizer", "train_decoder", "inpaint", "evaluate", "audit", "report", "collect")
 BELOW |= {door: {"commands"} for door in DOORS}
 BELOW |= {"__init__": {"inpainter"}, "__main__": set()}
 # packages that only some rooms may import

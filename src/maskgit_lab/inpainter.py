@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from maskgit_lab.assembly.load import load_tokenizer, load_weights
+from maskgit_lab.assembly.load import load_decoder, load_tokenizer, load_weights
 from maskgit_lab.assembly.networks import build_model, decode_settings
 from maskgit_lab.assembly.read import load_config
-from maskgit_lab.assembly.speed import at_speed
-from maskgit_lab.core.pixels import to_uint8
+from maskgit_lab.assembly.speed import at_speed, decoder_at_speed
 from maskgit_lab.core.ranges import require_number
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.machine.device import chosen_device
@@ -29,7 +30,7 @@ from maskgit_lab.runs.folder import RunFolder
 class Filled:
     """Filled images as arrays."""
 
-    decoded: np.ndarray  # (n, H, W, 3) uint8: the tokenizer's whole output
+    decoded: np.ndarray  # (n, H, W, 3) uint8: the decoder's whole output
     composited: np.ndarray  # (n, H, W, 3) uint8: known pixels put back exactly
     step_images: np.ndarray  # (S, n, H, W, 3) uint8: the prediction after each step; S = 0 without `steps`
     step_masks: np.ndarray  # (S, n, grid, grid) bool: tokens still hidden after each step
@@ -50,6 +51,7 @@ class Inpainter:
         device: str = "auto",
         seed: int = 0,
         speed: str | None = None,
+        decoder: str | None = None,
         **decode: Any,
     ) -> Self:
         """Load a run.
@@ -60,13 +62,14 @@ class Inpainter:
             device: auto, cpu, cuda, ...
             seed: of the decoding noise.
             speed: fast or plain, None = as the run was trained.
+            decoder: conditional (reads the known pixels, where the run has one) or plain, None = conditional where there is one.
             **decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
 
         Returns:
             An inpainter with the run's networks and settings.
 
         Raises:
-            FileNotFoundError: when the folder is not a run, or its checkpoint or tokenizer is missing.
+            FileNotFoundError: when the folder is not a run, or its checkpoint, its tokenizer or the decoder asked for is missing.
             ValueError: when tokenizer and checkpoint do not belong together, a value is out of range, the configuration asks for
                 what a folder may not, or the device is not here.
         """
@@ -79,7 +82,10 @@ class Inpainter:
         tokenizer.to(where)
         settings = dataclasses.replace(decode_settings(config), **decode)
         model = at_speed(speed or config.speed, model.to(where).eval(), tokenizer, settings)
-        return cls(Filler(model, tokenizer, settings, seed))
+        found = load_decoder(folder, tokenizer, decoder)
+        if found is not None:
+            decoder_at_speed(speed or config.speed, found)
+        return cls(Filler(model, tokenizer, settings, seed, decoder=found))
 
     @property
     def resolution(self) -> int:
@@ -119,17 +125,22 @@ class Inpainter:
             raise ValueError(f"images must be uint8 and masks bool, True = hole, got {images.dtype} and {masks.dtype}")
         numbers = range(first, first + len(images))
         return [
-            self._filled(fill, images, steps) for fill in self.filler.candidates(images, masks, numbers, num_samples=num_samples)
+            self._filled(fill, images, masks, steps)
+            for fill in self.filler.candidates(images, masks, numbers, num_samples=num_samples)
         ]
 
-    def _filled(self, fill: Fill, images: np.ndarray, steps: bool) -> Filled:
+    def _filled(self, fill: Fill, images: np.ndarray, masks: np.ndarray, steps: bool) -> Filled:
         """Return a fill as arrays."""
         grid = self.filler.tokenizer.grid
         shown = fill.trace.step_tokens if steps else fill.trace.step_tokens[:0]
-        step_images = [to_uint8(self.filler.tokenizer.decode(tokens)).cpu().numpy() for tokens in shown]
+        step_images = self._step_images(shown, images, masks)
         return Filled(
             decoded=fill.decoded.cpu().numpy(),
             composited=fill.composited.cpu().numpy(),
             step_images=np.stack(step_images) if step_images else np.empty((0, *images.shape), np.uint8),
             step_masks=fill.trace.step_masks[: len(shown)].unflatten(-1, (grid, grid)).cpu().numpy(),
         )
+
+    def _step_images(self, step_tokens: Tensor, images: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
+        given, holes = torch.from_numpy(images), torch.from_numpy(masks)
+        return [self.filler.pixels(tokens, given, holes).cpu().numpy() for tokens in step_tokens]

@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import open_dict
 
-from maskgit_lab.assembly.keys import training_key
+from maskgit_lab.assembly.keys import decoder_key, tokenizer_key, training_key
 from maskgit_lab.assembly.read import typed
 from maskgit_lab.assembly.schemas import TrainConfig
 from tests.support import builders
@@ -94,3 +94,33 @@ def test_training_key_of_before_policies_is_found_with_their_defaults_where_its_
     assert key(*watching, "decode/policy=halton") != key(*watching)
     del config.decode["sweet_spot"]
     assert training_key(config, builders.splits(), builders.tokenizer()) != key(*watching)
+
+
+def test_training_key_does_not_depend_on_the_decoder_that_comes_after():
+    assert key("decoder=conditional") == key("decoder=conditional", "decoder.training.lr=1") == key()
+
+
+def test_tokenizer_key_of_before_averages_and_deeper_decoders_is_found_with_their_defaults():
+    def stage1(*overrides: str, without: bool = False) -> str:
+        config = configuration(*overrides)
+        if without:
+            del config.tokenizer.model["num_decoder_blocks"], config.tokenizer.training["ema_decay"]
+        return tokenizer_key(config, builders.splits())
+
+    assert stage1() == stage1(without=True)
+    assert len({stage1(), stage1("tokenizer.training.ema_decay=0.9"), stage1("tokenizer.model.num_decoder_blocks=5")}) == 3
+
+
+def test_decoder_key_depends_on_what_its_weights_depend_on():
+    def decoder(*overrides: str, seed: int = 0, fills: str | None = "a", codes: int = 0) -> str:
+        config = configuration("decoder=conditional", *overrides)
+        assert config.decoder is not None
+        return decoder_key(config.decoder, config, builders.splits(), builders.tokenizer(seed=codes), seed=seed, fills=fills)
+
+    same = [decoder(), decoder("decode.num_steps=3"), decoder("name=x", "optimizer.lr=1")]
+    others = [
+        decoder(seed=1), decoder(fills=None), decoder(fills="b"), decoder(codes=1), decoder("decoder.training.lr=1"),
+        decoder("decoder.model.num_blocks=2"), decoder("data.hole_share=[0.2,0.3]"), decoder("data.flip=false"), decoder("seed=1"),
+    ]  # fmt: skip
+    assert len(set(same)) == 1
+    assert len({*same, *others}) == 10

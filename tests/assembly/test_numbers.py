@@ -15,7 +15,8 @@ from tests.support.builders import small_trainer
 from tests.support.configs import configuration
 
 BASES = {
-    "default": (), "lab": ("recipe=lab",), "ema": ("callbacks=ema",), "folder": ("data=image_folder", "data.root=x"),
+    "default": (), "lab": ("recipe=lab",), "ema": ("callbacks=ema",), "decoder": ("decoder=conditional",),
+    "folder": ("data=image_folder", "data.root=x"),
     "refresh": ("decode.refresh_every=2", "decode.sweet_spot=3", "tokenizer.seed=1"),
 }  # fmt: skip
 VALUES = {"nan": float("nan"), "inf": float("inf"), "-1": -1, "0": 0, "1e30": 1e30, "text": "abc", "true": True}
@@ -31,6 +32,16 @@ MEANINGFUL = {
     "tokenizer.training.warmup_steps": {"0"},
     "tokenizer.training.revive_after_steps": {"0"},  # never
     "tokenizer.training.perceptual_weight": {"0"},
+    "tokenizer.training.ema_decay": {"0"},  # the trained weights
+    "decoder.model.num_blocks": {"0"},
+    "decoder.model.num_pixel_blocks": {"0"},
+    "decoder.training.betas": {"0"},
+    "decoder.training.warmup_steps": {"0"},
+    "decoder.training.gradient_clip": {"1e30"},  # no clipping
+    "decoder.training.perceptual_weight": {"0"},
+    "decoder.training.composite_weight": {"0"},
+    "decoder.training.ema_decay": {"0"},  # the trained weights
+    "decoder.training.fill_steps": {"0"},  # true tokens to the end
     "tokenizer.training.gan_start_step": {"0"},
     "tokenizer.training.gan_weight": {"0"},
     "model.transformer.dropout": {"0"},

@@ -8,7 +8,7 @@ import torch
 from maskgit_lab.assembly import stage1
 from maskgit_lab.assembly.keys import tokenizer_key
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
-from maskgit_lab.training.tokenizer_training import _whole
+from maskgit_lab.training.stage_trainer import whole_checkpoint
 from tests.support import builders
 from tests.support.configs import configuration
 
@@ -60,10 +60,10 @@ def test_find_or_train_tokenizer_makes_a_damaged_one_again_and_says_so_once(
 
 def test_stage_1_begins_anew_where_its_checkpoint_is_damaged(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     path = tmp_path / "last.ckpt"
-    assert _whole(path) is None
+    assert whole_checkpoint(path, stage="Stage 1") is None
     assert caplog.text == ""
     path.write_bytes(b"PK\x03\x04 cut")
-    assert _whole(path) is None
+    assert whole_checkpoint(path, stage="Stage 1") is None
     assert f"Cache: {path} " in caplog.text
     assert "Stage 1 begins anew" in caplog.text
 

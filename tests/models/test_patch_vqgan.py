@@ -1,9 +1,11 @@
 """The patch tokenizer keeps the VQGAN's promises."""
 
+from typing import Any
+
 import pytest
 import torch
 
-from maskgit_lab.models.patch_vqgan import PatchVQGAN
+from maskgit_lab.models.patch_vqgan import GridBlock, PatchVQGAN
 
 pytestmark = pytest.mark.processor
 
@@ -45,3 +47,15 @@ def test_patch_vqgan_arguments_rebuild_the_same_network(model: PatchVQGAN) -> No
 def test_patch_vqgan_refuses_a_resolution_that_is_no_multiple_of_the_patch() -> None:
     with pytest.raises(ValueError, match=r"img_resolution \(18\) must be a multiple of patch_size \(4\)"):
         PatchVQGAN(channels=8, num_blocks=1, latent_dim=8, img_resolution=18, num_codebook_vectors=8, beta=0.25)
+
+
+def test_patch_vqgan_decoder_may_be_deeper_than_its_encoder() -> None:
+    sizes: dict[str, Any] = {
+        "channels": 8, "num_blocks": 1, "latent_dim": 4, "img_resolution": 16, "num_codebook_vectors": 8, "beta": 0.25
+    }  # fmt: skip
+    deep, even = PatchVQGAN(**sizes, num_decoder_blocks=5), PatchVQGAN(**sizes)
+    blocks = [sum(isinstance(layer, GridBlock) for layer in part.modules()) for part in (deep.encoder, deep.decoder, even.decoder)]
+    assert blocks == [1, 5, 1]
+    assert PatchVQGAN(**deep.arguments).state_dict().keys() == deep.state_dict().keys()
+    old = {name: value for name, value in even.arguments.items() if name != "num_decoder_blocks"}
+    PatchVQGAN(**old).load_state_dict(even.state_dict())

@@ -91,6 +91,36 @@ def test_tokenizer_module_logs_everything_announced() -> None:
     assert all(torch.isfinite(value) for value in logged.values())
 
 
+def test_tokenizer_module_validates_and_keeps_the_average_and_revives_its_entries(tmp_path: Path) -> None:
+    trained = module(ema_decay=0.99)
+    fit(trained, steps=9).save_checkpoint(tmp_path / "last.ckpt")
+    assert trained.best_model is not trained.model
+    mine, its = (network.state_dict() for network in (trained.best_model, trained.model))
+    assert not any(torch.equal(mine[name], its[name]) for name in mine if name.startswith("encoder") and name.endswith("weight"))
+    names = {name.split(".")[0] for name in torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]}
+    assert names == {"model", "average", "revival"}
+    optimizer: Any = trained.optimizers()
+    trained_ones = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert trained_ones.isdisjoint(id(p) for p in trained.best_model.parameters())
+
+
+def test_tokenizer_module_moves_a_revived_entry_of_the_average_at_once() -> None:
+    trained = module(ema_decay=0.99)
+    images = torch.randn(4, 3, 32, 32)
+    trained._revive(images, 0)  # every entry is put on a latent
+    assert trained.average is not None
+    assert torch.equal(trained.average.network.codebook.embedding.weight, trained.model.codebook.embedding.weight)
+
+
+def test_tokenizer_module_with_an_average_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    fit(module(ema_decay=0.9), steps=6).save_checkpoint(tmp_path / "last.ckpt")
+    resumed, uninterrupted = module(ema_decay=0.9), module(ema_decay=0.9)
+    fit(resumed, steps=10, ckpt=tmp_path / "last.ckpt")
+    fit(uninterrupted, steps=10)
+    expected = uninterrupted.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
+
+
 def test_normalised_takes_bytes_and_floats_for_the_same_images() -> None:
     trained = module()
     images = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)

@@ -24,6 +24,7 @@ DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps|xpu(:\d+)?")
 CHOICES: dict[str, tuple[Any, ...]] = {
     "checkpoint": ("best", "last"),
     "speed": ("fast", "plain", None),
+    "use_decoder": ("conditional", "plain", None),
     "reuse": ("sweep", "cache", "never"),
     "hole_style": ("brush", "box", "centre", "half"),
     "data.hole_style": ("brush", "box", "centre", "half"),
@@ -160,6 +161,7 @@ def _check_keys(config: Any, cfg: DictConfig) -> None:
     """Check the names of keys where no constructor does: a key that `+` added would change nothing."""
     _check_fields(type(config), cfg, "")
     known: dict[str, Iterable[str]] = {"decode": {*_keys_of("decode"), "policy"}, "logger": _keys_of("logger")}
+    known["decoder.training"] = _keys_of("decoder", "training")
     if OmegaConf.select(cfg, "data.source") is not None:
         raw = OmegaConf.to_yaml(cfg.data, resolve=False)
         known["data"] = {"source", *_option("data", "_serving"), *re.findall(r"\$\{(?:\.\.|data\.)(\w+)\}", raw)}

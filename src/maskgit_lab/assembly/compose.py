@@ -155,6 +155,7 @@ def check_configuration(config: TrainConfig) -> None:
     if config.training.mask_region not in ("hole", "grid"):
         raise ValueError(f"training.mask_region must be hole or grid, got {config.training.mask_region!r}")
     check_speed(config.speed, decode_settings(config))
+    check_decoder(config)
     build(config.optimizer)
     check_accelerator(config.trainer["accelerator"])
     check_flags(config)
@@ -167,6 +168,16 @@ def check_configuration(config: TrainConfig) -> None:
         transformer = build(config.model.transformer, num_image_tokens=1, num_codebook_vectors=1)
         if config.model.context is not None:
             build(config.model.context, dim=transformer.dim, grid=1, resolution=1)
+
+
+def check_decoder(config: TrainConfig) -> None:
+    """Raise ValueError when a decoder cannot be trained after stage 2: its trainer would join the processes of stage 2."""
+    flags = config.trainer
+    if config.decoder is not None and not asks_for_one_device(flags.get("devices", 1), flags.get("num_nodes", 1)):
+        raise ValueError(
+            "decoder=conditional trains on one device: leave it out here, and when the run is there, "
+            "python -m maskgit_lab.train_decoder run=RUN"
+        )
 
 
 def is_recorded(config: TrainConfig) -> bool:

@@ -9,13 +9,14 @@ from typing import Any
 
 from hydra.utils import get_object
 
-from maskgit_lab.assembly.schemas import TrainConfig
+from maskgit_lab.assembly.schemas import DecoderConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 
 # what `assembly.compose` gives them itself; a configuration that gave it too would be passed over
 GIVEN = {
     "model.transformer": ("num_image_tokens", "num_codebook_vectors"),
     "model.context": ("dim", "grid", "resolution"),
+    "decoder.model": ("network",),
     "trainer": ("logger", "callbacks", "default_root_dir"),
     "callbacks.best": ("dirpath",),
     "callbacks.last": ("dirpath",),
@@ -43,6 +44,18 @@ def check_constructors(config: TrainConfig) -> None:
     for place, node in nodes.items():
         if node is not None:
             check_constructor(place, node)
+    if config.decoder is not None:
+        check_decoder_constructors(config.decoder)
+
+
+def check_decoder_constructors(decoder: DecoderConfig) -> None:
+    """Check what the decoder stage builds, and that it has the steps it is asked for; for ValueErrors see `check_constructors`."""
+    steps, fill_steps = decoder.training["max_steps"], decoder.training["fill_steps"]
+    if isinstance(fill_steps, int) and isinstance(steps, int) and fill_steps > steps:
+        raise ValueError(f"decoder.training.fill_steps must be at most decoder.training.max_steps ({steps}), got {fill_steps}")
+    check_constructor("decoder.model", decoder.model)
+    if decoder.training.get("perceptual") is not None:
+        check_constructor("decoder.training.perceptual", decoder.training["perceptual"])
 
 
 def check_constructor(place: str, node: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from maskgit_lab.assembly.schemas import TrainConfig
+from maskgit_lab.assembly.schemas import DecoderConfig, TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.training.compilation import AUTO
@@ -13,10 +13,12 @@ from maskgit_lab.training.compilation import AUTO
 # raise one when the code of that stage changes what comes out for the same configuration
 STAGE1_VERSION = 1
 STAGE2_VERSION = 1
+DECODER_VERSION = 1
 
 # what weights do not depend on: names and places, decoding, and callbacks that only look
 INDEPENDENT: tuple[str, ...] = (
     "name", "tags", "notes", "resume", "checkpoint", "force", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule",
+    "decoder",
 )  # fmt: skip
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
 # these count by what they produce: the images' fingerprints, the tokenizer's hash
@@ -25,7 +27,9 @@ BY_CONTENT = (
     "data.test_root", "data.num_val_fills",
 )  # fmt: skip
 # keys that earlier versions did not have, with the values that leave everything as it was
-NEW_DEFAULTS: dict[str, Any] = {"matrix_lr": None, "mask_dilation": 0, "mask_share": [0.0, 1.0]}
+NEW_DEFAULTS: dict[str, Any] = {
+    "matrix_lr": None, "mask_dilation": 0, "mask_share": [0.0, 1.0], "num_decoder_blocks": None, "ema_decay": 0,
+}  # fmt: skip
 MISSING = object()
 # keys of decode that earlier versions did not have, at values that decode as they did
 NEW_IN_DECODE: dict[str, Any] = {
@@ -41,7 +45,7 @@ def tokenizer_key(config: TrainConfig, splits: DataSplits) -> str:
     tokenizer = config.tokenizer
     content = {
         "version": STAGE1_VERSION,
-        "model": tokenizer.model,
+        "model": _without_new_defaults(tokenizer.model),
         "training": _without_new_defaults(tokenizer.training),
         "mean": tokenizer.mean,
         "std": tokenizer.std,
@@ -76,6 +80,36 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
         "version": STAGE2_VERSION,
         "pictures": [splits.train.fingerprint, splits.val.fingerprint],
         "tokenizer_sha256": tokenizer.sha256,
+    }
+    return _hash(content)
+
+
+def decoder_key(
+    decoder: DecoderConfig, config: TrainConfig, splits: DataSplits, tokenizer: FrozenTokenizer, *, seed: int, fills: str | None
+) -> str:
+    """Return 16 hex digits over all that a conditional decoder depends on.
+
+    Args:
+        decoder: its networks and training.
+        config: of its run, for the images and holes that training sees.
+        splits: the images.
+        tokenizer: whose tokens it decodes.
+        seed: of the decoder stage.
+        fills: what the run's own fills depend on; None where they are not trained on.
+
+    Returns:
+        The key.
+    """
+    data = {name: config.data[name] for name in ("flip", "hole_style", "hole_share", "num_train_holes")}
+    content = {
+        "version": DECODER_VERSION,
+        "decoder": asdict(decoder),
+        "data": data,
+        "images": [splits.train.fingerprint, splits.val.fingerprint],
+        "tokenizer_sha256": tokenizer.sha256,
+        "holes_seed": config.seed,
+        "seed": seed,
+        "fills": fills,
     }
     return _hash(content)
 

@@ -8,6 +8,7 @@ from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import Group, Paths, TrainConfig
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.machine.tensor_file import require_tensors
+from maskgit_lab.models.frozen_decoder import FrozenDecoder
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer, require_same_tokenizer
 from maskgit_lab.runs.checkpoint import REMEDY, TOKENIZER_KEY, read_checkpoint
@@ -16,6 +17,8 @@ from maskgit_lab.runs.metrics_file import read_rows
 from maskgit_lab.training.divergence import require_finite_weights
 
 log = logging.getLogger("maskgit_lab")
+
+DECODERS = ("conditional", "plain", None)
 
 
 def load_weights(model: MaskedTokenModel, checkpoint: Path, tokenizer: FrozenTokenizer) -> None:
@@ -55,6 +58,19 @@ def check_resumed(config: TrainConfig, folder: RunFolder) -> None:
 def load_tokenizer(folder: RunFolder) -> FrozenTokenizer:
     """Return the tokenizer that a run was trained with."""
     return FrozenTokenizer.load(folder.tokenizer)
+
+
+def load_decoder(folder: RunFolder, tokenizer: FrozenTokenizer, which: str | None = None) -> FrozenDecoder | None:
+    """Return the conditional decoder of a run, None for the tokenizer's own.
+
+    `which`: conditional, plain, or None = conditional where the run has one. Raise FileNotFoundError when it has none and was asked
+    for it, ValueError when the file is damaged or `which` is something else.
+    """
+    if which not in DECODERS:
+        raise ValueError(f"use_decoder must be conditional, plain or null, got {which!r}")
+    if which == "plain" or (which is None and not folder.decoder.is_file()):
+        return None
+    return FrozenDecoder.load(folder.decoder, tokenizer)
 
 
 def load_data(data: Group, paths: Paths) -> DataSplits:

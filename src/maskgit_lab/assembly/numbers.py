@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any
 
-from maskgit_lab.assembly.schemas import AuditConfig, TrainConfig
+from maskgit_lab.assembly.schemas import AuditConfig, TrainConfig, TrainDecoderConfig
 from maskgit_lab.core.ranges import LARGEST_LR, require_number
 
 LARGEST_COUNT = 2**31 - 1  # of things in a tensor, a loop or a file
@@ -50,6 +50,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "tokenizer.model.patch_size": SIZE,
     "tokenizer.model.channels": SIZE,
     "tokenizer.model.num_blocks": LAYERS,
+    "tokenizer.model.num_decoder_blocks": {**LAYERS, "or_null": True},
     "tokenizer.model.latent_dim": SIZE,
     "tokenizer.model.img_resolution": RESOLUTION,
     "tokenizer.model.latent_resolution": SIZE,
@@ -67,11 +68,26 @@ RANGES: dict[str, dict[str, Any]] = {
     "tokenizer.training.gradient_clip": {"above": 0},
     "tokenizer.training.revive_after_steps": COUNT_OR_NONE,
     "tokenizer.training.perceptual_weight": WEIGHT,
+    "tokenizer.training.ema_decay": SHARE,
     "tokenizer.training.gan_start_step": COUNT_OR_NONE,
     "tokenizer.training.gan_weight": WEIGHT,
     "tokenizer.training.val_every_n_steps": COUNT,
     "tokenizer.training.discriminator.num_filters": SIZE,
     "tokenizer.training.discriminator.num_layers": {**LAYERS, "least": 1},
+    "decoder.model.num_blocks": LAYERS,
+    "decoder.model.num_pixel_blocks": LAYERS,
+    "decoder.training.max_steps": COUNT,
+    "decoder.training.batch_size": {**COUNT, "least": 2},  # half of a batch is decoded without a condition
+    "decoder.training.lr": RATE,
+    "decoder.training.betas": SHARE,
+    "decoder.training.warmup_steps": COUNT_OR_NONE,
+    "decoder.training.gradient_clip": {"above": 0},
+    "decoder.training.perceptual_weight": WEIGHT,
+    "decoder.training.composite_weight": WEIGHT,
+    "decoder.training.ema_decay": SHARE,
+    "decoder.training.fill_steps": COUNT_OR_NONE,
+    "decoder.training.num_fills": COUNT,
+    "decoder.training.val_every_n_steps": COUNT,
     "model.transformer.dim": SIZE,
     "model.transformer.num_layers": {**LAYERS, "least": 1},
     "model.transformer.num_heads": SIZE,
@@ -124,6 +140,7 @@ LENGTHS = {
     "tokenizer.mean": 3,
     "tokenizer.std": 3,
     "tokenizer.training.betas": 2,
+    "decoder.training.betas": 2,
     "optimizer.betas": 2,
 }
 
@@ -133,7 +150,7 @@ def check_numbers(config: Any) -> None:
 
     Keys that a configuration does not have are fine; null is, where it means: as the run has it.
     """
-    own = isinstance(config, TrainConfig | AuditConfig)
+    own = isinstance(config, TrainConfig | AuditConfig | TrainDecoderConfig)
     for key, limits in RANGES.items():
         found, value = _value(config, key)
         if not found or (value is None and not own):

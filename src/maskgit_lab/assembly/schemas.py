@@ -52,6 +52,14 @@ class TokenizerConfig:
 
 
 @dataclass
+class DecoderConfig:
+    """The decoder that reads the known pixels."""
+
+    model: Group = MISSING
+    training: Group = MISSING
+
+
+@dataclass
 class ModelConfig:
     """The trained networks."""
 
@@ -89,6 +97,7 @@ class TrainConfig:
     data: Group = MISSING
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    decoder: DecoderConfig | None = None
     mask_schedule: Group = MISSING
     decode: Group = MISSING
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -102,6 +111,19 @@ class TrainConfig:
     def stage1_seed(self) -> int:
         """Seed of stage 1."""
         return self.seed if self.tokenizer.seed is None else self.tokenizer.seed
+
+
+@dataclass
+class TrainDecoderConfig:
+    """Root keys of `train_decoder`."""
+
+    run: str = MISSING
+    checkpoint: str = "best"
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    seed: int = 0
+    overwrite: bool = False
+    accelerator: str = "auto"
+    paths: Paths = field(default_factory=Paths)
 
 
 @dataclass
@@ -126,6 +148,7 @@ class InpaintConfig:
     seed: int = 0
     save_steps: bool = True
     speed: str | None = None
+    use_decoder: str | None = None
     device: str = "auto"
 
 
@@ -156,6 +179,7 @@ class EvaluateConfig:
     batch_size: int = 64
     precision: str = "32-true"
     speed: str | None = None
+    use_decoder: str | None = None
     device: str = "auto"
     metrics: Metrics = field(default_factory=Metrics)
     paths: Paths = field(default_factory=Paths)
@@ -184,6 +208,7 @@ class ReportConfig:
 SCHEMAS: dict[str, type] = {
     "train": TrainConfig,
     "train_tokenizer": TrainConfig,
+    "train_decoder": TrainDecoderConfig,
     "inpaint": InpaintConfig,
     "evaluate": EvaluateConfig,
     "audit": AuditConfig,

@@ -25,6 +25,7 @@ from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.baselines import OTHER_REAL, measured, reference_outputs
 from maskgit_lab.evaluation.features import Extractor
+from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.grid import OUTPUTS, Cell, Grid, evaluate_grid
 from maskgit_lab.evaluation.hole_bins import HoleBins
 from maskgit_lab.evaluation.output_scores import distance_name
@@ -38,7 +39,6 @@ from maskgit_lab.machine.json_file import write_json
 from maskgit_lab.machine.peak_memory import peak_memory_line
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.machine.whole_file import whole_file
-from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.reporting.figures import save_rows
 from maskgit_lab.reporting.grid_tables import CSV_HEADER, References, csv_rows, markdown_tables, terminal_tables
 from maskgit_lab.reporting.markdown import escaped
@@ -78,8 +78,9 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     if config.out is not None:  # the run's own table is replaced by the newer one
         check_results([out / name for name in (*WRITTEN, GRID_FIGURE)], overwrite=config.overwrite)
     inpainter = Inpainter.from_run(
-        folder, checkpoint=config.checkpoint, device=config.device, speed=config.speed, **decode_changes(config.decode)
-    )
+        folder, checkpoint=config.checkpoint, device=config.device, speed=config.speed, decoder=config.use_decoder,
+        **decode_changes(config.decode),
+    )  # fmt: skip
     filler = dataclasses.replace(inpainter.filler, autocast=autocast_dtype(config.precision))
     grid = _grid(config, filler.settings)
     extractor = with_tokenizer(build(config.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
@@ -93,7 +94,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
         raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
     cache, device = config.paths.cache_folder, str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
-    references = _references(config, test, truth, rulers, tokenizer=filler.tokenizer, others=splits.val.images, device=device)
+    references = _references(config, test, truth, rulers, filler=filler, others=splits.val.images, device=device)
     with tqdm(total=len(grid.schedules) * len(grid.seeds) * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
             filler, test, truth, grid, batch_size=config.batch_size, rulers=rulers, num_shown=NUM_SHOWN, progress=bar.update
@@ -102,6 +103,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
         **_protocol(truth, rulers, others=len(splits.val)),
         "split": splits.description,
         "checkpoint": config.checkpoint,
+        "decoder": "plain" if filler.decoder is None else filler.decoder.sha256,
         **{name: value for name, value in grid.settings.as_dict().items() if name not in CHOSEN_BY_CELLS},
         "seeds": list(grid.seeds),
         "precision": config.precision,
@@ -140,7 +142,7 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     references = References()
     if holes is not None:
         test = InpaintSet(true, holes, names, true, "outputs")
-        references = _references(config, test, truth, rulers, tokenizer=None, others=None, device="cpu")
+        references = _references(config, test, truth, rulers, filler=None, others=None, device="cpu")
     by_share = {label: _as_lists(found) for label, found in scores.by_hole_share().items()}
     cell = Cell(folder.name, 0, "outputs", _as_lists(scores.compute()), by_share)
     _write(out, [cell], references, _protocol(truth, rulers, others=0), score=distance_name(extractor.name))
@@ -187,11 +189,12 @@ def _rulers(config: EvaluateConfig) -> Rulers:
 
 
 def _references(
-    config: EvaluateConfig, test: InpaintSet, truth: Truth, rulers: Rulers, *, tokenizer: FrozenTokenizer | None,
+    config: EvaluateConfig, test: InpaintSet, truth: Truth, rulers: Rulers, *, filler: Filler | None,
     others: np.ndarray | None, device: str,
 ) -> References:  # fmt: skip
     size, found = config.batch_size, References()
-    outputs = reference_outputs(test, tokenizer=tokenizer, others=others, batch_size=size, telea=config.telea)
+    tokenizer, decoder = (filler.tokenizer, filler.decoder) if filler else (None, None)
+    outputs = reference_outputs(test, tokenizer=tokenizer, others=others, batch_size=size, telea=config.telea, decoder=decoder)
     for name, images in tqdm(outputs.items(), desc="Floors and ceilings", unit="set"):
         scores = measured(images, truth, batch_size=size, paired=name != OTHER_REAL, rulers=rulers, device=device)
         found.whole[name], found.by_hole_share[name] = scores.compute(), scores.by_hole_share()

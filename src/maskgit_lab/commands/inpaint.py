@@ -35,7 +35,7 @@ def inpaint(config: InpaintConfig) -> None:
     check_hole_colour(config.mask_hole)
     inpainter = Inpainter.from_run(
         config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
-        **decode_changes(config.decode, config.mask_schedule),
+        decoder=config.use_decoder, **decode_changes(config.decode, config.mask_schedule),
     )  # fmt: skip
     place = Path(config.masks).expanduser() if config.masks else None
     paths = images_among(list_images(Path(config.images), key="images"), masks=place, key="images")

@@ -1,5 +1,6 @@
 """Train, fill the test images with the best weights, score and draw them, report."""
 
+import dataclasses
 import logging
 import math
 import time
@@ -13,11 +14,13 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from maskgit_lab.assembly.compose import Run, compose, open_loggers
+from maskgit_lab.assembly.decoder_stage import find_or_train_decoder
 from maskgit_lab.assembly.keys import training_key
-from maskgit_lab.assembly.load import check_resumed, load_weights
+from maskgit_lab.assembly.load import check_resumed, load_decoder, load_weights
 from maskgit_lab.assembly.networks import FIGURE_STEPS, build_model
 from maskgit_lab.assembly.schemas import TrainConfig
-from maskgit_lab.assembly.speed import at_speed
+from maskgit_lab.assembly.speed import at_speed, decoder_at_speed
+from maskgit_lab.assembly.stage1 import stage1_precision
 from maskgit_lab.commands.run_record import SCORED_EPOCHS, RunRecord
 from maskgit_lab.commands.shell import SweepRefusedError, run_dir
 from maskgit_lab.commands.sweep import sweep_folder
@@ -30,6 +33,7 @@ from maskgit_lab.machine.peak_memory import peak_memory, peak_memory_line
 from maskgit_lab.machine.ranks import process_rank, quiet
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.machine.whole_file import CannotWriteError, why_not_written
+from maskgit_lab.models.frozen_decoder import FrozenDecoder
 from maskgit_lab.reporting.diagnosis import diagnose, sentences
 from maskgit_lab.reporting.run_figures import draw_run
 from maskgit_lab.reporting.score_table import markdown_scores, terminal_scores
@@ -91,7 +95,9 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
             log.info("trainer.fast_dev_run: a batch of each went through; nothing is kept, scored or drawn")
             record.end("completed")
             return math.nan
-        score_and_draw(run, result, loggers, sweep=sweep is not None)
+        filler = best_filler(run)
+        filler = dataclasses.replace(filler, decoder=run_decoder(run, filler, result))
+        score_and_draw(run, filler, result, loggers, sweep=sweep is not None)
         record.end("completed")
         return float(result["monitor"]["best"])
     except (KeyboardInterrupt, SystemExit):
@@ -211,14 +217,37 @@ def fit(run: Run, result: dict[str, Any]) -> None:
     log.info(f"Stage 2: done after {result['seconds']['stage_2']:.0f} s, best {best.monitor} {score:.4f}")
 
 
-def score_and_draw(run: Run, result: dict[str, Any], loggers: list[Logger], *, sweep: bool = False) -> None:
-    """Fill the test images with the best weights, write the table and the figures, and show where they are."""
-    start = time.perf_counter()
+def best_filler(run: Run) -> Filler:
+    """Return what fills with the run's best weights."""
     # built again: a strategy may have cut the trained one up
     network = build_model(run.config.model, run.tokenizer).to(run.tokenizer.device)
     load_weights(network, run.folder.checkpoint("best"), run.tokenizer)
     model = at_speed(run.config.speed, network, run.tokenizer, run.settings)
-    filler = Filler(model, run.tokenizer, run.settings, run.config.seed, autocast_dtype(str(run.trainer.precision)))
+    return Filler(model, run.tokenizer, run.settings, run.config.seed, autocast_dtype(str(run.trainer.precision)))
+
+
+def run_decoder(run: Run, filler: Filler, result: dict[str, Any]) -> FrozenDecoder | None:
+    """Return the run's conditional decoder: found or trained now and kept in its folder, or one that `train_decoder` gave it."""
+    config = run.config
+    if config.decoder is None:
+        decoder = load_decoder(run.folder, run.tokenizer)
+    else:
+        start = time.perf_counter()
+        decoder = find_or_train_decoder(
+            config.decoder, config, run.splits, filler, seed=config.seed, cache=config.paths.cache_folder, folder=run.folder.root,
+            accelerator=config.trainer["accelerator"], precision=stage1_precision(config),
+        )  # fmt: skip
+        decoder.save(run.folder.decoder)
+        result["seconds"]["decoder"] = round(time.perf_counter() - start, 1)
+    if decoder is not None:
+        decoder_at_speed(config.speed, decoder)
+        result["decoder_sha256"] = decoder.sha256
+    return decoder
+
+
+def score_and_draw(run: Run, filler: Filler, result: dict[str, Any], loggers: list[Logger], *, sweep: bool = False) -> None:
+    """Fill the test images with the best weights, write the table and the figures, and show where they are."""
+    start = time.perf_counter()
     test, batch_size = run.splits.test, run.datamodule.serving.val_batch_size
     scores = score_test_set(filler, test, run.extractor, cache=run.config.paths.cache_folder, batch_size=batch_size)
     for logger in loggers:

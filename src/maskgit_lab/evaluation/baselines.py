@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskgit_lab.core.pixels import HOLE_GREY, to_uint8
+from maskgit_lab.core.pixels import HOLE_GREY
 from maskgit_lab.data.image_set import InpaintSet, paint_holes, slices
 from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.rulers import PLAIN, Rulers
 from maskgit_lab.evaluation.telea import telea_fill
 from maskgit_lab.evaluation.truth import Truth
+from maskgit_lab.models.frozen_decoder import FrozenDecoder, decoded_pixels
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 # sweeps per level; after the coarser levels they reach one grey level in closed holes, one on average in a half-hidden image
@@ -71,7 +72,13 @@ def _relax(surface: Tensor, known: Tensor) -> Tensor:
 
 
 def reference_outputs(
-    test: InpaintSet, *, tokenizer: FrozenTokenizer | None, others: np.ndarray | None, batch_size: int, telea: bool = False
+    test: InpaintSet,
+    *,
+    tokenizer: FrozenTokenizer | None,
+    others: np.ndarray | None,
+    batch_size: int,
+    telea: bool = False,
+    decoder: FrozenDecoder | None = None,
 ) -> dict[str, np.ndarray]:
     """Make the outputs that need no trained model.
 
@@ -81,6 +88,7 @@ def reference_outputs(
         others: real images that are not in the test, for the distance that real images have; None leaves them out.
         batch_size: images at once.
         telea: with Telea's fill, which needs OpenCV.
+        decoder: None leaves the reconstruction by a conditional decoder out.
 
     Returns:
         Images by name, each (n, H, W, 3) uint8.
@@ -92,17 +100,29 @@ def reference_outputs(
         decoded = reconstruct(tokenizer, test.truth, batch_size=batch_size)
         outputs["VQGAN reconstruction, decoded"] = decoded
         outputs["VQGAN reconstruction, composited"] = np.where(test.holes[..., None], decoded, test.truth)
+        if decoder is not None:
+            given = reconstruct(tokenizer, test.truth, batch_size=batch_size, decoder=decoder, holes=test.holes)
+            outputs["VQGAN reconstruction, known pixels given"] = given
+            outputs["VQGAN reconstruction, known pixels given, composited"] = np.where(test.holes[..., None], given, test.truth)
     if others is not None:
         outputs[OTHER_REAL] = np.array(others[: len(test)])
     return outputs
 
 
-def reconstruct(tokenizer: FrozenTokenizer, images: np.ndarray, *, batch_size: int) -> np.ndarray:
-    """Return images uint8 (n, H, W, 3) after encoding and decoding."""
+def reconstruct(
+    tokenizer: FrozenTokenizer,
+    images: np.ndarray,
+    *,
+    batch_size: int,
+    decoder: FrozenDecoder | None = None,
+    holes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return images uint8 (n, H, W, 3) after encoding and decoding; `decoder` sees the pixels outside `holes` (n, H, W) bool."""
+    holes = np.ones(images.shape[:3], dtype=bool) if holes is None else holes
     out = np.empty_like(images)
     for part in slices(len(images), batch_size):
-        tokens = tokenizer.encode(torch.from_numpy(np.array(images[part])))
-        out[part] = to_uint8(tokenizer.decode(tokens)).cpu().numpy()
+        given, hidden = (torch.from_numpy(np.array(array[part])) for array in (images, holes))
+        out[part] = decoded_pixels(tokenizer, decoder, tokenizer.encode(given), given, hidden).cpu().numpy()
     return out
 
 

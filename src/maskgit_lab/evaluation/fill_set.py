@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.evaluation.batches import in_batches
 from maskgit_lab.models.filling import Fill, fill_masked, predict_at_once, read_masked
+from maskgit_lab.models.frozen_decoder import FrozenDecoder, decoded_pixels
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
@@ -25,6 +27,7 @@ class Filler:
     settings: DecodeSettings
     seed: int = 0
     autocast: torch.dtype | None = None  # precision of the transformer's matrix products; None = float32
+    decoder: FrozenDecoder | None = None  # that reads the known pixels; None = the tokenizer's own
 
     def fill(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int]) -> Fill:
         """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the images' numbers, which choose their noise."""
@@ -45,12 +48,16 @@ class Filler:
             return [
                 fill_masked(
                     self.model, self.tokenizer, masked, settings=self.settings, autocast=self.autocast,
-                    generators=image_generators(self.seed, NOISE_STREAM, numbers, sample=sample),
+                    generators=image_generators(self.seed, NOISE_STREAM, numbers, sample=sample), decoder=self.decoder,
                 )
                 for sample in range(num_samples)
             ]  # fmt: skip
         finally:
             self.model.train(training)
+
+    def pixels(self, tokens: Tensor, images: Tensor, holes: Tensor) -> Tensor:
+        """Return the images uint8 (B, H, W, 3) of tokens (B, N), of images (B, H, W, 3) uint8 with holes (B, H, W) bool."""
+        return decoded_pixels(self.tokenizer, self.decoder, tokens, images, holes)
 
     def batches(self, images: np.ndarray, holes: np.ndarray, *, batch_size: int | None) -> Iterator[tuple[slice, Fill]]:
         """Yield (which images, their fill) over a whole set; without a batch size, as many at once as fit."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskgit_lab.core.decoding import DecodeSettings
-from maskgit_lab.core.pixels import composite, to_uint8
+from maskgit_lab.core.pixels import composite
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.image_set import InpaintSet, slices
@@ -132,7 +132,7 @@ def evaluate_grid(
                 trace = decode_masked(filler.model, masked, settings=whole, generators=generators, autocast=filler.autocast)
                 for spot in grid.sweet_spots:
                     tokens = trace.step_tokens[spot - 1]
-                    decoded = to_uint8(filler.tokenizer.decode(tokens))
+                    decoded = filler.pixels(tokens, masked.images, masked.holes)
                     filled = composite(decoded, masked.images, masked.holes, blend=whole.mask_blend_pixels)
                     for output, outputs in zip(OUTPUTS, (decoded, filled), strict=True):
                         scores[name, spot, output, seed].add(outputs, part)

@@ -35,11 +35,12 @@ def score_test_set(filler: Filler, test: InpaintSet, extractor: Extractor, *, ca
         for part, fill in filler.batches(test.images, test.holes, batch_size=batch_size):
             decoded[part], composited[part] = fill.decoded.cpu().numpy(), fill.composited.cpu().numpy()
             bar.update(len(fill.decoded))
-    references = reference_outputs(test, tokenizer=filler.tokenizer, others=None, batch_size=batch_size)
+    references = reference_outputs(test, tokenizer=filler.tokenizer, others=None, batch_size=batch_size, decoder=filler.decoder)
     floors = {name: images for name, images in references.items() if not name.startswith(CEILING)}
     ceilings = {name: images for name, images in references.items() if name.startswith(CEILING)}
     fills = {**floors, MODEL_ROWS[0]: decoded, MODEL_ROWS[1]: composited, **ceilings}
     protocol = {**extractor.protocol, "num_pictures": len(test), "seed": filler.seed, **filler.settings.as_dict()}
+    protocol["decoder"] = "plain" if filler.decoder is None else filler.decoder.sha256
     if test.truth is None:
         return TestScores(fills, [], protocol)
     device = str(filler.tokenizer.device)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode
 from maskgit_lab.core.masking import token_mask
-from maskgit_lab.core.pixels import HOLE_GREY, composite, to_uint8
+from maskgit_lab.core.pixels import HOLE_GREY, composite
+from maskgit_lab.models.frozen_decoder import FrozenDecoder, decoded_pixels
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.prediction import Predictors
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -30,7 +31,7 @@ class Masked:
 class Fill:
     """Filled images."""
 
-    decoded: Tensor  # (B, H, W, 3) uint8: the tokenizer's whole output
+    decoded: Tensor  # (B, H, W, 3) uint8: the decoder's whole output
     composited: Tensor  # (B, H, W, 3) uint8: the same with the known pixels put back exactly
     tokens: Tensor  # (B, N) int64
     mask: Tensor  # (B, N) bool: tokens that were hidden
@@ -125,10 +126,11 @@ def fill_holes(
     settings: DecodeSettings,
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
+    decoder: FrozenDecoder | None = None,
 ) -> Fill:
     """Fill the holes of a batch of images: `read_masked`, `fill_masked`."""
     masked = read_masked(model, tokenizer, images, holes, mask_dilation=settings.mask_dilation, autocast=autocast)
-    return fill_masked(model, tokenizer, masked, settings=settings, generators=generators, autocast=autocast)
+    return fill_masked(model, tokenizer, masked, settings=settings, generators=generators, autocast=autocast, decoder=decoder)
 
 
 def fill_masked(
@@ -139,10 +141,11 @@ def fill_masked(
     settings: DecodeSettings,
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
+    decoder: FrozenDecoder | None = None,
 ) -> Fill:
-    """Fill the holes of images that have been read: `decode_masked`, pixels."""
+    """Fill the holes of images that have been read: `decode_masked`, pixels, by `decoder` where there is one."""
     trace = decode_masked(model, masked, settings=settings, generators=generators, autocast=autocast)
-    decoded = to_uint8(tokenizer.decode(trace.tokens))
+    decoded = decoded_pixels(tokenizer, decoder, trace.tokens, masked.images, masked.holes)
     return Fill(
         decoded=decoded,
         composited=composite(decoded, masked.images, masked.holes, blend=settings.mask_blend_pixels),

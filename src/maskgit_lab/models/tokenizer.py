@@ -4,7 +4,7 @@ It is a plain object, not a module: a registered submodule would travel into che
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,7 +41,7 @@ class FrozenTokenizer:
         self.resolution: int = model.img_resolution
         self.grid: int = model.latent_resolution
         self._known_statistics: dict[torch.device, tuple[Tensor, Tensor]] = {}
-        self.sha256 = _weights_hash(model.state_dict(), self.mean, self.std)
+        self.sha256 = weights_hash(model.state_dict(), repr((self.mean, self.std)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # frozen: one copy serves every module that refers to it
@@ -61,7 +61,7 @@ class FrozenTokenizer:
     def encode(self, images: Tensor) -> Tensor:
         """Return the tokens (B, N) int64 of images: uint8 (B, H, W, 3) or float in [0, 1] (B, 3, H, W)."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False), exact_float32():
-            return torch.cat([self.model.encode(self._normalised(part)) for part in self._parts(images)])
+            return torch.cat([self.model.encode(self.normalised(part)) for part in self._parts(images)])
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Return images (B, 3, H, W) float32 in [0, 1] of tokens (B, N).
@@ -70,19 +70,24 @@ class FrozenTokenizer:
         """
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             images = torch.cat([self.model.decode(part.to(self.device)).float() for part in self._parts(tokens)])
+        return self.pixels(images)
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Return images (B, 3, H, W) float32 in [0, 1] of the network's output."""
         mean, std = self._statistics(images)
         return (images * std + mean).clamp(0, 1)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the encoder's output before quantisation, (B, C, h, w), of images as in `encode`."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False), exact_float32():
-            return torch.cat([self.model.features(self._normalised(part)) for part in self._parts(images)])
+            return torch.cat([self.model.features(self.normalised(part)) for part in self._parts(images)])
 
     def _parts(self, batch: Tensor) -> Sequence[Tensor]:
         """Divide a batch for a CPU, whose caches hold the activations of a few images; a GPU takes it whole."""
         return batch.split(self.model.CPU_BATCH) if self.device.type == "cpu" else [batch]
 
-    def _normalised(self, images: Tensor) -> Tensor:
+    def normalised(self, images: Tensor) -> Tensor:
+        """Return the network's input (B, 3, H, W) float32, on its device, of images as in `encode`."""
         images = images.to(self.device)
         if images.dtype == torch.uint8:
             images = images.permute(0, 3, 1, 2).float() / 255
@@ -148,8 +153,9 @@ def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> 
 
 def _built(architecture: type[VQGAN] | type[PatchVQGAN], arguments: dict[str, Any], state: dict[str, Tensor]) -> VQGAN | PatchVQGAN:
     """Build a network that has the shapes of the weights it will be filled with: a file may say anything of its sizes."""
-    if arguments.get("num_blocks", 0) > len(state):
-        raise ValueError(f"num_blocks={arguments['num_blocks']}, and {len(state)} tensors")
+    for name in ("num_blocks", "num_decoder_blocks"):
+        if (arguments.get(name) or 0) > len(state):
+            raise ValueError(f"{name}={arguments[name]}, and {len(state)} tensors")
     with shapes_only():
         shapes = {name: tensor.shape for name, tensor in architecture(**arguments).state_dict().items()}
     if shapes != {name: tensor.shape for name, tensor in state.items()}:
@@ -161,8 +167,9 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _weights_hash(state: dict[str, Tensor], mean: Sequence[float], std: Sequence[float]) -> str:
-    digest = hashlib.sha256(repr((tuple(mean), tuple(std))).encode())
+def weights_hash(state: Mapping[str, Tensor], more: str = "") -> str:
+    """Return the sha256 of named weights, and of a text about them, as hex digits."""
+    digest = hashlib.sha256(more.encode())
     for name in sorted(state):
         digest.update(name.encode())
         digest.update(state[name].detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())

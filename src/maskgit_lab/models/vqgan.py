@@ -26,6 +26,15 @@ class Reconstruction:
     tokens: Tensor  # (B, N) int64, row by row
 
 
+@dataclass(frozen=True)
+class DecoderStage:
+    """Layers of a decoder up to a place where something can be added to what they make."""
+
+    layers: nn.Sequential  # the network's own, not copies
+    channels: int  # of what they make
+    resolution: int  # pixels per side of what they make
+
+
 class CodebookNetwork(nn.Module):
     """An encoder and a decoder of normalised images with a codebook between them; a subclass makes the three.
 
@@ -61,15 +70,23 @@ class CodebookNetwork(nn.Module):
         """Return normalised images (B, 3, H, W), not clamped, of quantised latents (B, latent_dim, h, w)."""
         return self.decoder(latents)
 
+    def decoder_stages(self) -> list[DecoderStage]:
+        """Cut what `rendered` does: at the grid, at each finer resolution, and before the last layer, which makes the pixels."""
+        raise NotImplementedError
+
     def encode(self, images: Tensor) -> Tensor:
         """Return tokens (B, N) int64 of normalised images (B, 3, H, W)."""
         return self.codebook.nearest(self.codebook.latents(self.features(images)))
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Return normalised images (B, 3, H, W), not clamped, of tokens (B, N)."""
+        return self.rendered(self.quantised(tokens))
+
+    def quantised(self, tokens: Tensor) -> Tensor:
+        """Return the latents (B, latent_dim, h, w) that tokens (B, N) stand for."""
         codes = self.codebook.lookup(tokens)  # (B, N, C)
         side = self.latent_resolution
-        return self.rendered(codes.transpose(1, 2).reshape(len(tokens), -1, side, side))
+        return codes.transpose(1, 2).reshape(len(tokens), -1, side, side)
 
     def forward(self, images: Tensor) -> Reconstruction:
         """Encode, quantise and decode normalised images (B, 3, H, W)."""
@@ -99,6 +116,8 @@ class Encoder(nn.Sequential):
 
 class Decoder(nn.Sequential):
     """Latents (B, latent_dim, h, w) to images (B, 3, H, W), not clamped."""
+
+    model: nn.Sequential
 
     def __init__(self, *, image_channels: int, channels: Sequence[int], latent_dim: int, num_halvings: int) -> None:
         num_stages = len(channels)
@@ -135,6 +154,7 @@ class VQGAN(CodebookNetwork):
 
     CPU_BATCH = 4
     encoder: Encoder
+    decoder: Decoder
 
     def __init__(
         self,
@@ -172,6 +192,23 @@ class VQGAN(CodebookNetwork):
 
     def rendered(self, latents: Tensor) -> Tensor:
         return self.decoder(self.post_quant_conv(latents))
+
+    def decoder_stages(self) -> list[DecoderStage]:
+        """Cut after the first layer on the grid, after each doubling of the resolution, and before the last layer."""
+        *layers, last = [self.post_quant_conv, *self.decoder.model.children()]
+        stages: list[DecoderStage] = []
+        begun: list[nn.Module] = []
+        resolution = self.latent_resolution
+        for index, layer in enumerate(layers):
+            begun.append(layer)
+            doubles = isinstance(layer, Upsample)
+            resolution *= 2 if doubles else 1
+            if index == 1 or doubles or index == len(layers) - 1:
+                norm_or_conv = [part for part in layer.modules() if isinstance(part, nn.Conv2d | nn.GroupNorm)][-1]
+                channels = len(norm_or_conv.get_parameter("weight"))
+                stages.append(DecoderStage(nn.Sequential(*begun), channels, resolution))
+                begun = []
+        return [*stages, DecoderStage(nn.Sequential(last), int(self.arguments["image_channels"]), resolution)]
 
 
 def changes_resolution(stage: int, num_stages: int, num_halvings: int) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from maskgit_lab.core.pixels import to_uint8
 from maskgit_lab.core.schedules import Arccos, Cosine, Cubic, Linear, MaskSchedule, Root, Square
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import Filler
@@ -42,7 +42,9 @@ def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, figures: Path
         fill = dataclasses.replace(filler, settings=settings).fill(test.images[:1], test.holes[:1], [0])
         grid = filler.tokenizer.grid
         masks = fill.trace.step_masks[:, 0].view(-1, grid, grid).cpu().numpy()
-        images = to_uint8(filler.tokenizer.decode(fill.trace.step_tokens[:, 0])).cpu().numpy()
+        tokens = fill.trace.step_tokens[:, 0]
+        same = (torch.from_numpy(np.array(array[:1])).expand(len(tokens), *array.shape[1:]) for array in (test.images, test.holes))
+        images = filler.pixels(tokens, *same).cpu().numpy()
         path = figures / f"schedule_{name}.png"
         paths.append(save_schedule_figure(path, name, step_masks=masks, step_images=images))
     paths.append(save_schedule_curves(figures / "schedules.png", SCHEDULES))

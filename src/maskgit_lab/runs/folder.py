@@ -52,6 +52,11 @@ class RunFolder:
         return self.root / "tokenizer.pt"
 
     @property
+    def decoder(self) -> Path:
+        """The conditional decoder for this tokenizer's tokens; a run may have none."""
+        return self.root / "decoder.pt"
+
+    @property
     def figures(self) -> Path:
         """PNG files."""
         return self.root / "figures"

@@ -19,6 +19,7 @@ from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.training.codebook_revival import CodebookRevival
 from maskgit_lab.training.divergence import DivergedError, DivergenceGuard, gradient_norm, require_finite_weights
 from maskgit_lab.training.optim import AdamSettings
+from maskgit_lab.training.weight_average import WeightAverage
 
 # what helps when the loss is not finite
 REMEDIES = "a lower tokenizer.training.lr (and tokenizer.training.matrix_lr), more tokenizer.training.warmup_steps"
@@ -39,6 +40,7 @@ class TokenizerSettings:
     gan_start_step: int = 0  # no discriminator and no loss of it before this step
     gan_weight: float = 0.8  # pull of the adversarial loss on the last layer, as a share of the reconstruction's
     revive_after_steps: int = 0  # see CodebookRevival; 0 = the lab's uniform start and no revival
+    ema_decay: float = 0.0  # of the averaged weights, which are what is kept; 0 = the trained ones
     seed: int = 0  # of the revival's choices
 
     def __post_init__(self) -> None:
@@ -75,6 +77,7 @@ class TokenizerModule(L.LightningModule):
         self.automatic_optimization = False
         self.divergence = DivergenceGuard(stage="stage 1", keys=REMEDIES)
         self.model = model
+        self.average = WeightAverage(model, decay=own.ema_decay) if own.ema_decay else None
         self.discriminator = discriminator
         # in a tuple: frozen weights do not belong in the checkpoint or the optimiser
         self.perceptual = (perceptual,) if perceptual is not None and own.perceptual_weight else ()
@@ -87,6 +90,11 @@ class TokenizerModule(L.LightningModule):
         self.register_buffer("std", torch.tensor(list(std)).view(1, -1, 1, 1), persistent=False)
         self.mean: Tensor
         self.std: Tensor
+
+    @property
+    def best_model(self) -> VQGAN | PatchVQGAN:
+        """The averaged tokenizer where there is one, else the trained one."""
+        return self.model if self.average is None else self.average.network
 
     def setup(self, stage: str) -> None:
         """Refuse several devices, whose codebooks would drift apart; move the perceptual network."""
@@ -110,8 +118,7 @@ class TokenizerModule(L.LightningModule):
         """Update the tokenizer once and, from `gan_start_step` on, the discriminator once."""
         images, step = self.normalised(batch), self.global_step
         if self.revival.due(step):
-            with torch.no_grad():
-                self.revival.move(self.model.codebook, self.model.codebook.latents(self.model.features(images)), step)
+            self._revive(images, step)
         output = self.model(images)
         fake = output.images.float()
         self.revival.observe(output.tokens, step)
@@ -129,10 +136,21 @@ class TokenizerModule(L.LightningModule):
             loss, f"step {step} (from 0), learning rate {_listed(self.optimizers())[0].param_groups[0]['lr']:.3g}"
         )
         self._update(loss)
+        if self.average is not None:
+            self.average.update(self.model, step)
         if adversarial:
             self._update_discriminator(images, fake.detach())
         self.log("train/loss", loss.detach())
         self._log_codebook(output.tokens, step)
+
+    def _revive(self, images: Tensor, step: int) -> None:
+        codes = self.model.codebook.embedding.weight
+        before = codes.detach().clone()
+        with torch.no_grad():
+            self.revival.move(self.model.codebook, self.model.codebook.latents(self.model.features(images)), step)
+            if self.average is not None:  # between an entry's old place and its new one there is nothing
+                moved = (codes != before).any(1)
+                self.average.network.codebook.embedding.weight[moved] = codes[moved]
 
     def _gan_term(self, distance: Tensor, fake: Tensor) -> Tensor:
         assert self.discriminator is not None
@@ -181,7 +199,7 @@ class TokenizerModule(L.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the mean over images of their PSNR in dB, of 8-bit-range pixels clamped to [0, 1], and the L1 distance."""
         images = self.normalised(batch)
-        fake = self.model(images).images.float()
+        fake = self.best_model(images).images.float()
         error = (self.pixels(fake).clamp(0, 1) - self.pixels(images)).square().flatten(1).mean(1)
         psnr = -10 * error.clamp_min(1e-10).log10().mean()
         if not bool(psnr.isfinite()):

@@ -1,6 +1,5 @@
 """Stage 1 from images to a frozen tokenizer: the trainer, its logs and its validation images."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,27 +8,19 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import Callback
 from PIL import Image
 from torch import Tensor
 
 from maskgit_lab.data.image_set import DataSplits, mirrored_images
 from maskgit_lab.data.loader import ResumableLoader
-from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.models.vqgan import VQGAN
-from maskgit_lab.runs.checkpoint import read_checkpoint
-from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
-from maskgit_lab.training.callbacks.throughput import Throughput
-from maskgit_lab.training.checkpoint_files import WholeCheckpoints
 from maskgit_lab.training.divergence import DivergedError, require_finite_weights
-from maskgit_lab.training.progress import StageBar
 from maskgit_lab.training.quiet import quiet_lightning
+from maskgit_lab.training.stage_trainer import stage_trainer, whole_checkpoint
 from maskgit_lab.training.tokenizer_module import TokenizerModule
-
-log = logging.getLogger("maskgit_lab")
 
 NUM_IMAGES = 8
 VAL_BATCH_SIZE = 64
@@ -62,47 +53,25 @@ def train_tokenizer(
     quiet_lightning()
     torch.manual_seed(seed)
     module = TokenizerModule(model=model, mean=mean, std=std, total_steps=max_steps, seed=seed, **settings)
-    last = ModelCheckpoint(
-        dirpath=checkpoints, filename="last", save_on_exception=True, enable_version_counter=False,
-        save_on_train_epoch_end=False,  # at every validation instead
-    )  # fmt: skip
     reconstructions = ReconstructionImages(images=np.array(splits.val.images[:NUM_IMAGES]), folder=folder / "stage_1")
-    trainer = L.Trainer(
-        max_steps=max_steps, accelerator=accelerator, devices=1,
-        precision=precision,  # type: ignore[arg-type]
-        logger=CSVLogger(save_dir=folder, name="", version="stage_1"), default_root_dir=str(folder),
-        callbacks=[
-            StageBar(stage="Stage 1"), StopBetweenBatches(), last, reconstructions, Throughput(),
-            LearningRateMonitor(logging_interval="step"),
-        ],
-        val_check_interval=val_every_n_steps, check_val_every_n_epoch=None, num_sanity_val_steps=0, log_every_n_steps=20,
-        enable_model_summary=False, use_distributed_sampler=False, plugins=[WholeCheckpoints()],
+    trainer = stage_trainer(
+        stage="Stage 1", folder=folder, checkpoints=checkpoints, max_steps=max_steps, val_every_n_steps=val_every_n_steps,
+        accelerator=accelerator, precision=precision, callbacks=[reconstructions],
     )  # fmt: skip
     unfinished = checkpoints / "last.ckpt"
     val_images = splits.val.images[:MAX_VAL_IMAGES]
     val_loader = _loader(val_images, batch_size=VAL_BATCH_SIZE, seed=seed, shuffle=False, flip=False)
     train_loader = _loader(splits.train.images, batch_size=batch_size, seed=seed, shuffle=True, flip=flip)
     try:
-        trainer.fit(module, train_loader, val_loader, ckpt_path=_whole(unfinished), weights_only=True)
+        trainer.fit(module, train_loader, val_loader, ckpt_path=whole_checkpoint(unfinished, stage="Stage 1"), weights_only=True)
     except DivergedError:
         unfinished.unlink(missing_ok=True)  # the next run would go on behind the bad batch: another tokenizer under the same key
         raise
-    require_finite_weights(model.state_dict(), "stage 1 diverged, nothing is kept")
+    best = module.best_model
+    require_finite_weights(best.state_dict(), "stage 1 diverged, nothing is kept")
     scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
-    return FrozenTokenizer(model, mean=mean, std=std), scores
-
-
-def _whole(unfinished: Path) -> Path | None:
-    """Return the checkpoint of an interrupted stage 1, None when there is none or it is damaged, which the log says."""
-    try:
-        read_checkpoint(unfinished)
-    except FileNotFoundError:
-        return None
-    except DamagedFileError as error:
-        log.warning(f"Cache: {error}. Stage 1 begins anew")
-        return None
-    return unfinished
+    return FrozenTokenizer(best, mean=mean, std=std), scores
 
 
 def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, flip: bool) -> ResumableLoader:
@@ -130,7 +99,7 @@ class ReconstructionImages(Callback):
         assert isinstance(pl_module, TokenizerModule)
         batch = torch.from_numpy(self.images).to(pl_module.device)
         with torch.no_grad():
-            output = pl_module.model(pl_module.normalised(batch)).images
+            output = pl_module.best_model(pl_module.normalised(batch)).images
         pixels = (pl_module.pixels(output).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         rows = [np.concatenate(list(row), axis=1) for row in (self.images, pixels)]
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import lightning as L
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 from maskgit_lab.core.decoding import DecodeSettings
-from maskgit_lab.core.pixels import to_uint8
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.models.filling import Fill
-from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.reporting.figures import save_strip, strip_image
 from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.precision import autocast_dtype
@@ -46,7 +45,7 @@ class SampleStrips(Callback):
         images, holes, truth = self.images.images[: self.num_images], self.images.holes[: self.num_images], self.images.truth
         fill = filler.fill(images, holes, range(len(images)))
         shown = shown_steps(len(fill.trace.step_tokens))
-        strips = sample_strips(fill, filler.tokenizer, images, holes, truth, steps=shown)
+        strips = sample_strips(fill, filler, images, holes, truth, steps=shown)
         path = self.folder / f"epoch_{trainer.current_epoch:04d}.png"
         save_strip(path, np.concatenate(strips), steps=[step + 1 for step in shown], with_truth=truth is not None)
         for logger in trainer.loggers:
@@ -62,10 +61,11 @@ def shown_steps(num_steps: int) -> list[int]:
 
 
 def sample_strips(
-    fill: Fill, tokenizer: FrozenTokenizer, images: np.ndarray, holes: np.ndarray, truth: np.ndarray | None, *, steps: list[int]
+    fill: Fill, filler: Filler, images: np.ndarray, holes: np.ndarray, truth: np.ndarray | None, *, steps: list[int]
 ) -> list[np.ndarray]:
     """Return one strip (input, mask, the given steps, result, truth) per image, uint8 (h, w, 3)."""
-    predictions = [to_uint8(tokenizer.decode(fill.trace.step_tokens[step])).cpu().numpy() for step in steps]
+    given, hidden = (torch.from_numpy(np.array(array)) for array in (images, holes))
+    predictions = [filler.pixels(fill.trace.step_tokens[step], given, hidden).cpu().numpy() for step in steps]
     return [
         strip_image(
             image=images[i],
