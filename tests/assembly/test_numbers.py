@@ -47,7 +47,9 @@ MEANINGFUL = {
     "model.transformer.dropout": {"0"},
     "model.transformer.attention_dropout": {"0"},
     "model.context.num_blocks": {"0"},
-    "decode.choice_temperature": {"0", "1e30"},  # by confidence alone; at random
+    "decode.choice_temperature": {"0", "1e30"},  # by confidence only; at random
+    "decode.token_temperature": {"0", "1e30"},  # the likeliest token; any
+    "decode.top_k": {"0"},  # all codes
     "decode.mask_dilation": {"0"},
     "decode.mask_blend_pixels": {"0"},
     "training.mask_dilation": {"0"},
