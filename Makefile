@@ -50,11 +50,13 @@ format: $(STAMP)  ## put the code in form
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
-lint: $(STAMP)  ## form, docstrings, types
+lint: $(STAMP)  ## form, docstrings, types (also as on macOS and Windows)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pydoclint --quiet src
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin src/maskgit_lab
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src/maskgit_lab
 
 clean:  ## remove the environment, runs and caches
 	rm -rf $(VENV) $(LOWEST) runs multirun .pytest_cache .mypy_cache .ruff_cache

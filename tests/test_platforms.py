@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from tests.support.commands import SMALL_RUN, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEMS = ("darwin", "win32")
+
+pytestmark = pytest.mark.slow
 
 PLANTED = {
     "darwin": {
@@ -33,6 +37,8 @@ PLANTED = {
 TRY = """
 import json, os
 from pathlib import Path
+Path("tried").mkdir()
+os.chdir("tried")
 found = {{}}
 for code in {codes!r}:
     try:
@@ -40,7 +46,8 @@ for code in {codes!r}:
         found[code] = ""
     except BaseException as error:
         found[code] = type(error).__name__
-print(json.dumps(found))
+os.chdir("..")
+Path("tried.json").write_text(json.dumps(found))
 """
 
 EVERYTHING = """
@@ -74,7 +81,7 @@ try:
     require_idle(folder)
 except ValueError as error:
     refused = str(error)
-print(json.dumps({
+Path("found.json").write_text(json.dumps({
     "modules": len(modules()), "cores": usable_cores(), "kept": keep_freed_memory(), "peak": peak_memory_line(),
     "started": process()["started"], "refused": refused, "partials": [str(p) for p in Path().rglob("*.partial")],
 }))
@@ -89,58 +96,49 @@ for arguments in {arguments!r}:
 """
 
 
-def claimed(system: str, code: str, where: Path) -> subprocess.CompletedProcess[str]:
-    """Run code in a process that finds another system."""
-    known = {**environment(where / "home"), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+@dataclass(frozen=True)
+class Claimed:
+    """What a process did that found another system; one process, because its imports take most of its time."""
+
+    system: str
+    folder: Path
+    answer: subprocess.CompletedProcess[str]
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return what it wrote."""
+        assert self.answer.returncode == 0, self.answer.stdout + self.answer.stderr
+        return json.loads((self.folder / name).read_text())
+
+
+@pytest.fixture(scope="module", params=[pytest.param(system, marks=pytest.mark.xdist_group(system)) for system in SYSTEMS])
+def claimed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Claimed:
+    system, folder = request.param, tmp_path_factory.mktemp(request.param)
+    begun = ["experiment=cosine", "logger=csv", "hydra.run.dir=runs/one", *SMALL_RUN, "trainer.max_epochs=1"]
+    arguments = [begun, ["resume=runs/one", "trainer.max_epochs=2"]]
+    code = TRY.format(codes=list(PLANTED[system])) + EVERYTHING + COMMAND.format(arguments=arguments)
+    known = {**environment(folder / "home"), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     command = [sys.executable, "-m", "tests.support.other_system", system, code]
-    return subprocess.run(command, cwd=where, env=known, capture_output=True, text=True, check=False, timeout=240)
+    return Claimed(
+        system, folder, subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, check=False, timeout=300)
+    )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_other_system_refuses_what_the_system_does_and_nothing_else(tmp_path: Path, system: str):
-    answer = claimed(system, TRY.format(codes=list(PLANTED[system])), tmp_path)
-    assert json.loads(answer.stdout) == PLANTED[system], answer.stderr
+def test_other_system_refuses_what_the_system_does_and_nothing_else(claimed: Claimed):
+    assert claimed.read("tried.json") == PLANTED[claimed.system]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_every_module_is_imported_and_files_are_written_there(tmp_path: Path, system: str):
-    answer = claimed(system, EVERYTHING, tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    found = json.loads(answer.stdout.splitlines()[-1])
+def test_every_module_is_imported_and_files_are_written_there(claimed: Claimed):
+    found = claimed.read("found.json")
     assert found["modules"] > 150
     assert found["cores"] >= 1
     assert (found["kept"], found["started"], found["partials"]) == (False, 0, [])
     assert "the run goes on already" in found["refused"]
-    assert ("force=true" in found["refused"]) == (system == "win32")
-    assert ("not locked" in answer.stderr) == (system == "win32")
-    assert found["peak"].startswith("Peak memory: not told" if system == "win32" else "Peak memory: host")
+    assert ("force=true" in found["refused"]) == (claimed.system == "win32")
+    assert ("not locked" in claimed.answer.stderr) == (claimed.system == "win32")
+    assert found["peak"].startswith("Peak memory: not told" if claimed.system == "win32" else "Peak memory: host")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_train_runs_from_end_to_end_and_goes_on_there(tmp_path: Path, system: str):
-    run = tmp_path / "runs" / "one"
-    begun = ["experiment=cosine", "logger=csv", f"hydra.run.dir={run}", *SMALL_RUN, "trainer.max_epochs=1"]
-    again = [f"resume={run}", "trainer.max_epochs=2"]
-    answer = claimed(system, COMMAND.format(arguments=[begun, again]), tmp_path)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    result = json.loads((run / "result.json").read_text())
+def test_train_runs_from_end_to_end_and_goes_on_there(claimed: Claimed):
+    result = claimed.read("runs/one/result.json")
     assert (result["status"], result["epochs"]) == ("completed", 2)
-    assert not list(tmp_path.rglob("*.partial"))
-
-
-def errors_of_mypy(system: str, cache: Path) -> set[str]:
-    """Return what mypy says of the package on a system; other packages are not looked into, which is what takes its time."""
-    flags = ["--follow-imports=skip", "--no-warn-unused-ignores", "--no-error-summary", f"--cache-dir={cache}"]
-    command = [sys.executable, "-m", "mypy", "--platform", system, *flags, "src/maskgit_lab"]
-    return set(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.splitlines())
-
-
-@pytest.mark.slow
-def test_package_names_nothing_of_the_standard_library_that_other_systems_lack(tmp_path: Path):
-    here = errors_of_mypy("linux", tmp_path)
-    assert not any("syntax" in line or "No module named" in line for line in here)
-    for system in SYSTEMS:
-        assert errors_of_mypy(system, tmp_path) - here == set(), system
+    assert not list(claimed.folder.rglob("*.partial"))
