@@ -35,11 +35,17 @@ from maskgit_lab.training.checkpoint_files import WholeCheckpoints
 from maskgit_lab.training.codebook_revival import CodebookRevival
 from tests.support.builders import boxes, image_set, inpaint_set, model, pictures, tokenizer
 from tests.support.fake_cuda import FakeCuda, MixedDevicesError, fake_cuda
+from tests.support.policies import POLICIES
 
 COUNT = 4
 RUN = Path(__file__).parent / "fixtures" / "run"
-# how tokens are chosen and positions ordered: what DecodeSettings takes for it besides schedule and steps; add a policy here
-POLICIES: dict[str, dict[str, Any]] = {"confidence": {}, "confidence without noise": {"choice_temperature": 0}}
+# how tokens are chosen and positions ordered: what DecodeSettings takes for it besides schedule and steps
+WAYS: dict[str, dict[str, Any]] = {
+    **{name: {"policy": policy} for name, policy in POLICIES.items()},
+    "confidence without noise": {"choice_temperature": 0},
+    "sampled": {"token_temperature": 1.0},
+    "sampled among few": {"token_temperature": 1.0, "top_k": 3, "top_p": 0.9},
+}
 
 
 def images() -> Tensor:
@@ -203,24 +209,24 @@ def test_states_of_metrics_that_stay_on_the_cpu_are_found(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("speed", ["plain", "fast"])
-@pytest.mark.parametrize("policy", POLICIES)
-def test_policy_decodes_there_to_the_cpus_tokens(policy: str, speed: str):
-    here = filled("cpu", speed=speed, **POLICIES[policy])
+@pytest.mark.parametrize("way", WAYS)
+def test_policy_decodes_there_to_the_cpus_tokens(way: str, speed: str):
+    here = filled("cpu", speed=speed, **WAYS[way])
     with fake_cuda() as cuda:
-        there = filled(cuda, speed=speed, **POLICIES[policy])
+        there = filled(cuda, speed=speed, **WAYS[way])
         assert isinstance(there.trace.step_tokens, FakeCuda)
         assert torch.equal(there.trace.step_tokens.cpu(), here.trace.step_tokens)
         assert torch.equal(there.trace.step_masks.cpu(), here.trace.step_masks)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_ranks_of_a_policy_that_stay_on_the_cpu_are_found(policy: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("way", WAYS)
+def test_ranks_of_a_policy_that_stay_on_the_cpu_are_found(way: str, monkeypatch: pytest.MonkeyPatch):
     ranked = masking.smallest_k_mask
     for name, module in list(sys.modules.items()):  # wherever the loop takes it from
         if name.startswith("maskgit_lab.core.") and hasattr(module, "smallest_k_mask"):
             monkeypatch.setattr(module, "smallest_k_mask", lambda values, count: ranked(values, count).cpu())
     with fake_cuda() as cuda, pytest.raises(MixedDevicesError):
-        filled(cuda, **POLICIES[policy])
+        filled(cuda, **WAYS[way])
 
 
 def test_checkpoint_of_the_card_is_read_here_and_fills_alike(tmp_path: Path):
