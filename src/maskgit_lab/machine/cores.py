@@ -74,10 +74,12 @@ def usable_cores(environment: Mapping[str, str] = os.environ) -> int:
 
 def cgroup_quotas(own: Path = OWN_CGROUP, root: Path = CGROUPS) -> list[float]:
     """Return the processor quotas, in cores, of the control groups that this process is in, and of those around them."""
-    if not own.is_file():
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:  # another system than Linux, or one without control groups
         return []
     quotas = []
-    for line in own.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         _, controllers, path = line.split(":", 2)
         first = root if not controllers else root / controllers  # version 2 has one tree, version 1 one per controller
         here = first / path.lstrip("/")
