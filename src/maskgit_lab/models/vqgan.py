@@ -3,6 +3,7 @@
 Modules have the lab's order and names; `lab/vqgan_state_dict.json` of the shared folder lists all 315 tensors.
 """
 
+from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,9 +71,9 @@ class CodebookNetwork(nn.Module):
         """Return normalised images (B, 3, H, W), not clamped, of quantised latents (B, latent_dim, h, w)."""
         return self.decoder(latents)
 
+    @abstractmethod
     def decoder_stages(self) -> list[DecoderStage]:
         """Cut what `rendered` does: at the grid, at each finer resolution, and before the last layer, which makes the pixels."""
-        raise NotImplementedError
 
     def encode(self, images: Tensor) -> Tensor:
         """Return tokens (B, N) int64 of normalised images (B, 3, H, W)."""
