@@ -84,7 +84,7 @@ class CodebookNetwork(nn.Module):
         return self.rendered(self.quantised(tokens))
 
     def quantised(self, tokens: Tensor) -> Tensor:
-        """Return the latents (B, latent_dim, h, w) that tokens (B, N) stand for."""
+        """Return the codebook's latents (B, latent_dim, h, w) of tokens (B, N)."""
         codes = self.codebook.lookup(tokens)  # (B, N, C)
         side = self.latent_resolution
         return codes.transpose(1, 2).reshape(len(tokens), -1, side, side)

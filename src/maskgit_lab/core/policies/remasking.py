@@ -39,7 +39,7 @@ class Remasking(Policy):
     """Reveal in random order, and hide each revealed token again with probability sigma.
 
     With alpha = 1 - gamma, t before the step and s after it, sigma_max = min(1, (1 - alpha_s) / alpha_t). Of it: cap
-    min(sigma_max, eta); rescale eta sigma_max; conf sigma_max softmax(-log p when revealed); loop, which stands still at one share
+    min(sigma_max, eta); rescale eta sigma_max; conf sigma_max softmax(-log p when revealed); loop, which holds one share
     between two times and mends there as cap does. As many are hidden after the step as the schedule says, not on average only;
     should more be drawn than that, those that are drawn most clearly are hidden.
 
@@ -64,7 +64,7 @@ class Remasking(Policy):
             raise ValueError(f"decode.policy.loop_from ({self.loop_from}) must be at most decode.policy.loop_to ({self.loop_to})")
 
     def clock(self, progress: float) -> float:
-        """Return the progress, which for `loop` stands still at loop_from until loop_to."""
+        """Return the progress, which for `loop` stays at loop_from until loop_to."""
         if self.strategy != "loop" or progress <= self.loop_from:
             return progress
         if progress <= self.loop_to:
