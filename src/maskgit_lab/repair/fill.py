@@ -226,7 +226,8 @@ class FilledPhoto:
 
     def _task(self, square: Square, part: Box, pasted: np.ndarray, place: int) -> _Task:
         rows, columns = square.rows(self.photo.height), square.columns(self.photo.width)
-        hole = shrunk_hole(_taken(self.left, rows, columns), self.settings.geometry.resolution)
+        # a copy: what is left changes when others are pasted
+        hole = shrunk_hole(_taken(self.left, rows, columns), self.settings.geometry.resolution).copy()
         return _Task(square, hole, *_trimmed(part, pasted), self.number + NEXT_CROP * (len(self.crops) + place))
 
     def cut(self, square: Square, sample: int) -> np.ndarray:

@@ -83,9 +83,8 @@ def _side(region: Region, width: int, height: int, geometry: Geometry) -> tuple[
         side = max(by_thickness, float(np.sqrt(region.area / (MAX_PIECES * geometry.share / 2))))
         return min(round(side), largest), False
     side = min(round(max(by_thickness, needed, least)), largest)
-    if region.side > side:
-        return min(round(by_thickness), largest), False
-    if side > least and region.area > TOLERANCE * geometry.hole_share[1] * side**2:
+    too_much = side > least and region.area > TOLERANCE * geometry.hole_share[1] * side**2
+    if region.side > side or too_much:
         return max(least, min(round(by_thickness), round(PIECE * largest))), False
     return side, True
 
@@ -99,24 +98,24 @@ def _shared(whole: list[tuple[Region, Square]], geometry: Geometry) -> list[OneS
     """Let a square take in other holes that lie wholly in it and would have one of similar size."""
     if not whole:
         return []
-    boxes = np.array([region.box for region, _ in whole])
+    whole = sorted(whole, key=lambda one: one[0].box[0])  # by their left sides, so that those near a square are one slice
+    left, top, right, bottom = np.array([region.box for region, _ in whole]).T
     sides = np.array([square.side for _, square in whole])
     areas = np.array([region.area for region, _ in whole])
+    numbers = np.array([region.number for region, _ in whole])
     free = np.ones(len(whole), bool)
     taken: list[OneSquare] = []
-    for i in np.lexsort((np.arange(len(whole)), -areas)):
+    for i in np.lexsort((numbers, -areas)):
         if not free[i]:
             continue
         square = whole[i][1]
-        left, top, right, bottom = boxes.T
-        margin = square.side // 16
-        fits = free & (sides * 2 >= square.side) & (left >= square.left + margin) & (top >= square.top + margin)
-        fits &= (right <= square.left + square.side - margin) & (bottom <= square.top + square.side - margin)
-        fits[i] = False
-        others = np.nonzero(fits)[0]
-        room = geometry.hole_share[1] * square.side**2 - areas[i]
-        others = others[np.cumsum(areas[others]) <= room]
-        free[others] = False
         free[i] = False
-        taken.append(OneSquare(square, tuple(sorted(int(whole[k][0].number) for k in (i, *others)))))
+        margin = square.side // 16
+        near = slice(*np.searchsorted(left, (square.left + margin, square.left + square.side)))
+        fits = free[near] & (sides[near] * 2 >= square.side) & (right[near] <= square.left + square.side - margin)
+        fits &= (top[near] >= square.top + margin) & (bottom[near] <= square.top + square.side - margin)
+        others = near.start + np.flatnonzero(fits)
+        others = others[np.cumsum(areas[others]) <= geometry.hole_share[1] * square.side**2 - areas[i]]
+        free[others] = False
+        taken.append(OneSquare(square, tuple(sorted(numbers[[i, *others]].tolist()))))
     return sorted(taken, key=lambda one: one.regions)
