@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-SMALL = 63  # values of at most 4 whose sum fits a byte
+SMALL = 255  # rows whose sum fits a byte
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,6 @@ class Region:
     number: int  # of its cells in `Regions.labels`
     box: tuple[int, int, int, int]  # left, top, right, bottom in pixels, on the lattice, within the image
     area: int  # hole pixels
-    rim: int  # sides that hole pixels share with known pixels
 
     @property
     def side(self) -> int:
@@ -41,24 +40,22 @@ class Regions:
         """Find the regions of a mask (H, W) bool on a lattice of `cell` pixels; diagonal neighbours touch."""
         height, width = hole.shape
         area = np.zeros((-(-height // cell), -(-width // cell)), np.int64)
-        rim = np.zeros_like(area)
         rows, columns = (_span(hole.any(axis), cell) for axis in (1, 0))
         if rows.stop > rows.start:  # only where there are holes: they are small in most photos
             pixels = slice(rows.start * cell, rows.stop * cell), slice(columns.start * cell, columns.stop * cell)
             area[rows, columns] = cell_sums(np.ascontiguousarray(hole[pixels]), cell)
-            rim[rows, columns] = cell_sums(_rim(hole, *pixels), cell)
         labels = connected(area > 0)
         y, x = np.nonzero(labels >= 0)
         numbers = labels[y, x]
         count = int(numbers.max()) + 1 if len(numbers) else 0
-        areas, rims = (np.bincount(numbers, weights=sums[y, x], minlength=count) for sums in (area, rim))
+        areas = np.bincount(numbers, weights=area[y, x], minlength=count)
         lowest, highest = np.full((2, count), max(labels.shape)), np.zeros((2, count), int)
         for axis, at in enumerate((x, y)):
             np.minimum.at(lowest[axis], numbers, at)
             np.maximum.at(highest[axis], numbers, at + 1)
         ends = np.minimum(highest * cell, [[width], [height]])
         boxes = np.concatenate([lowest * cell, ends]).T.tolist()
-        found = [Region(i, tuple(box), int(areas[i]), int(rims[i])) for i, box in enumerate(boxes)]
+        found = [Region(i, tuple(box), int(areas[i])) for i, box in enumerate(boxes)]
         return cls(cell, labels, found)
 
     def numbers(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -67,7 +64,7 @@ class Regions:
 
 
 def cell_sums(values: np.ndarray, cell: int) -> np.ndarray:
-    """Return the sums (rows, columns) int64 of values (H, W), bool or uint8 of at most 4, over cells; the last may be narrower."""
+    """Return the sums (rows, columns) int64 of (H, W) bool over cells; the last may be narrower."""
     rows, columns = (-(-length // cell) for length in values.shape)
     padded = values.view(np.uint8)
     if values.shape != (rows * cell, columns * cell):
@@ -87,23 +84,6 @@ def _span(some: np.ndarray, cell: int) -> slice:
     """Return the cells from the first to the last True of (n,) bool."""
     found = np.flatnonzero(some)
     return slice(int(found[0]) // cell, int(found[-1]) // cell + 1) if len(found) else slice(0, 0)
-
-
-def _rim(hole: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-    """Return how many of its four neighbours are known, uint8 (h, w), of the hole pixels of a part; beyond the image none is."""
-    part = hole[rows, columns]
-    count = np.zeros(part.shape, np.uint8)
-    across, down = part[:, 1:] != part[:, :-1], part[1:] != part[:-1]
-    count[:, 1:] += across
-    count[:, :-1] += across
-    count[1:] += down
-    count[:-1] += down
-    # the part ends on the lattice, and the hole goes on beyond it nowhere: there everything in the image is known
-    count[0] += rows.start > 0
-    count[-1] += rows.start + len(part) < len(hole)
-    count[:, 0] += columns.start > 0
-    count[:, -1] += columns.start + part.shape[1] < hole.shape[1]
-    return count * part
 
 
 def connected(cells: np.ndarray) -> np.ndarray:
