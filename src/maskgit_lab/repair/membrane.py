@@ -9,6 +9,7 @@ from PIL import Image
 
 ROUNDS = 4  # of averaging at each level; the coarser one did most of it
 SMALLEST = 2  # pixels per side of the coarsest level
+LEAST_WEIGHT = 1e-6  # a coarse pixel with fewer known ones has none
 
 
 def fitted(fill: np.ndarray, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -24,40 +25,40 @@ def fitted(fill: np.ndarray, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """
     if hole.all():
         return fill
-    error = np.where(hole[..., None], np.float32(0), photo.astype(np.float32) - fill)
-    return (fill + membrane(error, ~hole)).round().clip(0, 255).astype(np.uint8)
+    error = np.subtract(photo.transpose(2, 0, 1), fill.transpose(2, 0, 1), dtype=np.float32)
+    moved = membrane(error, ~hole)
+    moved += fill.transpose(2, 0, 1)
+    return moved.round(out=moved).clip(0, 255, out=moved).astype(np.uint8).transpose(1, 2, 0)
 
 
 def membrane(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return values (h, w, C) float32 that are given where known (h, w) bool, which is somewhere, and smooth in between."""
+    """Return values (C, h, w) float32 that are given where known (h, w) bool, which is somewhere, and smooth in between."""
     if known.all():
         return values
     height, width = known.shape
     if max(height, width) <= SMALLEST:
-        mean = values[known].mean(0)
-        return np.where(known[..., None], values, mean)
+        return np.where(known, values, values[:, known].mean(1)[:, None, None])
+    given = np.where(known, values, np.float32(0))
     size = (max(1, (width + 1) // 2), max(1, (height + 1) // 2))
     weight = _resized(known.astype(np.float32), size, Image.Resampling.BOX)
-    some = weight > 0
-    mean = _each(np.where(known[..., None], values, 0), size, Image.Resampling.BOX) / np.maximum(weight, 1e-6)[..., None]
-    coarse = membrane(np.where(some[..., None], mean, np.float32(0)), some)
-    smooth = _each(coarse, (width, height), Image.Resampling.BILINEAR)
-    result = np.where(known[..., None], values, smooth)
-    rows, columns = (np.flatnonzero((~known).any(axis)) for axis in (1, 0))
-    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)  # averages change nothing outside it
-    unknown = ~known[part][..., None]
+    half = np.stack([_resized(channel, size, Image.Resampling.BOX) for channel in given])
+    coarse = membrane(half / np.maximum(weight, LEAST_WEIGHT), weight > 0)
+    # with a frame of one pixel that repeats the outermost, for the averages over four neighbours
+    framed = np.empty((len(values), height + 2, width + 2), np.float32)
+    result = framed[:, 1:-1, 1:-1]
+    for channel, smooth in enumerate(coarse):
+        result[channel] = _resized(smooth, (width, height), Image.Resampling.BILINEAR)
+    np.copyto(result, given, where=known)
+    mean = np.empty_like(values)
     for _ in range(ROUNDS):
-        around = np.pad(result, ((1, 1), (1, 1), (0, 0)), mode="edge")[
-            part[0].start : part[0].stop + 2, part[1].start : part[1].stop + 2
-        ]  # fmt: skip
-        mean = (around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:]) / 4
-        np.copyto(result[part], mean, where=unknown)
+        framed[:, 0], framed[:, -1], framed[..., 0], framed[..., -1] = framed[:, 1], framed[:, -2], framed[..., 1], framed[..., -2]
+        np.add(framed[:, :-2, 1:-1], framed[:, 2:, 1:-1], out=mean)
+        mean += framed[:, 1:-1, :-2]
+        mean += framed[:, 1:-1, 2:]
+        mean *= 0.25
+        np.copyto(result, mean, where=~known)
     return result
 
 
-def _each(values: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:
-    return np.stack([_resized(values[..., channel], size, how) for channel in range(values.shape[-1])], -1)
-
-
 def _resized(values: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:
-    return np.asarray(Image.fromarray(np.ascontiguousarray(values, np.float32)).resize(size, how))
+    return np.asarray(Image.fromarray(values).resize(size, how))
