@@ -64,7 +64,7 @@ def test_names_are_those_of_the_configuration():
         files = {path.stem: path.read_text() for path in (ROOT / "conf" / group).glob("*.yaml")}
         assert set(files) == set(known)
         for name, text in files.items():
-            assert f".{known[name].__name__}" in text  # type: ignore[index]
+            assert f".{known[name].__name__}" in text
 
 
 def test_names_of_others_are_refused():
