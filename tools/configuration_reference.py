@@ -5,15 +5,16 @@ python -m tools.configuration_reference        # writes it
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.assembly.check import CHOICES, LEAST, MAY_BE_NULL, MOST, YES_OR_NO
-from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.config import config_dir, options_of
 from maskgit_lab.assembly.flag_values import BATCHES, NUMBERS
-from maskgit_lab.assembly.help import ACTING, as_typed, options_of
+from maskgit_lab.assembly.help import ACTING, as_typed
 from maskgit_lab.assembly.key_comments import GLOBAL, comments, files_of, made_from, sentence
 from maskgit_lab.assembly.numbers import LENGTHS, RANGES
 from maskgit_lab.assembly.schemas import SCHEMAS
@@ -115,7 +116,7 @@ def _command(name: str) -> str:
 
 def _group(group: str) -> str:
     options = options_of(group)
-    text = f"### {group}\n{{ #{_anchor(group)} }}\n\n"
+    text = f"### {group}\n\n"
     purpose = _said(made_from(CONF, "train")).get(group.replace("/", "."), "")
     text += f"{purpose[:1].upper()}{purpose[1:]}.\n\n" if purpose else ""
     is_overlay = any(GLOBAL in (CONF / group / f"{option}.yaml").read_text(encoding="utf-8") for option in options)
@@ -166,6 +167,7 @@ def _meaning(group: str, key: str, options: list[str]) -> str:
     return next(iter(own.values()), _said(files_of(CONF, group, "")).get(key, ""))
 
 
+@cache
 def _begins_with(group: str) -> list[str]:
     """Return the option of a group that `train` begins with, and the one that others begin with."""
     *above, name = group.split("/")
@@ -231,7 +233,7 @@ def _cell(text: str) -> str:
 
 
 def _anchor(group: str) -> str:
-    return "group-" + group.replace("/", "-").replace("_", "-")
+    return group.replace("/", "")  # as GitHub and Python-Markdown make it
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ from maskgit_lab.machine.ranks import process_rank, wait_for
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import provenance
+from maskgit_lab.training.callbacks.duration import Duration
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.last_validation import LastValidation
 from maskgit_lab.training.callbacks.moved_state import MovedState
@@ -228,6 +229,7 @@ def build_callbacks(
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
     return [
         *([StageBar(stage="Stage 2")] if config.trainer.get("enable_progress_bar", True) else []),
+        Duration(stage="Stage 2"),
         LastValidation(),
         StopBetweenBatches(record=folder.record_failure),
         MovedState(),

@@ -16,6 +16,12 @@ def config_dir() -> str:
     raise FileNotFoundError(f"no conf/train.yaml in {package} or in {package.parents[1]}: reinstall maskgit_lab")
 
 
+def options_of(group: str, folder: str | None = None) -> list[str]:
+    """Return the options of a group, those in a further folder, too; files whose names begin with _ are parts of others."""
+    places = [Path(config_dir()), *([Path(folder)] if folder else [])]
+    return sorted({path.stem for place in places for path in (place / group).glob("[!_]*.yaml")})
+
+
 def search_path(folder: str | None) -> list[str]:
     """Return the overrides that make Hydra look for options in a folder, too, as its flag --config-dir does; None = none.
 

@@ -9,7 +9,7 @@ from typing import Any
 import hydra
 from omegaconf import Container, DictConfig, Node, OmegaConf
 
-from maskgit_lab.assembly.config import config_dir, search_path
+from maskgit_lab.assembly.config import config_dir, options_of, search_path
 from maskgit_lab.assembly.key_comments import comments, files_of, made_from
 from maskgit_lab.assembly.schemas import register
 
@@ -75,12 +75,6 @@ def key_lines(name: str, cfg: DictConfig) -> Iterator[KeyLine]:
     for key in map(str, cfg):
         if key != "hydra" and key in ACTING.get(name, (key,)):
             yield from _key_lines(key, cfg._get_node(key), said)
-
-
-def options_of(group: str, folder: str | None = None) -> list[str]:
-    """Return the options of a group, those in a further folder, too; files whose names begin with _ are parts of others."""
-    places = [Path(config_dir()), *([Path(folder)] if folder else [])]
-    return sorted({path.stem for place in places for path in (place / group).glob("[!_]*.yaml")})
 
 
 def _composed(name: str, overrides: list[str], folder: str | None) -> DictConfig:

@@ -69,16 +69,16 @@ def files_of(folder: Path, group: str, option: str) -> list[Path]:
     An option that leaves a key as another one has it need not say again what the key means.
     """
     place = folder / group
-    chain = list(made_from(place, option))
-    return chain + [path for path in sorted(place.glob("*.yaml")) if path not in chain]
+    chain = made_from(place, option)
+    return [*chain, *(path for path in sorted(place.glob("*.yaml")) if path not in chain)]
 
 
-def made_from(place: Path, option: str) -> Iterator[Path]:
-    """Yield the file of an option and those in its folder that it is made from."""
+@cache
+def made_from(place: Path, option: str) -> tuple[Path, ...]:
+    """Return the file of an option and those in its folder that it is made from."""
     path = place / f"{option}.yaml"
     if not path.is_file():
-        return
-    yield path
-    for entry in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("defaults", []):
-        if isinstance(entry, str) and entry != "_self_":
-            yield from made_from(place, entry)
+        return ()
+    defaults = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("defaults", [])
+    names = [entry for entry in defaults if isinstance(entry, str) and entry != "_self_"]
+    return (path, *(further for name in names for further in made_from(place, name)))

@@ -82,13 +82,15 @@ def say_help(name: str, head: str | None, arguments: list[str]) -> None:
     except Exception as error:
         if not is_the_users(error):
             raise
-        exit_with_line(one_line(error, command=name, arguments=told.overrides))
+        exit_with_line(one_line(error, command=name, arguments=told.overrides, folder=told.config_dir))
 
 
 def flags_of(arguments: list[str]) -> argparse.Namespace:
     """Return what was typed as Hydra understands it; a flag that it does not know ends the command with one line."""
     parser = get_args_parser()
-    parser.error = lambda message: exit_with_line(f"{message} (--help shows what can be typed)")  # type: ignore[method-assign]
+    # argparse takes KEY=VALUE in one place only
+    late = "; flags such as --config-dir come before KEY=VALUE" if any(text.startswith("-") for text in arguments[1:]) else ""
+    parser.error = lambda message: exit_with_line(f"{message}{late} (--help shows what can be typed)")  # type: ignore[method-assign]
     return parser.parse_args(arguments)
 
 
@@ -115,7 +117,7 @@ def look_ahead(name: str, arguments: list[str]) -> None:
     except Exception as error:
         if not is_the_users(error):
             raise
-        exit_with_line(one_line(error, command=name, arguments=told.overrides))
+        exit_with_line(one_line(error, command=name, arguments=told.overrides, folder=told.config_dir))
 
 
 def _sweeps(name: str, overrides: list[str]) -> bool:
