@@ -15,7 +15,8 @@ from tests.support.builders import datamodule, small_trainer, stage_2
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0.2, "a few seconds"), (16, "about 20 seconds"), (43, "about 40 seconds"), (56, "about 1 minute"), (100, "about 2 minutes"),
+        (0.2, "a few seconds"), (16, "about 20 seconds"), (43, "about 40 seconds"), (56, "about 1 minute"),
+        (100, "about 2 minutes"),
         (89 * 60, "about 89 minutes"), (91 * 60, "about 2 hours"), (35 * 3600, "about 35 hours"), (3.4 * 86400, "about 3 days"),
     ],
 )  # fmt: skip
