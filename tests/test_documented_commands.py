@@ -1,4 +1,4 @@
-"""Every command of the README and the documentation: composed and checked as far as a command is before it imports torch; some run."""
+"""Every command of README and documentation: composed and checked as far as it is before torch is imported; some are run."""
 
 import importlib.util
 import re

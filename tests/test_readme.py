@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from maskgit_lab.assembly.config import config_dir
 
 ROOT = Path(__file__).resolve().parents[1]
