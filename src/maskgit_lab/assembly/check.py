@@ -17,6 +17,7 @@ from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.schemas import EvaluateConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
+from maskgit_lab.data.hole_marks import check_hole_mark
 
 LETTER = r"\w\udc80-\udcff"  # the latter are bytes that the locale could not decode
 NAME = re.compile(rf"[{LETTER}][{LETTER} .+-]*")  # of a run: it is a folder's name
@@ -29,8 +30,6 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "hole_style": ("brush", "box", "centre", "half"),
     "data.hole_style": ("brush", "box", "centre", "half"),
     "data.cache": ("on", "off"),
-    "mask_hole": ("white", "black"),
-    "data.mask_hole": ("white", "black"),
     "precision": ("32-true", "bf16-mixed", "16-mixed"),  # of evaluate
     "training.mask_region": ("hole", "grid"),
     "lpips": ("squeeze", "alex", "vgg", None),
@@ -51,8 +50,10 @@ NEEDED = (
     "training.mask_schedule._target_", "optimizer._target_", "trainer._target_", "trainer.accelerator", "trainer.precision",
     "metrics.extractor._target_",
 )  # fmt: skip
+MASK_HOLES = ("mask_hole", "data.mask_hole", "data.train_mask_hole")
 READ_FROM = (
-    "data.root", "data.test_root", "data.masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth", "lpips_weights",
+    "data.root", "data.test_root", "data.masks", "data.train_masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth",
+    "lpips_weights",
 )  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 
@@ -77,6 +78,8 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
             wanted = " or ".join(names) if len(names) == 2 else f"one of {', '.join(names)}"
             null = " or null" if as_run and None in CHOICES[rule] else ""
             raise ValueError(f"{key} must be {wanted}{null}, got {value!r}{did_you_mean(str(value), names)}")
+        if rule in MASK_HOLES:
+            check_hole_mark(value, key=key)
         if rule in YES_OR_NO and not isinstance(value, bool):
             raise ValueError(f"{key} must be true or false, got {value!r}")
         if rule in LEAST:

@@ -167,6 +167,7 @@ class EvaluateConfig:
     truth: str | None = None
     masks: str | None = None
     mask_hole: str = "white"
+    max_hole_share: float = 0.6
     max_pixels: int = 120_000_000
     lpips: str | None = None
     lpips_weights: str | None = None

@@ -11,10 +11,13 @@ from pathlib import Path
 
 PATHS = (
     "resume", "run", "images", "masks", "out", "outputs", "truth", "paths.runs", "paths.cache", "data.root", "data.test_root",
-    "data.masks", "data.source.root", "data.source.test_root", "data.source.masks", "tokenizer.checkpoint",
+    "data.masks", "data.train_masks", "data.source.root", "data.source.test_root", "data.source.masks", "tokenizer.checkpoint",
     "metrics.extractor.weights", "tokenizer.training.perceptual.weights", "hydra.run.dir", "hydra.sweep.dir",
 )  # fmt: skip
-TEXTS = ("name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes")
+TEXTS = (
+    "name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes", "mask_hole",
+    "mask_suffix", "data.mask_hole", "data.mask_suffix", "data.train_mask_hole",
+)  # fmt: skip
 NESTED_GROUPS = {"decode.policy": "decode/policy"}
 NEEDS_NO_QUOTES = re.compile(r"(?!(true|false|nan|inf)$)[a-z_./][\w./:@%+-]*", re.ASCII | re.IGNORECASE)
 MEANT_FOR_HYDRA = re.compile(r"""['"].*['"]|null|.*\$\{.*""", re.DOTALL)
