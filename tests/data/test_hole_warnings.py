@@ -8,7 +8,7 @@ from tests.support.builders import boxes
 
 
 def warned(caplog: pytest.LogCaptureFixture, holes: np.ndarray) -> list[str]:
-    check_holes(holes, [f"{i}.png" for i in range(len(holes))], hole="white")
+    check_holes(holes.mean((1, 2)), [f"{i}.png" for i in range(len(holes))], hole="white")
     return caplog.messages
 
 
@@ -31,12 +31,12 @@ def test_check_holes_refuses_masks_of_which_most_are_large(hole: str, remedy: st
     holes = boxes(5)
     names = [f"{i}.png" for i in range(5)]
     holes[:2] = ~holes[:2]
-    check_holes(holes, names, hole=hole, prefix="data.")
+    check_holes(holes.mean((1, 2)), names, hole=hole, prefix="data.")
     holes[2] = ~holes[2]
     with pytest.raises(
         ValueError, match=r"3 of 5 masks have more than 60% of their pixels in the hole: 0.png, 1.png, 2.png"
     ) as told:
-        check_holes(holes, names, hole=hole, prefix="data.")
+        check_holes(holes.mean((1, 2)), names, hole=hole, prefix="data.")
     assert remedy in str(told.value)
     assert "data.max_hole_share=1" in str(told.value)
-    check_holes(holes, names, hole=hole, max_share=1)
+    check_holes(holes.mean((1, 2)), names, hole=hole, max_share=1)

@@ -15,13 +15,18 @@ OTHER_WAY = {"white": "black", "black": "white"}
 
 
 def check_holes(
-    holes: Sequence[np.ndarray] | np.ndarray, names: Sequence[str], *, hole: str, max_share: float = LARGEST_SHARE, prefix: str = ""
+    shares: Sequence[float] | np.ndarray,
+    names: Sequence[str],
+    *,
+    hole: str,
+    max_share: float = LARGEST_SHARE,
+    prefix: str = "",
 ) -> None:
     """Refuse masks that look inverted, and log one warning about empty and full holes; nothing when all is well.
 
     Args:
-        holes: (H, W) bool each, True = hole.
-        names: of their masks.
+        shares: of the pixels of each mask that are hole pixels.
+        names: of the masks.
         hole: which colour was taken for the hole.
         max_share: share of hole pixels above which a mask looks inverted; 1 = none does.
         prefix: of the configuration key `mask_hole`, for messages.
@@ -29,7 +34,7 @@ def check_holes(
     Raises:
         ValueError: when most masks have a larger share of their pixels in the hole than `max_share`.
     """
-    shares = np.array([one.mean() for one in holes])
+    shares = np.asarray(shares)
     inverted = np.nonzero(shares > max_share)[0]
     if len(inverted) > len(shares) / 2:
         raise ValueError(

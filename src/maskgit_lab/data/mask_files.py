@@ -49,7 +49,7 @@ def load_masks(
         ValueError: when files cannot be used, or most masks look inverted.
     """
     holes = read_masks(paths, resolution=resolution, hole=hole, exact=exact, images=images, options=options, prefix=prefix)
-    check_holes(holes, [path.name for path in paths], hole=hole, max_share=max_share, prefix=prefix)
+    check_holes(holes.mean((1, 2)), [path.name for path in paths], hole=hole, max_share=max_share, prefix=prefix)
     return holes
 
 
