@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
-from maskgit_lab.assembly.schemas import EvaluateConfig, TrainConfig
+from maskgit_lab.assembly.schemas import EvaluateConfig, InpaintConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.data.hole_marks import check_hole_mark
 
@@ -32,6 +32,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.cache": ("on", "off"),
     "precision": ("32-true", "bf16-mixed", "16-mixed"),  # of evaluate
     "training.mask_region": ("hole", "grid"),
+    "strategy": ("crop", "resize", "original"),
     "lpips": ("squeeze", "alex", "vgg", None),
 }
 YES_OR_NO = ("data.flip", "logger.offline", "logger.wandb.offline")
@@ -86,6 +87,8 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
             _check_whole_number(key, value, LEAST[rule], MOST.get(rule))
     if isinstance(config, TrainConfig):
         check_flag_values(config)
+    if isinstance(config, InpaintConfig):
+        _check_images(config.images)
     _check_shares(config)
     _check_texts(config)
     if cfg is not None:
@@ -99,8 +102,9 @@ def check_inputs(config: Any) -> None:
         value: Any = config
         for part in key.split("."):
             value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
-        if value is not None:
-            _require_there(key, value)
+        for path in value if isinstance(value, list) else [value]:
+            if path is not None:
+                _require_there(key, path)
 
 
 def require_parts(config: TrainConfig) -> None:
@@ -122,6 +126,11 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     else:
         return {prefix: node}
     return {key: value for part in parts for key, value in part.items()}
+
+
+def _check_images(images: Any) -> None:
+    if not isinstance(images, str) and not (isinstance(images, list) and images and all(isinstance(path, str) for path in images)):
+        raise ValueError(f"images must be a folder, a file or a list of files, images=[a.png,b.jpg]; got {images}")
 
 
 def _check_whole_number(key: str, value: Any, least: int, most: int | None) -> None:

@@ -131,7 +131,7 @@ class InpaintConfig:
     """Root keys of `inpaint`."""
 
     run: str = MISSING
-    images: str = MISSING
+    images: Any = MISSING  # str or list of str
     masks: str | None = None
     out: str = MISSING
     overwrite: bool = False
@@ -139,6 +139,11 @@ class InpaintConfig:
     max_pixels: int = 120_000_000
     checkpoint: str = "best"
     mask_hole: str = "white"
+    mask_suffix: str | None = None
+    max_hole_share: float = 0.6
+    strategy: str = "crop"
+    expand: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    match_histogram: bool = False
     hole_style: str = "brush"
     hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
     decode: Group = MISSING
@@ -147,6 +152,7 @@ class InpaintConfig:
     batch_size: int = 32
     seed: int = 0
     save_steps: bool = True
+    animation: bool = True
     speed: str | None = None
     use_decoder: str | None = None
     device: str = "auto"
