@@ -83,7 +83,9 @@ def panels(image: FilledImage) -> list[Panel]:
         if len(image.results) == 1:
             row.append(Panel("result", fitted(image.after(0, whole))))
         row.append(Panel(f"crop of {box[2] - box[0]} pixels", fitted(image.before(box), hole=hole, most=DETAIL, fill=True)))
-        row += [Panel(f"{heading}, crop", fitted(image.after(k, box), most=DETAIL, fill=True)) for k, heading in enumerate(headings)]
+        row += [
+            Panel(f"{heading}, crop", fitted(image.after(k, box), most=DETAIL, fill=True)) for k, heading in enumerate(headings)
+        ]
     if largest is not None:
         small = largest.decoded[0]
         row.append(Panel(f"decoded, {small.shape[1]} x {small.shape[0]}", fitted(small, most=DETAIL)))
@@ -110,7 +112,5 @@ def save_steps(path: Path, crop: Crop, candidate: int) -> None:
     """Write a strip with every decoding step of a crop."""
     given, steps = crop.image[None], crop.step_images[candidate]
     result = np.where(crop.hole[..., None], crop.decoded[candidate], crop.image)
-    strip = strip_image(
-        image=paint_holes(given, crop.hole[None])[0], hole=crop.hole, steps=list(steps), result=result, truth=None
-    )
+    strip = strip_image(image=paint_holes(given, crop.hole[None])[0], hole=crop.hole, steps=list(steps), result=result, truth=None)
     save_strip(path, strip, steps=range(1, len(steps) + 1), with_truth=False)

@@ -86,7 +86,9 @@ def find_tasks(config: InpaintConfig) -> list[Task]:
 
 def _file(item: str) -> Path:
     if Path(item).expanduser().is_dir():
-        raise ValueError(f"images: {shown(item)} is a folder: a list holds files, a folder is named by itself: images={shown(item)}")
+        raise ValueError(
+            f"images: {shown(item)} is a folder: a list holds files, a folder is named by itself: images={shown(item)}"
+        )
     return list_images(Path(item), key="images")[0]
 
 

@@ -15,12 +15,7 @@ OTHER_WAY = {"white": "black", "black": "white"}
 
 
 def check_holes(
-    shares: Sequence[float] | np.ndarray,
-    names: Sequence[str],
-    *,
-    hole: str,
-    max_share: float = LARGEST_SHARE,
-    prefix: str = "",
+    shares: Sequence[float] | np.ndarray, names: Sequence[str], *, hole: str, max_share: float = LARGEST_SHARE, prefix: str = ""
 ) -> None:
     """Refuse masks that look inverted, and log one warning about empty and full holes; nothing when all is well.
 

@@ -33,9 +33,7 @@ def fitted_size(width: int, height: int, *, most: tuple[int, int] = PANEL) -> tu
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def fitted(
-    image: np.ndarray, *, hole: np.ndarray | None = None, most: tuple[int, int] = PANEL, fill: bool = False
-) -> Image.Image:
+def fitted(image: np.ndarray, *, hole: np.ndarray | None = None, most: tuple[int, int] = PANEL, fill: bool = False) -> Image.Image:
     """Return an image (H, W, 3) uint8 at the size at which it is shown.
 
     Args:
