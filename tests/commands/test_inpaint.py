@@ -169,7 +169,8 @@ def test_inpaint_scales_masks_of_the_images_proportions_and_says_so_once(folder:
     with caplog.at_level("INFO", logger="maskgit_lab"):
         fill(folder)
     assert [line for line in caplog.messages if "scaled" in line] == [
-        "Warning: 3 of 3 masks have another size than their images and were scaled to it: image_000.png, image_001.png, image_002.png"
+        "Warning: 3 of 3 masks have another size than their images and were scaled to it: "
+        "image_000.png, image_001.png, image_002.png"
     ]
     np.testing.assert_array_equal(
         pixels(folder / "out" / "composited" / "image_001.png")[~boxes(2)[1]], pictures(2)[1][~boxes(2)[1]]

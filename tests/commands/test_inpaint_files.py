@@ -69,8 +69,9 @@ def colours(mode: str) -> Image.Image:
         ("RGB", "TIFF", ".tif", ("TIFF", ".tif")), ("CMYK", "TIFF", ".tif", ("TIFF", ".tif")),
         ("RGB", "WEBP", ".webp", ("WEBP", ".webp")), ("RGBA", "WEBP", ".webp", ("WEBP", ".webp")),
         ("RGB", "BMP", ".bmp", ("BMP", ".bmp")), ("P", "GIF", ".gif", ("PNG", ".png")), ("RGB", "PPM", ".ppm", ("PNG", ".png")),
-        ("RGB", "JPEG", ".jpg", ("PNG", ".png")), ("L", "JPEG", ".jpeg", ("PNG", ".png")), ("CMYK", "JPEG", ".jpg", ("TIFF", ".tif")),
-        ("RGB", "JPEG", ".png", ("PNG", ".png")), ("RGB", "TIFF", ".png", ("TIFF", ".tif")),
+        ("RGB", "JPEG", ".jpg", ("PNG", ".png")), ("L", "JPEG", ".jpeg", ("PNG", ".png")),
+        ("CMYK", "JPEG", ".jpg", ("TIFF", ".tif")), ("RGB", "JPEG", ".png", ("PNG", ".png")),
+        ("RGB", "TIFF", ".png", ("TIFF", ".tif")),
     ],
 )  # fmt: skip
 def test_inpaint_keeps_mode_format_and_every_known_pixel(
@@ -168,7 +169,7 @@ def write_rgb16_tiff(path: Path, values: np.ndarray) -> None:
     path.write_bytes(header + data + bits + directory + b"\0\0\0\0")
 
 
-@pytest.mark.parametrize(("width", "height"), [(40, 30), (1400, 500), (300, 2400), (3, 1)])
+@pytest.mark.parametrize(("width", "height"), [(40, 30), (1400, 500), (300, 2400)])
 def test_inpaint_draws_figures_of_a_readable_size(tmp_path: Path, width: int, height: int):
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(image).save(tmp_path / "photo.png")

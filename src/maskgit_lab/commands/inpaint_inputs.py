@@ -222,6 +222,6 @@ def check_resolution(seen: Sequence[Seen], resolution: int) -> None:
     others = [f"{shown(one.task.path.name)} ({one.size[0]}x{one.size[1]})" for one in seen if set(one.size) != {resolution}]
     if others:
         raise ValueError(
-            f"strategy=original takes images of {resolution}x{resolution} pixels only, and {len(others)} of {len(seen)} are others: "
-            f"{some(others)}. strategy=crop fills images of any size"
+            f"strategy=original takes images of {resolution}x{resolution} pixels only, and {len(others)} of {len(seen)} are "
+            f"others: {some(others)}. strategy=crop fills images of any size"
         )
