@@ -217,6 +217,7 @@ class Inpainter:
         first: int = 0,
         expand: tuple[int, int, int, int] = (0, 0, 0, 0),
         match_histogram: bool = False,
+        seamless: bool = True,
     ) -> Filled:
         """Fill the holes of one or many images of any size and mode.
 
@@ -235,6 +236,7 @@ class Inpainter:
             first: number of the first image, which chooses its noise.
             expand: pixels by which the canvas grows to the left, top, right and bottom; the margin is filled too.
             match_histogram: give each crop the tones of what is known in it.
+            seamless: fit each fill to the known pixels beside its hole; images of the network's resolution stay as decoded.
 
         Returns:
             The filled images; every known pixel has its value.
@@ -247,7 +249,7 @@ class Inpainter:
         check_output(output)
         margins = _margins(expand)
         geometry = Geometry(self.resolution, self.hole_share)
-        settings = Settings(geometry, strategy, self.filler.settings.mask_blend_pixels, match_histogram)
+        settings = Settings(geometry, strategy, self.filler.settings.mask_blend_pixels, match_histogram, seamless)
         given = images_of(images)
         photos = [one.photo for one in given]
         if masks is None and any(margins) and all(photo.transparent() is None for photo in photos):

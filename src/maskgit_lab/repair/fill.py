@@ -12,20 +12,22 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from maskgit_lab.core.pixels import composite
-from maskgit_lab.repair.filled import Crop, with_hidden_grey
+from maskgit_lab.core.pixels import HOLE_GREY, composite
+from maskgit_lab.repair.filled import Crop
 from maskgit_lab.repair.histogram import matched
+from maskgit_lab.repair.membrane import fitted
 from maskgit_lab.repair.photo import Box, Photo
 from maskgit_lab.repair.pieces import kept, next_pieces
 from maskgit_lab.repair.plan import Geometry, InPieces, OneSquare, planned
 from maskgit_lab.repair.regions import Regions
-from maskgit_lab.repair.squares import Square, enlarged, placed, shrunk, shrunk_hole
+from maskgit_lab.repair.squares import Square, enlarged, enlarged_cells, placed, shrunk, shrunk_hole
 
 log = logging.getLogger("maskgit_lab")
 
 STRATEGIES = ("crop", "resize", "original")
 ENLARGED_MUCH = 4  # times
 NEXT_CROP = 2**40  # added to an image's number for the noise of its next crop
+RIM = 3  # pixels beside a hole to which its fill is fitted
 CELLS = 16  # per side of the network's resolution: holes in neighbouring cells of that size, in pixels of the image, are one
 
 
@@ -56,6 +58,7 @@ class Settings:
     strategy: str = "crop"
     blend: int = 0  # `decode.mask_blend_pixels`, in pixels of the network
     match_histogram: bool = False
+    seamless: bool = True  # fit fills to the known pixels beside their holes; not at the network's own resolution
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -158,13 +161,13 @@ class FilledPhoto:
 
     def _choose(self) -> None:
         width, height, geometry = self.photo.width, self.photo.height, self.settings.geometry
-        own = width == height == geometry.resolution
-        if self.settings.strategy == "original" and not own:
+        self._own = width == height == geometry.resolution
+        if self.settings.strategy == "original" and not self._own:
             raise ValueError(
                 f"strategy=original takes images of {geometry.resolution}x{geometry.resolution} pixels, got {width}x{height}: "
                 "strategy=crop fills images of any size"
             )
-        if own or (self.settings.strategy == "resize" and self.hole.any()):
+        if self._own or (self.settings.strategy == "resize" and self.hole.any()):
             side = max(width, height)
             square = Square(placed(width / 2, side, width), placed(height / 2, side, height), side)
             self._regions = None
@@ -226,7 +229,8 @@ class FilledPhoto:
 
     def _task(self, square: Square, part: Box, pasted: np.ndarray, place: int) -> _Task:
         rows, columns = square.rows(self.photo.height), square.columns(self.photo.width)
-        hole = shrunk_hole(_taken(self.left, rows, columns), self.settings.geometry.resolution)
+        # a copy: what is left changes when others are pasted
+        hole = shrunk_hole(_taken(self.left, rows, columns), self.settings.geometry.resolution).copy()
         return _Task(square, hole, *_trimmed(part, pasted), self.number + NEXT_CROP * (len(self.crops) + place))
 
     def cut(self, square: Square, sample: int) -> np.ndarray:
@@ -250,24 +254,38 @@ class FilledPhoto:
         )
         self.crops.append(crop)
         for sample, pixels in enumerate(self.pixels):
-            self._place(pixels, crop, crop.decoded[sample])
+            self._place(pixels, crop, crop.decoded[sample], self.left)
         left, top, right, bottom = task.part
         self.left[top:bottom, left:right] &= ~task.pasted
 
-    def _place(self, pixels: np.ndarray, crop: Crop, decoded: np.ndarray, hidden: np.ndarray | None = None) -> None:
-        """Put what was decoded into the pixels of `box`; grey where tokens (grid, grid) bool are still hidden."""
+    def _place(
+        self, pixels: np.ndarray, crop: Crop, decoded: np.ndarray, left_now: np.ndarray, hidden: np.ndarray | None = None
+    ) -> None:
+        """Put what was decoded into the pixels of `box`.
+
+        `left_now` (H, W) bool is what is not known of the image; grey is where tokens `hidden` (grid, grid) bool are.
+        """
         if not crop.pasted.any():
             return
-        left, top, right, bottom = crop.part
-        blend, (x, y, side) = self.settings.blend, crop.box
+        (left, top, right, bottom), (x, y, side) = crop.part, crop.box
         if self.settings.match_histogram:
             decoded = matched(decoded, crop.image, crop.hole)
-        small = _composited(decoded, crop.image, crop.hole, blend)
+        fit = self.settings.seamless and not self._own
+        # what is fitted is the decoder's whole output: its error at the rim is that of the fill
+        small = decoded if fit else _composited(decoded, crop.image, crop.hole, self.settings.blend)
+        # with the known pixels beside the hole, to which it is fitted
+        edge = max(left - RIM, x, 0), max(top - RIM, y, 0), min(right + RIM, x + side), min(bottom + RIM, y + side)
+        edge = (*edge[:2], min(edge[2], self.photo.width), min(edge[3], self.photo.height))
+        part = (edge[0] - x, edge[1] - y, edge[2] - x, edge[3] - y)
+        new = enlarged(small, side, part)
+        target = pixels[edge[1] - self.box[1] : edge[3] - self.box[1], edge[0] - self.box[0] : edge[2] - self.box[0]]
+        inside = np.zeros(target.shape[:2], bool)
+        inside[top - edge[1] : bottom - edge[1], left - edge[0] : right - edge[0]] = crop.pasted
+        if fit:
+            new = fitted(new, target, left_now[edge[1] : edge[3], edge[0] : edge[2]])
         if hidden is not None:
-            small = with_hidden_grey(small, hidden, crop.hole)
-        new = enlarged(small, side, (left - x, top - y, right - x, bottom - y))
-        target = pixels[top - self.box[1] : bottom - self.box[1], left - self.box[0] : right - self.box[0]]
-        target[crop.pasted] = new[crop.pasted]
+            new = np.where(enlarged_cells(hidden, side, part)[..., None], np.uint8(HOLE_GREY), new)
+        target[inside] = new[inside]
 
     def frame(self, sample: int, step: int | None) -> Any:
         """Return the image of a candidate as it was given, after a step of all its crops, None = the result."""
@@ -278,7 +296,7 @@ class FilledPhoto:
             pixels = pixels.copy()
             for crop in self.crops:
                 hidden = crop.step_masks[sample, step]
-                self._place(pixels, crop, crop.step_images[sample, step], hidden)
+                self._place(pixels, crop, crop.step_images[sample, step], self.hole, hidden)
         left, top, right, bottom = self.box
         return self.photo.replaced(pixels, self.hole[top:bottom, left:right], self.box)
 
