@@ -198,3 +198,13 @@ def test_inpaint_says_in_one_line_what_is_where(folder: Path, caplog: pytest.Log
         "1 came as JPEG",
     ):
         assert part in said
+
+
+def test_inpaint_warns_once_of_fills_that_are_enlarged_much(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    for i, side in enumerate((600, 640)):
+        write_pictures(tmp_path / "in", pictures(1, resolution=side), name=f"image_{i}.png")
+        hole = np.zeros((1, side, side), bool)
+        hole[:, 100:400, 100:400] = True
+        write_pictures(tmp_path / "m", hole, name=f"image_{i}.png")
+    fill(tmp_path, batch_size=1)
+    assert sum("enlarged" in line for line in caplog.messages) == 1

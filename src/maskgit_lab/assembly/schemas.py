@@ -131,31 +131,31 @@ class InpaintConfig:
     """Root keys of `inpaint`."""
 
     run: str = MISSING
-    images: Any = MISSING  # str or list of str
+    images: Any = MISSING  # str, or list of str
     masks: str | None = None
-    out: str = MISSING
-    overwrite: bool = False
-    skip_bad: bool = False
-    max_pixels: int = 120_000_000
-    checkpoint: str = "best"
-    mask_hole: str = "white"
     mask_suffix: str | None = None
+    mask_hole: str = "white"
     max_hole_share: float = 0.6
+    max_pixels: int = 120_000_000
+    skip_bad: bool = False
     strategy: str = "crop"
     expand: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     match_histogram: bool = False
+    num_samples: int = 1
+    seed: int = 0
     hole_style: str = "brush"
     hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
     decode: Group = MISSING
     mask_schedule: Group | None = None
-    num_samples: int = 1
-    batch_size: int = 32
-    seed: int = 0
+    checkpoint: str = "best"
+    use_decoder: str | None = None
+    out: str = MISSING
+    overwrite: bool = False
     save_steps: bool = True
     animation: bool = True
-    speed: str | None = None
-    use_decoder: str | None = None
     device: str = "auto"
+    speed: str | None = None
+    batch_size: int = 32
 
 
 @dataclass

@@ -4,7 +4,8 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,7 @@ def inpaint(config: InpaintConfig) -> None:
     options = ReadOptions(max_pixels=config.max_pixels, skip_bad=config.skip_bad, min_side=1, keys="")
     check_hole_mark(config.mask_hole)
     tasks = find_tasks(config)
-    inpainter = Inpainter.from_run(
-        config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
-        decoder=config.use_decoder, **decode_changes(config.decode, config.mask_schedule),
-    )  # fmt: skip
+    inpainter = _inpainter(config)
     read = [path for task in tasks for path in (task.path, task.mask) if path is not None]
     out = _Out(config)
     check_apart(out.folder, read)
@@ -48,7 +46,7 @@ def inpaint(config: InpaintConfig) -> None:
         check_resolution(seen, inpainter.resolution)
     check_results(out.files(seen), inputs=read, overwrite=config.overwrite)
     start = time.perf_counter()
-    with tqdm(total=len(seen), desc="Filling", unit="img") as bar:
+    with tqdm(total=len(seen), desc="Filling", unit="img") as bar, _said_once():
         for part, photos in inputs.batches(seen):
             filled = _fill(inpainter, config, part, photos)
             for i, (one, photo) in enumerate(zip(part, photos, strict=True)):
@@ -58,6 +56,13 @@ def inpaint(config: InpaintConfig) -> None:
     log.info(out.summary(seen, seconds=time.perf_counter() - start))
 
 
+def _inpainter(config: InpaintConfig) -> Inpainter:
+    return Inpainter.from_run(
+        config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
+        decoder=config.use_decoder, **decode_changes(config.decode, config.mask_schedule),
+    )  # fmt: skip
+
+
 def _fill(inpainter: Inpainter, config: InpaintConfig, part: Sequence[Seen], photos: Sequence[Photo]) -> Filled:
     left, top, right, bottom = config.expand
     return inpainter(
@@ -65,6 +70,24 @@ def _fill(inpainter: Inpainter, config: InpaintConfig, part: Sequence[Seen], pho
         strategy=config.strategy, steps=config.save_steps or config.animation, first=part[0].task.number,
         expand=(left, top, right, bottom), match_histogram=config.match_histogram,
     )  # fmt: skip
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Let what is logged of one batch not be said again of the next, with other numbers."""
+    before: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        text = re.sub(r"\d[\d.,]*", "", record.getMessage())
+        new = text not in before
+        before.add(text)
+        return new
+
+    log.addFilter(is_new)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_new)
 
 
 class _Out:

@@ -9,8 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from maskgit_lab.data.shrinking import cover
 from maskgit_lab.machine.whole_file import whole_file
-from maskgit_lab.reporting.figures import BOLD_STROKE, HEADING, MARGIN, SMALL_TEXT, TEXT_SIZE
 
+MARGIN = 8  # pixels between and around the panels
+HEADING = 28  # pixels of a line of text
+TITLE, TEXT = 15, 13  # pixels of the letters
+BOLD = 0.4  # pixels around the letters: Pillow brings one font, in one weight
 PANEL = (420, 240)  # largest width and height of an image in pixels
 LARGEST_ENLARGEMENT = 4  # times, of small images: pixels stay visible as such
 OUTLINE = (255, 0, 128)
@@ -84,7 +87,7 @@ def save_sheet(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]]) -> Path:
     Returns:
         `path`.
     """
-    title_font, font = ImageFont.load_default(TEXT_SIZE), ImageFont.load_default(SMALL_TEXT)
+    title_font, font = ImageFont.load_default(TITLE), ImageFont.load_default(TEXT)
     least = int(max(title_font.getlength(title) for title, _ in rows))
     widths = [[max(panel.image.width, int(font.getlength(panel.heading)) + 2) for panel in panels] for _, panels in rows]
     heights = [max(panel.image.height for panel in panels) for _, panels in rows]
@@ -93,7 +96,7 @@ def save_sheet(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]]) -> Path:
     draw = ImageDraw.Draw(sheet)
     top = MARGIN
     for (title, panels), own, height in zip(rows, widths, heights, strict=True):
-        draw.text((MARGIN, top + HEADING / 2), title, fill="black", font=title_font, anchor="lm", stroke_width=BOLD_STROKE)
+        draw.text((MARGIN, top + HEADING / 2), title, fill="black", font=title_font, anchor="lm", stroke_width=BOLD)
         left = MARGIN
         for panel, wide in zip(panels, own, strict=True):
             draw.text((left, top + 1.5 * HEADING), panel.heading, fill="black", font=font, anchor="lm")
