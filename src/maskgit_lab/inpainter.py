@@ -151,8 +151,8 @@ class Inpainter:
         """
         found = load(Path(folder))
         settings = changed_settings(found.settings, **decode)
-        changes = {"settings": settings, "speed": speed or found.speed, "seed": found.seed if seed is None else seed}
-        return cls._on(dataclasses.replace(found, **changes), device)
+        seed = found.seed if seed is None else seed
+        return cls._on(dataclasses.replace(found, settings=settings, speed=speed or found.speed, seed=seed), device)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write this inpainter to a folder: safetensors and a small JSON, for `load`.

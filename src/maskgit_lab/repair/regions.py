@@ -40,7 +40,7 @@ class Regions:
         """Find the regions of a mask (H, W) bool on a lattice of `cell` pixels; diagonal neighbours touch."""
         height, width = hole.shape
         area = np.zeros((-(-height // cell), -(-width // cell)), np.int64)
-        rows, columns = (_span(hole.any(axis), cell) for axis in (1, 0))
+        rows, columns = (_span(np.asarray(hole.any(axis)), cell) for axis in (1, 0))
         if rows.stop > rows.start:  # only where there are holes: they are small in most photos
             pixels = slice(rows.start * cell, rows.stop * cell), slice(columns.start * cell, columns.stop * cell)
             area[rows, columns] = cell_sums(np.ascontiguousarray(hole[pixels]), cell)
@@ -71,10 +71,10 @@ def cell_sums(values: np.ndarray, cell: int) -> np.ndarray:
         padded = np.zeros((rows * cell, columns * cell), np.uint8)
         padded[: values.shape[0], : values.shape[1]] = values
     # row by row of the cells, in bytes as long as they hold the sum: ten times as fast as NumPy's sums along an axis
-    down = padded[::cell].astype(np.uint8 if cell <= SMALL else np.uint16)
+    down: np.ndarray = padded[::cell].astype(np.uint8 if cell <= SMALL else np.uint16)
     for row in range(1, cell):
         down += padded[row::cell]
-    across = down[:, ::cell].astype(np.int64)
+    across: np.ndarray = down[:, ::cell].astype(np.int64)
     for column in range(1, cell):
         across += down[:, column::cell]
     return across
