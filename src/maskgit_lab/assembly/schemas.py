@@ -140,6 +140,7 @@ class InpaintConfig:
     skip_bad: bool = False
     strategy: str = "crop"
     expand: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    seamless: bool = True
     match_histogram: bool = False
     num_samples: int = 1
     seed: int = 0

@@ -68,7 +68,7 @@ def _fill(inpainter: Inpainter, config: InpaintConfig, part: Sequence[Seen], pho
     return inpainter(
         [photo.stored for photo in photos], [photo.hole for photo in photos], num_samples=config.num_samples,
         strategy=config.strategy, steps=config.save_steps or config.animation, first=part[0].task.number,
-        expand=(left, top, right, bottom), match_histogram=config.match_histogram,
+        expand=(left, top, right, bottom), seamless=config.seamless, match_histogram=config.match_histogram,
     )  # fmt: skip
 
 
