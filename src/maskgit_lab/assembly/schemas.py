@@ -131,25 +131,32 @@ class InpaintConfig:
     """Root keys of `inpaint`."""
 
     run: str = MISSING
-    images: str = MISSING
+    images: Any = MISSING  # str, or list of str
     masks: str | None = None
-    out: str = MISSING
-    overwrite: bool = False
-    skip_bad: bool = False
-    max_pixels: int = 120_000_000
-    checkpoint: str = "best"
+    mask_suffix: str | None = None
     mask_hole: str = "white"
+    max_hole_share: float = 0.6
+    max_pixels: int = 120_000_000
+    skip_bad: bool = False
+    strategy: str = "crop"
+    expand: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    seamless: bool = True
+    match_histogram: bool = False
+    num_samples: int = 1
+    seed: int = 0
     hole_style: str = "brush"
     hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
     decode: Group = MISSING
     mask_schedule: Group | None = None
-    num_samples: int = 1
-    batch_size: int = 32
-    seed: int = 0
-    save_steps: bool = True
-    speed: str | None = None
+    checkpoint: str = "best"
     use_decoder: str | None = None
+    out: str = MISSING
+    overwrite: bool = False
+    save_steps: bool = True
+    animation: bool = True
     device: str = "auto"
+    speed: str | None = None
+    batch_size: int = 32
 
 
 @dataclass
@@ -167,6 +174,7 @@ class EvaluateConfig:
     truth: str | None = None
     masks: str | None = None
     mask_hole: str = "white"
+    max_hole_share: float = 0.6
     max_pixels: int = 120_000_000
     lpips: str | None = None
     lpips_weights: str | None = None

@@ -75,6 +75,7 @@ class DecoderModule(L.LightningModule):
         network: what is trained.
         tokenizer: frozen; stays out of the checkpoint, which records its sha256.
         holes: (M, H, W) bool, the bank that holes are drawn from.
+        turn_holes: take each of them in eight orientations; False for own masks.
         fills: for the last `fill_steps` steps; None where there are none.
         perceptual: distance of two batches of images in [0, 1]; stays out of the checkpoint.
         **settings: fields of DecoderSettings.
@@ -86,6 +87,7 @@ class DecoderModule(L.LightningModule):
         network: ConditionalDecoder,
         tokenizer: FrozenTokenizer,
         holes: Tensor,
+        turn_holes: bool = True,
         fills: FillBank | None = None,
         perceptual: nn.Module | None = None,
         **settings: Any,
@@ -98,7 +100,7 @@ class DecoderModule(L.LightningModule):
         self.divergence = DivergenceGuard(stage="the decoder", keys=REMEDIES)
         self.network = network
         self.average = WeightAverage(network, decay=own.ema_decay) if own.ema_decay else None
-        self.tokenizer, self.fills = tokenizer, fills
+        self.tokenizer, self.fills, self.turn_holes = tokenizer, fills, turn_holes
         # in a tuple: frozen weights do not belong in the checkpoint or the optimiser
         self.perceptual = (perceptual,) if perceptual is not None and own.perceptual_weight else ()
         first, second = own.betas
@@ -130,7 +132,7 @@ class DecoderModule(L.LightningModule):
             shown, holes, painted = own
         else:
             shown = images[:count]
-            holes = HoleDraw.of(len(self.holes), count, noise).holes(self.holes)
+            holes = HoleDraw.of(len(self.holes), count, noise, turned=self.turn_holes).holes(self.holes)
             # as at test time: known cells are encoded beside a grey hole, hidden ones are predicted, at best as they are in truth
             hidden = token_mask(holes, grid=self.tokenizer.grid)
             painted = torch.where(hidden, tokens[:count], self.tokenizer.encode(shown.masked_fill(holes[..., None], HOLE_GREY)))
