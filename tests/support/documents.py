@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from maskgit_lab.data.synthetic_cats import render_cats
 from tests.support.builders import boxes, write_pictures
@@ -80,7 +81,11 @@ def make_workplace(folder: Path) -> Path:
     for name in MASKS:
         write_pictures(folder / name, holes)
     write_pictures(folder, holes[:1], name="scratch.png")
-    write_pictures(folder, np.asarray(cats[:1]), name="photo.jpg")
+    for name in ("photo.jpg", "b.jpg", "a.png"):
+        write_pictures(folder, cats[:1], name=name)
+    cut = Image.fromarray(cats[0])
+    cut.putalpha(Image.fromarray(np.where(holes[0], 0, 255).astype(np.uint8)))
+    cut.save(folder / "cut_out.png")
     for name in EMPTY:
         (folder / name).touch()
     write_shown_files(ROOT / "docs" / "extending.md", folder)
