@@ -1,12 +1,13 @@
-"""The Python API: fill holes in images with a trained run.
+"""The Python API: repair images of any size with a trained run.
 
 inpainter = Inpainter.from_run("runs/cosine/2026-01-31_12-00-00")
-fill = inpainter(images, masks)        # uint8 (n, H, W, 3), bool (n, H, W), True = hole
-fill.composited                        # uint8 (n, H, W, 3), known pixels untouched
-several = inpainter.candidates(images, masks, num_samples=4)   # with token_temperature=1.0 in from_run
+filled = inpainter("photo.jpg", "mask.png")     # paths, images of Pillow, arrays, tensors; white = hole
+filled.composited.save("repaired.png")          # size and mode of the photo, every known pixel as it was
+several = inpainter.with_decode(token_temperature=1.0)(image, mask, num_samples=4)
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,25 +16,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskgit_lab.assembly.load import load_decoder, load_tokenizer, load_weights
-from maskgit_lab.assembly.networks import build_model, decode_settings
-from maskgit_lab.assembly.read import load_config
-from maskgit_lab.assembly.speed import at_speed, decoder_at_speed
+from maskgit_lab.core.by_name import policy_named, schedule_named
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.ranges import require_number
+from maskgit_lab.data.holes import DEFAULT_SHARE
+from maskgit_lab.evaluation.batches import in_batches
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.machine.device import chosen_device
 from maskgit_lab.models.filling import Fill
-from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.repair.fill import FilledSquares, Settings, fill_photos
+from maskgit_lab.repair.filled import Filled
+from maskgit_lab.repair.inputs import are_many, check_output, converted, holes_of, images_of, together
+from maskgit_lab.repair.plan import Geometry
 
-
-@dataclass(frozen=True)
-class Filled:
-    """Filled images as arrays."""
-
-    decoded: np.ndarray  # (n, H, W, 3) uint8: the decoder's whole output
-    composited: np.ndarray  # (n, H, W, 3) uint8: known pixels put back exactly
-    step_images: np.ndarray  # (S, n, H, W, 3) uint8: the prediction after each step; S = 0 without `steps`
-    step_masks: np.ndarray  # (S, n, grid, grid) bool: tokens still hidden after each step
+__all__ = ["Filled", "Inpainter"]
 
 
 @dataclass(eq=False, repr=False)
@@ -41,6 +37,8 @@ class Inpainter:
     """Fill holes, any number of images at a time; an image's fill does not depend on its batch."""
 
     filler: Filler  # networks, tokenizer, decoding settings and seed
+    hole_share: tuple[float, float] = DEFAULT_SHARE  # of the holes that the networks were trained on
+    speed: str = "fast"
 
     @classmethod
     def from_run(
@@ -63,7 +61,7 @@ class Inpainter:
             seed: of the decoding noise.
             speed: fast or plain, None = as the run was trained.
             decoder: conditional (reads the known pixels, where the run has one) or plain, None = conditional where there is one.
-            **decode: other values for fields of DecodeSettings, for example num_steps or refresh_every.
+            **decode: other settings than the run's, as in `with_decode`.
 
         Returns:
             An inpainter with the run's networks and settings.
@@ -73,74 +71,188 @@ class Inpainter:
             ValueError: when tokenizer and checkpoint do not belong together, a value is out of range, the configuration asks for
                 what a folder may not, or the device is not here.
         """
+        # here, because they bring the configuration's readers, which `load` does not need
+        from maskgit_lab.assembly.load import load_decoder, load_tokenizer, load_weights
+        from maskgit_lab.assembly.networks import build_model, decode_settings
+        from maskgit_lab.assembly.read import load_config
+        from maskgit_lab.assembly.speed import at_speed, decoder_at_speed
+        from maskgit_lab.runs.folder import RunFolder
+
         folder, where = RunFolder(Path(run)), chosen_device(device)
         config = load_config(folder.root)
+        speed = speed or config.speed
         tokenizer = load_tokenizer(folder)
         weights = folder.checkpoint(checkpoint)
         model = build_model(config.model, tokenizer, weights=weights)
         load_weights(model, weights, tokenizer)
         tokenizer.to(where)
-        settings = dataclasses.replace(decode_settings(config), **decode)
-        model = at_speed(speed or config.speed, model.to(where).eval(), tokenizer, settings)
+        settings = changed_settings(decode_settings(config), **decode)
+        model = at_speed(speed, model.to(where).eval(), tokenizer, settings)
         found = load_decoder(folder, tokenizer, decoder)
         if found is not None:
-            decoder_at_speed(speed or config.speed, found)
-        return cls(Filler(model, tokenizer, settings, seed, decoder=found))
+            decoder_at_speed(speed, found)
+        low, high = config.data.get("hole_share", DEFAULT_SHARE)
+        return cls(Filler(model, tokenizer, settings, seed, decoder=found), (float(low), float(high)), speed)
+
+    def with_decode(self, **changes: Any) -> Self:
+        """Return an inpainter with the same networks that decodes otherwise; nothing is loaded.
+
+        Args:
+            **changes: values by the names of `decode.*` (num_steps, sweet_spot, token_temperature, ...); `policy` and
+                `mask_schedule` by name ("halton", "linear") or as objects.
+
+        Returns:
+            The other inpainter.
+
+        Raises:
+            ValueError: when a value is out of range or a name is not known.
+        """
+        from maskgit_lab.assembly.speed import check_speed
+
+        settings = changed_settings(self.filler.settings, **changes)
+        check_speed(self.speed, settings)
+        return dataclasses.replace(self, filler=dataclasses.replace(self.filler, settings=settings))
 
     @property
     def resolution(self) -> int:
-        """Pixels per side of the images."""
+        """Pixels per side of what the network fills."""
         return self.filler.tokenizer.resolution
 
-    def __call__(self, images: np.ndarray, masks: np.ndarray, *, steps: bool = False, first: int = 0) -> Filled:
-        """Fill holes: the first of `candidates`."""
-        return self.candidates(images, masks, num_samples=1, steps=steps, first=first)[0]
-
-    def candidates(
-        self, images: np.ndarray, masks: np.ndarray, *, num_samples: int, steps: bool = False, first: int = 0
-    ) -> list[Filled]:
-        """Fill holes several times, each time with other noise; with `token_temperature` above 0 the fills differ in their tokens.
+    def __call__(
+        self,
+        images: Any,
+        masks: Any = None,
+        *,
+        num_samples: int = 1,
+        seed: int | None = None,
+        strategy: str = "crop",
+        steps: bool = False,
+        output: str | None = None,
+        first: int = 0,
+        expand: tuple[int, int, int, int] = (0, 0, 0, 0),
+        match_histogram: bool = False,
+    ) -> Filled:
+        """Fill the holes of one or many images of any size and mode.
 
         Args:
-            images: (n, H, W, 3) uint8 of the run's resolution; pixels under the holes have no influence.
-            masks: (n, H, W) bool, True = hole.
-            num_samples: candidates for each hole; more of them change none of the earlier ones.
-            steps: also return every step's prediction and mask.
+            images: one, or a list: array (H, W) or (H, W, C), tensor (H, W), (H, W, C) or (C, H, W), image of Pillow, path; or
+                one array or tensor (n, H, W, C). Pixels under the holes have no influence.
+            masks: one for each image, of the same kinds and the size that a viewer shows: True, white or more than half = hole;
+                None = what is transparent in an image, or with `expand` nothing but the margin.
+            num_samples: candidates for each image; more of them change none of the earlier ones. They differ where tokens are
+                sampled (token_temperature above 0).
+            seed: of the decoding noise, None = the inpainter's.
+            strategy: crop = a square around each hole; resize = the whole image at once; original = images of the network's
+                resolution only. At that resolution all are the same.
+            steps: keep every step's prediction and mask, for `Filled.reveal`.
+            output: pil, numpy or torch, None = the kind that was given; a path gives an image of Pillow.
             first: number of the first image, which chooses its noise.
+            expand: pixels by which the canvas grows to the left, top, right and bottom; the margin is filled too.
+            match_histogram: give each crop the tones of what is known in it.
 
         Returns:
-            The filled images, candidate by candidate.
+            The filled images; every known pixel has its value.
 
         Raises:
-            ValueError: when images and masks do not fit the run or each other, or `num_samples` is not at least 1.
+            ValueError: when an image or mask cannot be used, or a value is out of range.
         """
         require_number("num_samples", num_samples, least=1, whole=True)
-        expected = (self.resolution, self.resolution)
-        if images.shape[1:] != (*expected, 3) or masks.shape != images.shape[:3]:
-            raise ValueError(
-                f"images must be (n, {expected[0]}, {expected[1]}, 3) with masks of the same size, "
-                f"got {images.shape} and {masks.shape}"
-            )
-        if images.dtype != np.uint8 or masks.dtype != np.bool_:
-            raise ValueError(f"images must be uint8 and masks bool, True = hole, got {images.dtype} and {masks.dtype}")
-        numbers = range(first, first + len(images))
-        return [
-            self._filled(fill, images, masks, steps)
-            for fill in self.filler.candidates(images, masks, numbers, num_samples=num_samples)
-        ]
-
-    def _filled(self, fill: Fill, images: np.ndarray, masks: np.ndarray, steps: bool) -> Filled:
-        """Return a fill as arrays."""
-        grid = self.filler.tokenizer.grid
-        shown = fill.trace.step_tokens if steps else fill.trace.step_tokens[:0]
-        step_images = self._step_images(shown, images, masks)
-        return Filled(
-            decoded=fill.decoded.cpu().numpy(),
-            composited=fill.composited.cpu().numpy(),
-            step_images=np.stack(step_images) if step_images else np.empty((0, *images.shape), np.uint8),
-            step_masks=fill.trace.step_masks[: len(shown)].unflatten(-1, (grid, grid)).cpu().numpy(),
+        require_number("seed", seed, least=0, whole=True, or_null=True)
+        check_output(output)
+        margins = _margins(expand)
+        geometry = Geometry(self.resolution, self.hole_share)
+        settings = Settings(geometry, strategy, self.filler.settings.mask_blend_pixels, match_histogram)
+        given = images_of(images)
+        photos = [one.photo for one in given]
+        if masks is None and any(margins) and all(photo.transparent() is None for photo in photos):
+            holes = [np.zeros((photo.height, photo.width), bool) for photo in photos]
+        else:
+            holes = holes_of(masks, photos, many=are_many(images))
+        if any(margins):
+            left, top, right, bottom = margins
+            photos = [photo.grown(*margins) for photo in photos]
+            holes = [np.pad(hole, ((top, bottom), (left, right)), constant_values=True) for hole in holes]
+        filler = self.filler if seed is None else dataclasses.replace(self.filler, seed=seed)
+        filled = fill_photos(
+            photos, holes, range(first, first + len(photos)), _Squares(filler, steps), settings=settings, num_samples=num_samples
         )
 
-    def _step_images(self, step_tokens: Tensor, images: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
-        given, holes = torch.from_numpy(images), torch.from_numpy(masks)
-        return [self.filler.pixels(tokens, given, holes).cpu().numpy() for tokens in step_tokens]
+        def frame(image: int, sample: int, step: int | None) -> Any:
+            return converted(given[image].back(filled[image].frame(sample, step)), output)
+
+        samples = [together([frame(i, sample, None) for i in range(len(filled))], images) for sample in range(num_samples)]
+        return Filled(
+            composited=samples[0] if num_samples == 1 else samples,
+            crops=[one.crops for one in filled],
+            num_samples=num_samples,
+            _frame=frame,
+            _samples=samples,
+        )
+
+
+def changed_settings(settings: DecodeSettings, **changes: Any) -> DecodeSettings:
+    """Return settings with other values; for the names and ValueErrors see `Inpainter.with_decode`."""
+    if "mask_schedule" in changes:
+        changes["schedule"] = changes.pop("mask_schedule")
+    if isinstance(changes.get("schedule"), str):
+        changes["schedule"] = schedule_named(changes["schedule"])
+    if isinstance(changes.get("policy"), str):
+        changes["policy"] = policy_named(changes["policy"])
+    unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(settings)})
+    if unknown:
+        known = sorted({field.name for field in dataclasses.fields(settings)} - {"schedule"} | {"mask_schedule"})
+        raise ValueError(f"decode.{unknown[0]} is not known; there are {', '.join(known)}")
+    return dataclasses.replace(settings, **changes)
+
+
+@dataclass(frozen=True)
+class _Squares:
+    """Fill squares with the networks, in batches that fit."""
+
+    filler: Filler
+    steps: bool
+
+    def __call__(
+        self, images: np.ndarray, holes: np.ndarray, numbers: Sequence[int], *, first_sample: int, num_samples: int
+    ) -> list[FilledSquares]:
+        def work(part: slice) -> list[FilledSquares]:
+            fills = self.filler.candidates(
+                images[part], holes[part], numbers[part], num_samples=num_samples, first_sample=first_sample
+            )
+            return [self._filled(fill, torch.from_numpy(images[part]), torch.from_numpy(holes[part])) for fill in fills]
+
+        parts = [made for _, made in in_batches(len(images), work, batch_size=None, device=self.filler.tokenizer.device)]
+        return [_joined(batches) for batches in zip(*parts, strict=True)]
+
+    def _filled(self, fill: Fill, given: Tensor, holes: Tensor) -> FilledSquares:
+        """Return a fill as arrays."""
+        grid, trace = self.filler.tokenizer.grid, fill.trace
+        shown = trace.step_tokens if self.steps else trace.step_tokens[:0]
+        images = [self.filler.pixels(tokens, given, holes) for tokens in shown]
+        none = torch.empty((0, *fill.decoded.shape), dtype=torch.uint8)
+        return FilledSquares(
+            decoded=fill.decoded.cpu().numpy(),
+            confidence=trace.log_p.exp().unflatten(-1, (grid, grid)).cpu().numpy(),
+            step_images=(torch.stack(images) if images else none).cpu().numpy(),
+            step_masks=trace.step_masks[: len(shown)].unflatten(-1, (grid, grid)).cpu().numpy(),
+        )
+
+
+def _joined(batches: Sequence[FilledSquares]) -> FilledSquares:
+    if len(batches) == 1:
+        return batches[0]
+    return FilledSquares(
+        decoded=np.concatenate([made.decoded for made in batches]),
+        confidence=np.concatenate([made.confidence for made in batches]),
+        step_images=np.concatenate([made.step_images for made in batches], 1),
+        step_masks=np.concatenate([made.step_masks for made in batches], 1),
+    )
+
+
+def _margins(expand: Sequence[int]) -> tuple[int, int, int, int]:
+    if len(expand) != 4:
+        raise ValueError(f"expand must be four numbers of pixels, left, top, right and bottom, got {expand!r}")
+    for margin in expand:
+        require_number("expand", margin, least=0, whole=True, unit="pixels")
+    left, top, right, bottom = (int(margin) for margin in expand)
+    return left, top, right, bottom

@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskgit_lab.assembly.schemas import InpaintConfig
 from maskgit_lab.commands import inpaint as command
-from maskgit_lab.inpainter import Filled
+from maskgit_lab.repair.filled import FilledArrays
 from tests.support.builders import boxes, pictures, write_pictures
 
 RED = np.array([255, 0, 0], np.uint8)
@@ -21,10 +21,10 @@ class RedInpainter:
 
     resolution = 32
 
-    def candidates(self, images: np.ndarray, masks: np.ndarray, *, num_samples: int, steps: bool, first: int) -> list[Filled]:
+    def __call__(self, images: np.ndarray, masks: np.ndarray, *, num_samples: int, steps: bool, first: int) -> SimpleNamespace:
         fills = [np.where(masks[..., None], RED - np.array([k, 0, 0], np.uint8), images) for k in range(num_samples)]
         nothing = np.empty((0, *images.shape), np.uint8), np.empty((0, len(images), 8, 8), bool)
-        return [Filled(filled, filled, *nothing) for filled in fills]
+        return SimpleNamespace(arrays=lambda candidate: FilledArrays(fills[candidate], fills[candidate], *nothing))
 
 
 @pytest.fixture(autouse=True)

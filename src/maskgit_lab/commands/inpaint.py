@@ -19,8 +19,9 @@ from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import paint_holes
 from maskgit_lab.data.mask_files import Photos, check_hole_colour, load_photos
 from maskgit_lab.data.mask_pairing import find_masks, images_among
-from maskgit_lab.inpainter import Filled, Inpainter
+from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.repair.filled import FilledArrays
 from maskgit_lab.reporting.figures import save_rows, save_strip, strip_image
 
 log = logging.getLogger("maskgit_lab")
@@ -53,9 +54,10 @@ def inpaint(config: InpaintConfig) -> None:
         for start in range(0, len(photos.paths), config.batch_size):
             part = slice(start, start + config.batch_size)
             images, holes = photos.images[part], photos.holes[part]
-            fills = inpainter.candidates(images, holes, num_samples=config.num_samples, steps=config.save_steps, first=start)
-            for ending, filled in zip(endings, fills, strict=True):
-                _write(out, [f"{names[path]}{ending}" for path in photos.paths[part]], images, holes, filled)
+            filled = inpainter(images, holes, num_samples=config.num_samples, steps=config.save_steps, first=start)
+            fills = [filled.arrays(candidate) for candidate in range(config.num_samples)]
+            for ending, made in zip(endings, fills, strict=True):
+                _write(out, [f"{names[path]}{ending}" for path in photos.paths[part]], images, holes, made)
             if start == 0:
                 _overview(out / "overview.png", images, holes, fills)
             bar.update(len(images))
@@ -79,7 +81,7 @@ def _photos(config: InpaintConfig, paths: list[Path], masks: list[Path], resolut
     return Photos(paths, images, holes)
 
 
-def _write(out: Path, names: list[str], images: np.ndarray, holes: np.ndarray, filled: Filled) -> None:
+def _write(out: Path, names: list[str], images: np.ndarray, holes: np.ndarray, filled: FilledArrays) -> None:
     for i, name in enumerate(names):
         for folder, image in (("decoded", filled.decoded[i]), ("composited", filled.composited[i])):
             with whole_file(out / folder / f"{name}.png") as partial:  # replaces a link, and not what it points to
@@ -96,7 +98,7 @@ def _write(out: Path, names: list[str], images: np.ndarray, holes: np.ndarray, f
             save_strip(out / "steps" / f"{name}.png", strip, steps=steps, with_truth=False)
 
 
-def _overview(path: Path, images: np.ndarray, holes: np.ndarray, fills: Sequence[Filled]) -> None:
+def _overview(path: Path, images: np.ndarray, holes: np.ndarray, fills: Sequence[FilledArrays]) -> None:
     columns = {"image": images, "input": paint_holes(images, holes)}
     if len(fills) == 1:
         columns |= {"decoded": fills[0].decoded, "composited": fills[0].composited}

@@ -32,6 +32,7 @@ class ReadOptions:
 
     max_pixels: int = MAX_PIXELS  # images with more are refused by what their header says
     skip_bad: bool = False  # go on without files that cannot be used
+    min_side: int = MIN_SIDE  # images with fewer pixels per side are refused
     keys: str | None = None  # what comes before these keys on the command line ("", "data."), for messages; None = not there
 
     def __post_init__(self) -> None:
@@ -44,7 +45,7 @@ class ReadOptions:
             raise BadImageError(
                 f"{width}x{height} pixels, more than {self.keys or ''}max_pixels={self.max_pixels}, which can be raised"
             )
-        if min(width, height) < MIN_SIDE:
+        if min(width, height) < self.min_side:
             raise BadImageError(f"{width}x{height} pixels")
 
 
@@ -89,6 +90,17 @@ def upright(image: Image.Image, *, stored: Image.Image | None = None) -> Image.I
     """Return an image as a viewer shows it; `stored`: the opened file, where `image` was made of it and lost its tags."""
     turn = _TURNS.get(_orientation(stored or image))
     return image if turn is None else image.transpose(turn)
+
+
+def turned_back(image: Image.Image, *, stored: Image.Image) -> Image.Image:
+    """Return an upright image as `stored` lies, with what that says of itself, its orientation among it."""
+    turn = _TURNS.get(_orientation(stored))
+    if turn is not None:
+        # a quarter turn is undone by the other one, everything else by itself
+        back = {Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90}
+        image = image.transpose(back.get(turn, turn))
+    image.info = dict(stored.info)
+    return image
 
 
 def shown_size(path: Path, options: ReadOptions) -> tuple[int, int]:

@@ -13,7 +13,14 @@ def rgb_pixels(image: Image.Image) -> Image.Image:
 
     Raise BadImageError for pixels that no rule turns into colours: 32-bit numbers, whose range no file states, and CIELAB.
     """
-    image = upright(_eight_bits(image) if is_wide_grey(image) else image, stored=image)
+    return flattened(upright(_eight_bits(image) if is_wide_grey(image) else image, stored=image))
+
+
+def flattened(image: Image.Image) -> Image.Image:
+    """Return an RGB image of one of at most 8 bits, as it lies; transparency over white.
+
+    Raise BadImageError for pixels that no rule turns into colours: 32-bit numbers and CIELAB.
+    """
     if image.mode in ("I", "F"):
         raise BadImageError(f"32-bit {'floats' if image.mode == 'F' else 'integers'} of unknown range; save it with 8 or 16 bits")
     if image.mode == "LAB":
@@ -38,17 +45,22 @@ def is_wide_grey(image: Image.Image) -> bool:
 
 def wide_grey(image: Image.Image) -> tuple[np.ndarray, int]:
     """Return wide grey values, uint16 (H, W), 0 = black, and the value of white, which the file's bit depth gives."""
-    bits = 16
-    tags = getattr(image, "tag_v2", None)
-    if tags is not None:
-        bits = int(np.ravel(tags.get(BITS_PER_SAMPLE, 16))[0])
-    white = 2**bits - 1
+    black, white = wide_scale(image)
     values = np.asarray(image)
     if values.dtype != np.uint16:
         values = values.astype(np.uint16)
-    if tags is not None and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
-        values = np.uint16(white) - values  # Pillow inverts 1 and 8 bits only
-    return values, white
+    if black > white:
+        values = np.uint16(black) - values  # Pillow inverts 1 and 8 bits only
+    return values, max(black, white)
+
+
+def wide_scale(image: Image.Image) -> tuple[int, int]:
+    """Return the values of black and of white in a wide grey image, as its file says."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None:
+        return 0, 2**16 - 1
+    full = 2 ** int(np.ravel(tags.get(BITS_PER_SAMPLE, 16))[0]) - 1
+    return (full, 0) if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else (0, full)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -33,8 +33,10 @@ class Filler:
         """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the images' numbers, which choose their noise."""
         return self.candidates(images, holes, indices, num_samples=1)[0]
 
-    def candidates(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int], *, num_samples: int) -> list[Fill]:
-        """Fill one batch several times with other noise; the first is what `fill` returns. Images are read once."""
+    def candidates(
+        self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int], *, num_samples: int, first_sample: int = 0
+    ) -> list[Fill]:
+        """Fill one batch several times with other noise; sample 0 is what `fill` returns. Images are read once."""
         training = self.model.training
         self.model.eval()
         try:
@@ -50,7 +52,7 @@ class Filler:
                     self.model, self.tokenizer, masked, settings=self.settings, autocast=self.autocast,
                     generators=image_generators(self.seed, NOISE_STREAM, numbers, sample=sample), decoder=self.decoder,
                 )
-                for sample in range(num_samples)
+                for sample in range(first_sample, first_sample + num_samples)
             ]  # fmt: skip
         finally:
             self.model.train(training)
