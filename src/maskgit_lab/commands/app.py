@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-from aiohttp import web
 
 from maskgit_lab.assembly.decode_choices import choices
 from maskgit_lab.assembly.networks import decode_changes
@@ -18,11 +17,11 @@ from maskgit_lab.web.fill_request import FillChoices
 from maskgit_lab.web.limits import Limits
 from maskgit_lab.web.painting import Painting
 from maskgit_lab.web.report_page import report_route
-from maskgit_lab.web.server import Place, application, serve
+from maskgit_lab.web.server import Application, Place, application, serve
 
 
 def app(config: AppConfig) -> None:
-    """Serve until Ctrl-C; OSError when the port is taken."""
+    """Serve until Ctrl-C; ValueError when the port is taken."""
     root = Path(config.run)
     place = Place(host=config.host, port=config.port, allowed_hosts=config.allowed_hosts)
     limits = Limits(
@@ -32,7 +31,7 @@ def app(config: AppConfig) -> None:
     asyncio.run(serve(_application(config, root, place, limits), place))
 
 
-def _application(config: AppConfig, root: Path, place: Place, limits: Limits) -> Callable[[], web.Application]:
+def _application(config: AppConfig, root: Path, place: Place, limits: Limits) -> Callable[[], Application]:
     """Return what makes the application inside the running loop; networks are loaded now."""
     render = partial(_report, root)
     if not RunFolder(root).config.is_file():  # a sweep
@@ -41,9 +40,10 @@ def _application(config: AppConfig, root: Path, place: Place, limits: Limits) ->
         root, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed, decoder=config.use_decoder,
         **decode_changes(config.decode, config.mask_schedule),
     )  # fmt: skip
+    limits = replace(limits, max_steps=max(limits.max_steps, inpainter.filler.settings.num_steps))  # the run's own are allowed
     offered = FillChoices(schedules=choices("mask_schedule"), policies=choices("decode/policy"), limits=limits)
 
-    def made() -> web.Application:
+    def made() -> Application:
         painting = Painting.of(inpainter, settings=inpainter.filler.settings, choices=offered, name=_name(root), seed=config.seed)
         routes = [*painting.routes(), report_route("/report", render)]
         return application(routes, place=place, limits=limits, queue=painting.queue)

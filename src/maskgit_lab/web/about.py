@@ -43,7 +43,7 @@ def about(*, name: str, resolution: int, settings: DecodeSettings, seed: int, ch
             "max_upload_bytes": limits.max_upload_bytes,
             "max_pixels": limits.max_pixels,
             "max_samples": limits.max_samples,
-            "max_steps": max(limits.max_steps, settings.num_steps),
+            "max_steps": limits.max_steps,
         },
     }
 

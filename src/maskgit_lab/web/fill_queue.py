@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from typing import Any
 
 from maskgit_lab.web.answers import RefusedError
@@ -29,9 +30,12 @@ class FillQueue:
     def require_room(self) -> None:
         """Raise RefusedError when too many wait already."""
         if len(self._line) > self._limits.max_queue:
-            raise RefusedError(f"{len(self._line)} fills are in line already (max_queue): try again soon.", status=503)
+            raise RefusedError(self._full(), status=503)
 
-    async def events(self, work: Callable[[Watch], Event]) -> AsyncIterator[Event]:
+    def _full(self) -> str:
+        return f"{len(self._line)} fills are in line already (max_queue): try again soon."
+
+    async def events(self, work: Callable[[Watch], Event]) -> AsyncGenerator[Event, None]:
         """Do `work` when its turn comes; whoever stops listening ends it at its next step.
 
         Args:
@@ -40,14 +44,18 @@ class FillQueue:
         Yields:
             waiting (`ahead`), running, step, and at the end done with what `work` returned, or failed with a sentence.
         """
+        if len(self._line) > self._limits.max_queue:  # others came in since `require_room`
+            yield {"kind": "failed", "error": self._full()}
+            return
         ticket = object()
         self._line.append(ticket)
         try:
             while self._line[0] is not ticket:
                 yield {"kind": "waiting", "ahead": self._line.index(ticket)}
                 await self._wait_a_beat()
-            async for event in self._run(work):
-                yield event
+            async with aclosing(self._run(work)) as events:
+                async for event in events:
+                    yield event
         finally:
             self._line.remove(ticket)
             async with self._moved:
@@ -60,13 +68,11 @@ class FillQueue:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _wait_a_beat(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(BEAT), self._moved:
                 await self._moved.wait()
-        except TimeoutError:
-            pass
 
-    async def _run(self, work: Callable[[Watch], Event]) -> AsyncIterator[Event]:
+    async def _run(self, work: Callable[[Watch], Event]) -> AsyncGenerator[Event, None]:
         watch = Watch(max_seconds=self._limits.max_seconds)
         self._watches.add(watch)
         try:

@@ -1,7 +1,8 @@
 """Who may ask, for how long, and what an answer may do in a browser.
 
-Any page that a user visits can send requests to a server on the same machine. A name that an attacker's DNS points at 127.0.0.1 shows in
-`Host`, a foreign page in `Origin` and `Sec-Fetch-Site`: both are refused. The policy of every answer forbids requests to elsewhere.
+Any page that a user visits can send requests to a server on the same machine. A name that an attacker's DNS points at 127.0.0.1
+shows in `Host`, a foreign page in `Origin` and `Sec-Fetch-Site`: both are refused. The policy of every answer forbids requests to
+elsewhere.
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import PurePosixPath
@@ -19,13 +20,21 @@ from maskgit_lab.web.fill_queue import FillQueue
 from maskgit_lab.web.fill_request import FillChoices
 from maskgit_lab.web.image_store import ImageStore
 from maskgit_lab.web.uploads import (
-    hole_png, png, read_image, read_mask, scaled_hole, transparent_hole, view, view_size,
+    hole_png,
+    png,
+    read_image,
+    read_mask,
+    scaled_hole,
+    transparent_hole,
+    view,
+    view_size,
 )  # fmt: skip
 
 STATIC = resources.files("maskgit_lab.web") / "static"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FILL_PATH = "/api/fill"
 READERS = 2  # files that are decoded at once
+SECONDS_TO_LISTEN = 20.0  # for one event
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,7 @@ class Painting:
         size = view_size(self.images.get(request.match_info["key"]).image)
         async with self.reading:
             content = await request.read()
-            hole = await asyncio.to_thread(
-                read_mask, content, _name(request), size=size, max_pixels=self.choices.limits.max_pixels
-            )
+            hole = await asyncio.to_thread(read_mask, content, _name(request), size=size, max_pixels=self.choices.limits.max_pixels)
         return web.Response(body=await asyncio.to_thread(hole_png, hole), content_type="image/png")
 
     async def download(self, request: web.Request) -> web.Response:
@@ -123,11 +130,19 @@ class Painting:
     async def fill(self, request: web.Request) -> web.StreamResponse:
         """Fill a hole; the answer is one JSON line an event, until done or failed. Whoever hangs up ends the fill."""
         self.queue.require_room()
-        asked = await asyncio.to_thread(self.choices.read, await _json(request), self.images)
+        async with asyncio.timeout(self.choices.limits.max_seconds):
+            content = await _json(request)
+        asked = await asyncio.to_thread(self.choices.read, content, self.images)
         answer = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/x-ndjson"})
         await answer.prepare(request)
-        async for event in self.queue.events(lambda watch: fill(self.inpainter, asked, self.images, watch)):
-            await answer.write(json.dumps(event).encode() + b"\n")
+        # closed at once when the browser hangs up, or the fill would go on until the collector of garbage finds it
+        async with aclosing(self.queue.events(lambda watch: fill(self.inpainter, asked, self.images, watch))) as events:
+            async for event in events:
+                try:
+                    async with asyncio.timeout(SECONDS_TO_LISTEN):
+                        await answer.write(json.dumps(event).encode() + b"\n")
+                except (TimeoutError, ConnectionError):  # nobody listens: the next in line begins
+                    break
         return answer
 
     def _description(self, key: str) -> dict[str, Any]:
@@ -156,9 +171,7 @@ def _file(name: str) -> web.Response:
     if name not in there:
         raise RefusedError("There is no such file.", status=404)
     kind = TYPES[PurePosixPath(name).suffix]
-    return web.Response(
-        body=there[name].read_bytes(), content_type=kind, charset="utf-8", headers={hdrs.CACHE_CONTROL: "no-cache"}
-    )
+    return web.Response(body=there[name].read_bytes(), content_type=kind, charset="utf-8", headers={hdrs.CACHE_CONTROL: "no-cache"})
 
 
 def _name(request: web.Request) -> str:

@@ -10,10 +10,17 @@ from aiohttp import web
 
 from maskgit_lab.web.fill_queue import FillQueue
 from maskgit_lab.web.guard import (
-    STREAMS, is_loopback, only_known_hosts, only_own_page, put_headers, sentences_for_errors,
+    STREAMS,
+    is_loopback,
+    only_known_hosts,
+    only_own_page,
+    put_headers,
+    sentences_for_errors,
 )  # fmt: skip
 from maskgit_lab.web.limits import Limits
 from maskgit_lab.web.painting import FILL_PATH
+
+Application = web.Application
 
 log = logging.getLogger("maskgit_lab")
 
@@ -29,7 +36,7 @@ class Place:
     allowed_hosts: Sequence[str] = ()  # further names by which browsers reach it
 
 
-def application(routes: Iterable[web.RouteDef], *, place: Place, limits: Limits, queue: FillQueue | None = None) -> web.Application:
+def application(routes: Iterable[web.RouteDef], *, place: Place, limits: Limits, queue: FillQueue | None = None) -> Application:
     """Return the server's application; `queue` is ended with it."""
     app = web.Application(
         middlewares=[sentences_for_errors(limits), only_known_hosts(place.host, place.allowed_hosts), only_own_page],
@@ -43,14 +50,22 @@ def application(routes: Iterable[web.RouteDef], *, place: Place, limits: Limits,
     return app
 
 
+async def _listen(runner: web.AppRunner, place: Place) -> None:
+    try:
+        await web.TCPSite(runner, place.host, place.port).start()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ValueError(f"host={place.host} port={place.port}: {reason}; port=0 takes one that is free") from error
+
+
 async def _ended(queue: FillQueue) -> None:
     queue.stop()
 
 
-async def serve(make: Callable[[], web.Application], place: Place) -> None:
+async def serve(make: Callable[[], Application], place: Place) -> None:
     """Listen until Ctrl-C or SIGTERM; the address is logged in one line.
 
-    Raise OSError when the port is taken.
+    Raise ValueError when the port is taken or the host is not of this machine.
     """
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -62,8 +77,7 @@ async def serve(make: Callable[[], web.Application], place: Place) -> None:
     runner = web.AppRunner(make(), access_log=None, handler_cancellation=True, shutdown_timeout=SECONDS_TO_END)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, place.host, place.port)
-        await site.start()
+        await _listen(runner, place)
         port = runner.addresses[0][1]
         if not is_loopback(place.host):
             log.warning(f"host={place.host}: whoever reaches this machine can use this page; nothing asks for a password")

@@ -29,8 +29,11 @@ def read_image(content: bytes, name: str, *, max_pixels: int) -> KeptImage:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "upload"
             path.write_bytes(content)
-            with opened(path, ReadOptions(max_pixels=max_pixels, keys="")) as image:
-                return KeptImage(_paintable(image), Path(name).stem[:80] or "image")
+            with opened(path, ReadOptions(max_pixels=max_pixels, keys="")) as stored:
+                image = _paintable(stored)
+                # upright by now: what else the file says of itself, its orientation first, would be applied again
+                image.info = {key: value for key, value in image.info.items() if key == "icc_profile"}
+                return KeptImage(image, Path(name).stem[:80] or "image")
     except BadImageError as error:
         raise RefusedError(f"{_shown(name)} cannot be opened: {error}.") from error
 

@@ -1,9 +1,14 @@
 // Confidence as a colour: violet = unsure, green, yellow = sure; the order of lightness also serves who sees no colours.
+// Of hundreds of codes even a good one may have a probability of 0.1: small ones are told apart by a power below 1.
 
 const STOPS = [[72, 36, 117], [64, 82, 139], [41, 120, 142], [32, 164, 134], [109, 205, 89], [241, 229, 29]];
 
-export function confidenceColour(value, alpha = 1) {
-  const place = Math.min(Math.max(value, 0), 1) * (STOPS.length - 1);
+const POWER = 0.4;
+
+export const confidenceColour = (probability, alpha = 1) => colourAt(Math.min(Math.max(probability, 0), 1) ** POWER, alpha);
+
+function colourAt(share, alpha = 1) {
+  const place = share * (STOPS.length - 1);
   const low = Math.min(Math.floor(place), STOPS.length - 2);
   const mix = STOPS[low].map((part, i) => Math.round(part + (place - low) * (STOPS[low + 1][i] - part)));
   return `rgb(${mix.join(" ")} / ${alpha})`;
@@ -12,7 +17,7 @@ export function confidenceColour(value, alpha = 1) {
 export function drawLegend(canvas) {
   const ctx = canvas.getContext("2d");
   for (let x = 0; x < canvas.width; x++) {
-    ctx.fillStyle = confidenceColour(x / (canvas.width - 1));
+    ctx.fillStyle = colourAt(x / (canvas.width - 1));
     ctx.fillRect(x, 0, 1, canvas.height);
   }
 }

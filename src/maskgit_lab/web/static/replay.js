@@ -59,7 +59,8 @@ export class Replay {
       input.addEventListener("change", () => this.choose(number));
       [canvas.width, canvas.height] = [THUMBNAIL, THUMBNAIL];
       thumbnail(canvas, base, candidate, THUMBNAIL);
-      label.append(input, canvas, `${number + 1} · sure ${candidate.confidence.toFixed(2)}`);
+      label.append(input, canvas, `${number + 1} · ${candidate.confidence.toFixed(2)}`);
+      label.title = `Candidate ${number + 1}, mean probability of its tokens ${candidate.confidence.toFixed(3)}`;
       row.append(label);
     });
     by("candidates").append(row);
@@ -108,7 +109,7 @@ export class Replay {
     [result.position, result.fade] = [position, fade];
     by("step").value = position;
     const left = position > result.steps ? 0 : numHidden(result, position);
-    const name = position === 0 ? "the hole" : position > result.steps ? "result" : `step ${position} of ${result.steps}`;
+    const name = position === 0 ? "the hole" : position > result.steps ? "result" : `step ${result.numbers[position - 1]} of ${result.numbers.at(-1)}`;
     const text = position > result.steps ? name : `${name} · ${left} hidden`;
     by("step-text").value = text;
     by("step").setAttribute("aria-valuetext", text);

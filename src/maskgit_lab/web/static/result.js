@@ -9,12 +9,17 @@ export async function readResult(event, base) {
     event.candidates.map(async ({ image, patch, crops }) => ({
       key: image,
       patch: { box: placed(patch.box), bitmap: await pngBitmap(patch.png) },
-      crops: await Promise.all(crops.map(async (crop) => ({ ...crop, box: placed(crop.box), sprite: await pngBitmap(crop.steps) }))),
+      crops: await Promise.all(crops.map((crop) => readCrop(crop, placed))),
     })),
   );
   for (const candidate of candidates) candidate.confidence = meanConfidence(candidate.crops);
-  const steps = Math.max(0, ...candidates[0].crops.map((crop) => crop.masks.length));
-  return { candidates, steps, chosen: 0, position: steps + 1, fade: 1, seconds: event.seconds };
+  const steps = event.steps.length;
+  return { candidates, steps, numbers: event.steps, chosen: 0, position: steps + 1, fade: 1, seconds: event.seconds };
+}
+
+async function readCrop(crop, placed) {
+  const [images, pasted] = await Promise.all([pngBitmap(crop.images), pngBitmap(crop.pasted)]);
+  return { ...crop, box: placed(crop.box), part: placed(crop.part), images, pasted };
 }
 
 function meanConfidence(crops) {

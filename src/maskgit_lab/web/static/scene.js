@@ -93,34 +93,38 @@ export class Scene {
     ctx.restore();
   }
 
+  // what one crop gives of the hole
   crop(crop, number, result) {
-    const [x, y, width, height] = crop.box;
-    const side = [Math.max(1, Math.round(width)), Math.max(1, Math.round(height))];
+    const [left, top, width, height] = crop.part;
+    const dense = Math.max(1, crop.resolution / crop.box[2]); // of a small image that was enlarged for the network
+    const side = [width, height].map((length) => Math.max(1, Math.round(length * dense)));
     const [canvas, ctx] = this.layerOf(number, ...side);
-    ctx.globalCompositeOperation = "copy";
-    ctx.imageSmoothingEnabled = side[0] / crop.resolution < 2.5;
-    const step = result.position;
-    const from = [0, (Math.max(step, 1) - 1) * crop.resolution, crop.resolution, crop.resolution];
-    ctx.drawImage(crop.sprite, ...from, 0, 0, ...side);
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.clearRect(0, 0, ...side);
+    ctx.setTransform(side[0] / width, 0, 0, side[1] / height, (-left * side[0]) / width, (-top * side[1]) / height);
     ctx.globalCompositeOperation = "source-over";
-    this.veil(ctx, crop, step, result.fade, side);
+    ctx.imageSmoothingQuality = "high";
+    const row = (Math.max(result.position, 1) - 1) * crop.resolution;
+    ctx.drawImage(crop.images, 0, row, crop.resolution, crop.resolution, ...crop.box);
+    this.veil(ctx, crop, result);
     ctx.globalCompositeOperation = "destination-in";
-    ctx.drawImage(this.session.hole.canvas, x, y, width, height, 0, 0, ...side);
-    this.ctx.drawImage(canvas, x, y, width, height);
+    ctx.imageSmoothingEnabled = false;
+    ctx.drawImage(crop.pasted, ...crop.part);
+    ctx.imageSmoothingEnabled = true;
+    this.ctx.drawImage(canvas, ...crop.part);
   }
 
   // hidden tokens are covered; those of this step appear while `fade` goes from 0 to 1
-  veil(ctx, crop, step, fade, [width, height]) {
-    const { grid } = crop;
-    const edge = (index, length) => Math.round((index * length) / grid);
-    for (let cell = 0; cell < grid * grid; cell++) {
-      const state = cellState(crop, cell, step);
+  veil(ctx, crop, { position, fade }) {
+    const [left, top, width, height] = crop.box;
+    const [across, down] = [width / crop.grid, height / crop.grid];
+    ctx.fillStyle = VEIL;
+    for (let cell = 0; cell < crop.grid ** 2; cell++) {
+      const state = cellState(crop, cell, position);
       if (state !== "hidden" && (state !== "new" || fade >= 1)) continue;
-      const [column, row] = [cell % grid, Math.floor(cell / grid)];
-      const [left, top] = [edge(column, width), edge(row, height)];
       ctx.globalAlpha = state === "new" ? 1 - fade : 1;
-      ctx.fillStyle = VEIL;
-      ctx.fillRect(left, top, edge(column + 1, width) - left, edge(row + 1, height) - top);
+      const [x, y] = [left + (cell % crop.grid) * across, top + Math.floor(cell / crop.grid) * down];
+      ctx.fillRect(x, y, across, down);
     }
     ctx.globalAlpha = 1;
   }
