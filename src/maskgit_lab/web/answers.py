@@ -23,11 +23,11 @@ def sentence_answer(sentence: str, status: int) -> web.Response:
     return web.json_response({"error": sentence}, status=status)
 
 
-def require_object(content: Any, *, known: set[str]) -> dict[str, Any]:
-    """Return `content` if it is a JSON object of known keys; raise RefusedError otherwise."""
+def require_object(content: Any, *, known: set[str] | None = None) -> dict[str, Any]:
+    """Return `content` if it is a JSON object, of `known` keys unless that is None; raise RefusedError otherwise."""
     if not isinstance(content, dict):
         raise RefusedError("The request is no JSON object.")
-    unknown = sorted(set(content) - known)
+    unknown = [] if known is None else sorted(set(content) - known)
     if unknown:
         raise RefusedError(f"The request has a key that is not known: {unknown[0]}.")
     return content

@@ -83,7 +83,7 @@ class FillChoices:
         if "schedule" in asked:
             changes["schedule"] = _option(self.schedules, "schedule", asked["schedule"]).built()
         if "policy" in asked:
-            numbers = require_object(asked.get("policy_numbers", {}), known=set(asked.get("policy_numbers", {})))
+            numbers = require_object(asked.get("policy_numbers", {}))
             changes["policy"] = _option(self.policies, "policy", asked["policy"]).built(**numbers)
         return changes
 

@@ -114,7 +114,7 @@ async function fill() {
     const event = await api.fill(request, stop.signal, tell);
     session.result = await readResult(event, session.base);
     const { length } = session.result.candidates;
-    say(`Filled in ${event.seconds.toFixed(1)} s: ${length} ${length === 1 ? "fill" : "candidates"}. Paint on it, or download it.`);
+    say(`${length === 1 ? "Filled" : `${length} candidates`} in ${event.seconds.toFixed(1)} s.`);
   } catch (error) {
     if (error.name === "AbortError") say("Cancelled.");
     else {
