@@ -16,18 +16,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.by_name import policy_named, schedule_named
+from maskgit_lab.core.by_name import changed_settings
 from maskgit_lab.core.decoding import DecodeSettings, Watch
 from maskgit_lab.core.ranges import require_number
+from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.holes import DEFAULT_SHARE
 from maskgit_lab.evaluation.batches import in_batches
 from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.interop.saved import Saved, load, save
 from maskgit_lab.machine.device import chosen_device
 from maskgit_lab.models.filling import Fill
-from maskgit_lab.repair.fill import FilledSquares, Settings, fill_photos
+from maskgit_lab.repair.fill import fill_photos
 from maskgit_lab.repair.filled import Filled
 from maskgit_lab.repair.inputs import are_many, check_output, converted, holes_of, images_of, together
+from maskgit_lab.repair.network import FilledSquares
 from maskgit_lab.repair.plan import Geometry
+from maskgit_lab.repair.settings import Settings
 
 __all__ = ["Filled", "Inpainter"]
 
@@ -75,24 +79,108 @@ class Inpainter:
         from maskgit_lab.assembly.load import load_decoder, load_tokenizer, load_weights
         from maskgit_lab.assembly.networks import build_model, decode_settings
         from maskgit_lab.assembly.read import load_config
-        from maskgit_lab.assembly.speed import at_speed, decoder_at_speed
         from maskgit_lab.runs.folder import RunFolder
 
-        folder, where = RunFolder(Path(run)), chosen_device(device)
+        folder = RunFolder(Path(run))
+        chosen_device(device)  # before anything is read
         config = load_config(folder.root)
-        speed = speed or config.speed
         tokenizer = load_tokenizer(folder)
         weights = folder.checkpoint(checkpoint)
         model = build_model(config.model, tokenizer, weights=weights)
         load_weights(model, weights, tokenizer)
-        tokenizer.to(where)
-        settings = changed_settings(decode_settings(config), **decode)
-        model = at_speed(speed, model.to(where).eval(), tokenizer, settings)
-        found = load_decoder(folder, tokenizer, decoder)
-        if found is not None:
-            decoder_at_speed(speed, found)
         low, high = config.data.get("hole_share", DEFAULT_SHARE)
-        return cls(Filler(model, tokenizer, settings, seed, decoder=found), (float(low), float(high)), speed)
+        parts = Saved(
+            model, tokenizer, load_decoder(folder, tokenizer, decoder), changed_settings(decode_settings(config), **decode),
+            (float(low), float(high)), speed or config.speed, seed,
+        )  # fmt: skip
+        return cls._on(parts, device)
+
+    @classmethod
+    def from_lab(
+        cls,
+        vqgan: str | Path,
+        transformer: str | Path,
+        *,
+        device: str = "auto",
+        seed: int = 0,
+        speed: str = "fast",
+        num_heads: int = 16,
+        **decode: Any,
+    ) -> Self:
+        """Load the lab's two checkpoints; their sizes and resolution are read off the tensors.
+
+        Args:
+            vqgan: checkpoint of stage 1, for example VQGAN.pt.
+            transformer: checkpoint of stage 2.
+            device: auto, cpu, cuda, ...
+            seed: of the decoding noise.
+            speed: fast or plain.
+            num_heads: of the transformer's attention, which no checkpoint says; the lab's has 16.
+            **decode: other settings than the lab's (cosine schedule, 7 steps), as in `with_decode`.
+
+        Returns:
+            An inpainter with the lab's networks.
+
+        Raises:
+            FileNotFoundError: when a file is missing.
+            ValueError: when a file is something else, or the two do not belong together.
+        """
+        from maskgit_lab.interop.lab_pair import load_pair
+
+        model, tokenizer = load_pair(vqgan, transformer, num_heads=num_heads)
+        settings = changed_settings(DecodeSettings(Cosine()), **decode)
+        return cls._on(Saved(model, tokenizer, None, settings, DEFAULT_SHARE, speed, seed), device)
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, device: str = "auto", seed: int | None = None, speed: str | None = None, **decode: Any
+    ) -> Self:
+        """Load what `save` wrote; needs neither Lightning nor Hydra.
+
+        Args:
+            folder: with inpainter.json and its safetensors.
+            device: auto, cpu, cuda, ...
+            seed: of the decoding noise, None = as saved.
+            speed: fast or plain, None = as saved.
+            **decode: other settings than those saved, as in `with_decode`.
+
+        Returns:
+            The inpainter.
+
+        Raises:
+            FileNotFoundError: when there is none, or a file of it is missing.
+            ValueError: when a file is damaged or asks for what this package does not have.
+        """
+        found = load(Path(folder))
+        settings = changed_settings(found.settings, **decode)
+        seed = found.seed if seed is None else seed
+        return cls._on(dataclasses.replace(found, settings=settings, speed=speed or found.speed, seed=seed), device)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write this inpainter to a folder: safetensors and a small JSON, for `load`.
+
+        Args:
+            folder: made here.
+            overwrite: replace an inpainter that is there.
+
+        Raises:
+            ValueError: when one is there, or its networks, schedule or policy are not this package's own.
+        """
+        filler = self.filler
+        kept = Saved(filler.model, filler.tokenizer, filler.decoder, filler.settings, self.hole_share, self.speed, filler.seed)
+        save(kept, Path(folder), overwrite=overwrite)
+
+    @classmethod
+    def _on(cls, parts: Saved, device: str) -> Self:
+        """Put networks on a device and make them fast."""
+        from maskgit_lab.assembly.speed import at_speed, decoder_at_speed
+
+        where = chosen_device(device)
+        tokenizer = parts.tokenizer.to(where)
+        model = at_speed(parts.speed, parts.model.to(where).eval(), tokenizer, parts.settings)
+        if parts.decoder is not None:
+            decoder_at_speed(parts.speed, parts.decoder)
+        return cls(Filler(model, tokenizer, parts.settings, parts.seed, decoder=parts.decoder), parts.hole_share, parts.speed)
 
     def with_decode(self, **changes: Any) -> Self:
         """Return an inpainter with the same networks that decodes otherwise; nothing is loaded.
@@ -135,6 +223,7 @@ class Inpainter:
         first: int = 0,
         expand: tuple[int, int, int, int] = (0, 0, 0, 0),
         match_histogram: bool = False,
+        seamless: bool = True,
     ) -> Filled:
         """Fill the holes of one or many images of any size and mode.
 
@@ -153,6 +242,7 @@ class Inpainter:
             first: number of the first image, which chooses its noise.
             expand: pixels by which the canvas grows to the left, top, right and bottom; the margin is filled too.
             match_histogram: give each crop the tones of what is known in it.
+            seamless: fit each fill to the known pixels beside its hole; images of the network's resolution stay as decoded.
 
         Returns:
             The filled images; every known pixel has its value.
@@ -165,7 +255,7 @@ class Inpainter:
         check_output(output)
         margins = _margins(expand)
         geometry = Geometry(self.resolution, self.hole_share)
-        settings = Settings(geometry, strategy, self.filler.settings.mask_blend_pixels, match_histogram)
+        settings = Settings(geometry, strategy, self.filler.settings.mask_blend_pixels, match_histogram, seamless)
         given = images_of(images)
         photos = [one.photo for one in given]
         if masks is None and any(margins) and all(photo.transparent() is None for photo in photos):
@@ -192,21 +282,6 @@ class Inpainter:
             _frame=frame,
             _samples=samples,
         )
-
-
-def changed_settings(settings: DecodeSettings, **changes: Any) -> DecodeSettings:
-    """Return settings with other values; for the names and ValueErrors see `Inpainter.with_decode`."""
-    if "mask_schedule" in changes:
-        changes["schedule"] = changes.pop("mask_schedule")
-    if isinstance(changes.get("schedule"), str):
-        changes["schedule"] = schedule_named(changes["schedule"])
-    if isinstance(changes.get("policy"), str):
-        changes["policy"] = policy_named(changes["policy"])
-    unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(settings)})
-    if unknown:
-        known = sorted({field.name for field in dataclasses.fields(settings)} - {"schedule"} | {"mask_schedule"})
-        raise ValueError(f"decode.{unknown[0]} is not known; there are {', '.join(known)}")
-    return dataclasses.replace(settings, **changes)
 
 
 @dataclass(frozen=True)

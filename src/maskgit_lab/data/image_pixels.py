@@ -26,7 +26,7 @@ def flattened(image: Image.Image) -> Image.Image:
     if image.mode == "LAB":
         raise BadImageError("CIELAB colours; save it as RGB")
     if has_transparency(image):
-        layer = image.convert("RGBA")
+        layer = with_alpha(image)
         white = Image.new("RGBA", layer.size, "white")
         image = Image.alpha_composite(white, layer)
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -35,6 +35,11 @@ def flattened(image: Image.Image) -> Image.Image:
 def has_transparency(image: Image.Image) -> bool:
     """Return whether the image says which parts of it are transparent."""
     return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
+def with_alpha(image: Image.Image) -> Image.Image:
+    """Return an image that has transparency as RGBA."""
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")  # Pillow has no direct way
 
 
 def is_wide_grey(image: Image.Image) -> bool:

@@ -1,1 +1,1 @@
-"""Loading checkpoints that other code wrote."""
+"""Weights in formats that other programs read or write: the lab's checkpoints, safetensors."""

@@ -64,13 +64,16 @@ class FrozenDecoder:
 
         Raise ValueError when a weight is NaN or infinite, CannotWriteError when the disk is full, read-only or not permitted.
         """
-        state = {key: value.cpu() for key, value in self.network.state_dict().items()}
-        require_finite(state, f"the decoder is not kept at {path}")
-        content = {
-            "format": FILE_FORMAT, "tokenizer_sha256": self.tokenizer.sha256, "arguments": self.network.arguments,
-            "state_dict": state,
-        }  # fmt: skip
+        content = self.parts()
+        require_finite(content["state_dict"], f"the decoder is not kept at {path}")
         save_tensors(content, path)
+
+    def parts(self) -> dict[str, Any]:
+        """Return what makes this decoder again (`from_parts`): plain values, and `state_dict`, tensors on the CPU."""
+        return {
+            "format": FILE_FORMAT, "tokenizer_sha256": self.tokenizer.sha256, "arguments": self.network.arguments,
+            "state_dict": {key: value.cpu() for key, value in self.network.state_dict().items()},
+        }  # fmt: skip
 
     @classmethod
     def load(cls, path: Path, tokenizer: FrozenTokenizer) -> Self:
@@ -81,7 +84,11 @@ class FrozenDecoder:
         """
         if not path.is_file():
             raise FileNotFoundError(f"no decoder at {path}: train one (python -m maskgit_lab.train_decoder run=RUN)")
-        content = load_tensors(path, what="a decoder", remedy=REMEDY)
+        return cls.from_parts(load_tensors(path, what="a decoder", remedy=REMEDY), path, tokenizer)
+
+    @classmethod
+    def from_parts(cls, content: Any, path: Path, tokenizer: FrozenTokenizer) -> Self:
+        """Build a decoder of what `parts` returned; `path`, of the file that it was in, is for the messages of ValueErrors."""
         if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
             raise ValueError(f"{path} is not a decoder of this package. {REMEDY}")
         if content.get("tokenizer_sha256") != tokenizer.sha256:

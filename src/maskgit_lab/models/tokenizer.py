@@ -109,17 +109,20 @@ class FrozenTokenizer:
 
         Raise ValueError when a weight is NaN or infinite, CannotWriteError when the disk is full, read-only or not permitted.
         """
-        state = {key: value.cpu() for key, value in self.model.state_dict().items()}
-        require_finite(state, f"the tokenizer is not kept at {path}")
-        content = {
+        content = self.parts()
+        require_finite(content["state_dict"], f"the tokenizer is not kept at {path}")
+        save_tensors(content, path)
+
+    def parts(self) -> dict[str, Any]:
+        """Return what makes this tokenizer again (`from_parts`): plain values, and `state_dict`, tensors on the CPU."""
+        return {
             "format": FILE_FORMAT,
             "architecture": type(self.model).__name__,
             "arguments": self.model.arguments,
             "mean": list(self.mean),
             "std": list(self.std),
-            "state_dict": state,
+            "state_dict": {key: value.cpu() for key, value in self.model.state_dict().items()},
         }
-        save_tensors(content, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -129,7 +132,11 @@ class FrozenTokenizer:
         """
         if not path.is_file():
             raise FileNotFoundError(f"no tokenizer at {path}: train one (python -m maskgit_lab.train_tokenizer)")
-        content = load_tensors(path, what="a tokenizer", remedy=REMEDY)
+        return cls.from_parts(load_tensors(path, what="a tokenizer", remedy=REMEDY), path)
+
+    @classmethod
+    def from_parts(cls, content: Any, path: Path) -> Self:
+        """Build a tokenizer of what `parts` returned; `path`, of the file that it was in, is for the messages of ValueErrors."""
         if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
             raise ValueError(f"{path} is not a tokenizer of this package; tokenizer.checkpoint takes one, or the lab's VQGAN.pt")
         require_tensors(content.get("state_dict"), path, remedy=REMEDY)

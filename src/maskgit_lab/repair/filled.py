@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from maskgit_lab.core.pixels import HOLE_GREY
 from maskgit_lab.repair.squares import Square
 
 
@@ -95,10 +94,3 @@ class Filled:
     def step_masks(self) -> np.ndarray:
         """`arrays().step_masks`."""
         return self.arrays().step_masks
-
-
-def with_hidden_grey(image: np.ndarray, hidden: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Return an image (R, R, 3) uint8 with grey where the tokens (grid, grid) bool of its hole (R, R) bool are still hidden."""
-    cell = len(image) // len(hidden)
-    grey = hidden.repeat(cell, 0).repeat(cell, 1) & hole
-    return np.where(grey[..., None], np.uint8(HOLE_GREY), image)

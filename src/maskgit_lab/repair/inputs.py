@@ -106,7 +106,7 @@ def _given(image: Any, number: int) -> Given:
     except ValueError as error:
         where = f" ({image})" if isinstance(image, str | os.PathLike) else ""
         raise ValueError(f"image {number}{where}: {error}") from error
-    raise ValueError(f"image {number} is a {type(image).__name__}; give an array, a tensor, an image of Pillow or a path")
+    raise ValueError(f"image {number} is of type {type(image).__name__}; give an array, a tensor, an image of Pillow or a path")
 
 
 def _tensor(image: Tensor) -> Given:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from maskgit_lab.data.image_opening import BadImageError, turned_back
-from maskgit_lab.data.image_pixels import flattened, has_transparency, is_wide_grey, wide_scale
+from maskgit_lab.data.image_pixels import flattened, has_transparency, is_wide_grey, wide_scale, with_alpha
 from maskgit_lab.repair.photo import HALF, Box, Photo, Range, from_grey, luminance, to_grey, value_range
 
 COLOURS_AT_ONCE = 4096  # whose distances to all entries of a palette are in memory
@@ -48,7 +48,7 @@ class PillowPhoto(Photo):
         """Return which pixels (H, W) are more transparent than not, by alpha, palette or a colour that means it."""
         if self.range is not None or not has_transparency(self.shown):
             return None
-        return np.asarray(self.shown.convert("RGBA").getchannel("A")) < HALF
+        return np.asarray(with_alpha(self.shown).getchannel("A")) < HALF
 
     def replaced(self, colours: np.ndarray, where: np.ndarray, box: Box) -> Image.Image:
         """Return a copy with pixels of a part replaced."""

@@ -1,9 +1,8 @@
-"""Which square each hole is filled in, and which holes are too large or too long for one.
+"""Which square each hole is filled in, and which holes are too large for one.
 
-The side of a square follows from the hole's area and rim: side = 4 / sqrt(share) x area / rim, where `share` is the hole's share of
-the square that the network saw most in training. For a square hole, area / rim is a quarter of its side, so the square has
-1 / sqrt(share) of its sides: 2.4 at the default holes of 10 to 30 %, which are sides of 3.2 to 1.8. For a long scratch it is half
-its width, so that its square follows from how thick it is, not from how long.
+A square has such a side that the hole takes the share of it that the network saw most in training, and at the same time between
+1 / sqrt(largest share) and 1 / sqrt(least share) sides of the hole: at the default holes of 10 to 30 %, 1.8 to 3.2 sides. So a
+square hole gets 2.4 sides, and a long scratch 1.8 of its length: what a network has learnt of whole images needs the surroundings.
 """
 
 from dataclasses import dataclass
@@ -13,11 +12,8 @@ import numpy as np
 from maskgit_lab.repair.regions import Region, Regions
 from maskgit_lab.repair.squares import Square, placed
 
-MARGIN = 1.3  # least side of a square that holds a whole hole, in sides of its box
-LONG = 0.65  # a hole whose thickness asks for a square of less than this share of its side is filled piece by piece
 TOLERANCE = 1.2  # of the largest share: where the image ends, a slightly larger one is better than pieces
 PIECE = 0.75  # side of pieces, in sides of the largest square, where that has too large a share of hole
-MAX_PIECES = 100  # about, of one hole: pieces of a hole that is everywhere are larger
 
 
 @dataclass(frozen=True)
@@ -74,20 +70,19 @@ def planned(regions: Regions, width: int, height: int, geometry: Geometry) -> tu
 
 def _side(region: Region, width: int, height: int, geometry: Geometry) -> tuple[int, bool]:
     """Return the side of a region's squares, and whether one of them holds it."""
-    least, largest = geometry.resolution, max(geometry.resolution, min(width, height))
-    if region.rim == 0:  # nothing is known
+    largest = max(geometry.resolution, min(width, height))
+    if region.area == width * height:  # nothing is known
         return largest, region.side <= largest
-    by_thickness = max(least, 4 / np.sqrt(geometry.share) * region.area / region.rim)
-    needed = MARGIN * region.side
-    if by_thickness < LONG * region.side:
-        side = max(by_thickness, float(np.sqrt(region.area / (MAX_PIECES * geometry.share / 2))))
-        return min(round(side), largest), False
-    side = min(round(max(by_thickness, needed, least)), largest)
-    if region.side > side:
-        return min(round(by_thickness), largest), False
-    if side > least and region.area > TOLERANCE * geometry.hole_share[1] * side**2:
-        return max(least, min(round(by_thickness), round(PIECE * largest))), False
-    return side, True
+    least_share, largest_share = geometry.hole_share
+    low, high = region.side / np.sqrt(largest_share), region.side / np.sqrt(least_share)
+    side = min(max(geometry.resolution, round(float(np.clip(np.sqrt(region.area / geometry.share), low, high)))), largest)
+    # a hole that is longer than the square has no more than its part of it in there
+    share = region.area / (side * max(side, region.side))
+    if side == geometry.resolution and region.side <= side:
+        return side, True
+    if share > TOLERANCE * largest_share:
+        return max(geometry.resolution, round(PIECE * side)), False
+    return side, region.side <= side
 
 
 def _around(region: Region, side: int, width: int, height: int) -> Square:
@@ -99,24 +94,24 @@ def _shared(whole: list[tuple[Region, Square]], geometry: Geometry) -> list[OneS
     """Let a square take in other holes that lie wholly in it and would have one of similar size."""
     if not whole:
         return []
-    boxes = np.array([region.box for region, _ in whole])
+    whole = sorted(whole, key=lambda one: one[0].box[0])  # by their left sides, so that those near a square are one slice
+    left, top, right, bottom = np.array([region.box for region, _ in whole]).T
     sides = np.array([square.side for _, square in whole])
     areas = np.array([region.area for region, _ in whole])
+    numbers = np.array([region.number for region, _ in whole])
     free = np.ones(len(whole), bool)
     taken: list[OneSquare] = []
-    for i in np.lexsort((np.arange(len(whole)), -areas)):
+    for i in np.lexsort((numbers, -areas)):
         if not free[i]:
             continue
         square = whole[i][1]
-        left, top, right, bottom = boxes.T
-        margin = square.side // 16
-        fits = free & (sides * 2 >= square.side) & (left >= square.left + margin) & (top >= square.top + margin)
-        fits &= (right <= square.left + square.side - margin) & (bottom <= square.top + square.side - margin)
-        fits[i] = False
-        others = np.nonzero(fits)[0]
-        room = geometry.hole_share[1] * square.side**2 - areas[i]
-        others = others[np.cumsum(areas[others]) <= room]
-        free[others] = False
         free[i] = False
-        taken.append(OneSquare(square, tuple(sorted(int(whole[k][0].number) for k in (i, *others)))))
+        margin = square.side // 16
+        near = slice(*np.searchsorted(left, (square.left + margin, square.left + square.side)))
+        fits = free[near] & (sides[near] * 2 >= square.side) & (right[near] <= square.left + square.side - margin)
+        fits &= (top[near] >= square.top + margin) & (bottom[near] <= square.top + square.side - margin)
+        others = near.start + np.flatnonzero(fits)
+        others = others[np.cumsum(areas[others]) <= geometry.hole_share[1] * square.side**2 - areas[i]]
+        free[others] = False
+        taken.append(OneSquare(square, tuple(sorted(numbers[[i, *others]].tolist()))))
     return sorted(taken, key=lambda one: one.regions)

@@ -88,3 +88,10 @@ def enlarged(pixels: np.ndarray, side: int, part: tuple[int, int, int, int]) -> 
     scale = len(pixels) / side
     box = (left * scale, top * scale, right * scale, bottom * scale)
     return np.asarray(Image.fromarray(pixels).resize((right - left, bottom - top), Image.Resampling.BICUBIC, box=box))
+
+
+def enlarged_cells(cells: np.ndarray, side: int, part: tuple[int, int, int, int]) -> np.ndarray:
+    """Return a part (bottom - top, right - left) bool of cells (grid, grid) bool when they are enlarged to `side` pixels."""
+    left, top, right, bottom = part
+    rows, columns = (np.arange(*ends) * len(cells) // side for ends in ((top, bottom), (left, right)))
+    return cells[rows[:, None], columns[None]]
