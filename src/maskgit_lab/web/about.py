@@ -13,7 +13,7 @@ AS_RUN = ""  # the name of what is no option: as the run has it
 
 
 def about(*, name: str, resolution: int, settings: DecodeSettings, seed: int, choices: FillChoices) -> dict[str, Any]:
-    """Return what the page shows and offers, for JSON.
+    """Describe a run and what can be chosen.
 
     Args:
         name: of the run.
@@ -21,6 +21,9 @@ def about(*, name: str, resolution: int, settings: DecodeSettings, seed: int, ch
         settings: how it decodes, where nothing else is chosen.
         seed: of the first fill.
         choices: what can be chosen.
+
+    Returns:
+        What the page shows and offers, for JSON.
     """
     limits = choices.limits
     return {

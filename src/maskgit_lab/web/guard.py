@@ -58,6 +58,9 @@ def only_known_hosts(host: str, names: Iterable[str]) -> Middleware:
     Args:
         host: what the server listens on. Beyond loopback, addresses are accepted too: no DNS answer is in them.
         names: further names by which browsers reach it.
+
+    Returns:
+        The middleware.
     """
     known = {LOOPBACK_NAME, host.lower(), *(name.lower() for name in names)}
 

@@ -50,7 +50,7 @@ class Painting:
 
     @classmethod
     def of(cls, inpainter: Fills, *, settings: DecodeSettings, choices: FillChoices, name: str, seed: int) -> Self:
-        """Return what is behind the page of a run; inside a running loop.
+        """Put together what is behind the page of a run; inside a running loop.
 
         Args:
             inpainter: of the run.
@@ -58,6 +58,9 @@ class Painting:
             choices: what the page may choose instead.
             name: of the run.
             seed: of the first fill.
+
+        Returns:
+            The page, whose images and queue are empty.
         """
         told = about(name=name, resolution=inpainter.resolution, settings=settings, seed=seed, choices=choices)
         images = ImageStore(max_bytes=choices.limits.max_kept_bytes)

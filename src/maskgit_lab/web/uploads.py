@@ -76,11 +76,14 @@ def scaled_hole(hole: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def painted_hole(text: object, *, size: tuple[int, int]) -> np.ndarray:
-    """Return (height, width) bool of the hole that a page painted.
+    """Read the hole that a page painted.
 
     Args:
         text: a PNG in base64, opaque = hole.
         size: width and height that it must have.
+
+    Returns:
+        (height, width) bool, True = hole.
 
     Raises:
         RefusedError: when it is none, of another size, or nothing is painted.

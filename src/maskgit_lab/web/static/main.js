@@ -113,8 +113,7 @@ async function fill() {
     const request = { ...asked, image: session.base.key, hole: await session.hole.png() };
     const event = await api.fill(request, stop.signal, tell);
     session.result = await readResult(event, session.base);
-    const { length } = session.result.candidates;
-    say(`${length === 1 ? "Filled" : `${length} candidates`} in ${event.seconds.toFixed(1)} s.`);
+    say(summary(event));
   } catch (error) {
     if (error.name === "AbortError") say("Cancelled.");
     else {
@@ -127,6 +126,13 @@ async function fill() {
   showState();
   if (session.result) replay.open({ play: true });
   if (focusGoes) by("fill").focus({ preventScroll: true });
+}
+
+// a fill that is much enlarged to fit its hole looks soft, which is no mistake of the page
+function summary({ candidates, seconds }) {
+  const enlarged = Math.max(0, ...candidates[0].crops.map((crop) => crop.box[2] / crop.resolution));
+  const soft = enlarged > 4 ? `, enlarged ${enlarged.toFixed(0)} times: soft` : "";
+  return `${candidates.length === 1 ? "Filled" : `${candidates.length} candidates`} in ${seconds.toFixed(1)} s${soft}.`;
 }
 
 function tell(event) {

@@ -48,7 +48,7 @@ export function merged(base, candidate) {
 export function thumbnail(canvas, base, candidate, side) {
   const [x, y, width, height] = candidate.patch.box;
   const length = Math.min(Math.max(width, height) * 1.7, Math.max(...base.shown));
-  const within = (middle, all) => Math.min(Math.max(0, middle - length / 2), Math.max(0, all - length));
+  const within = (middle, all) => (all < length ? (all - length) / 2 : Math.min(Math.max(0, middle - length / 2), all - length));
   const [left, top] = [within(x + width / 2, base.shown[0]), within(y + height / 2, base.shown[1])];
   const ctx = canvas.getContext("2d");
   ctx.setTransform(side / length, 0, 0, side / length, (-left * side) / length, (-top * side) / length);
