@@ -213,6 +213,30 @@ class ReportConfig:
     out: str | None = None
 
 
+@dataclass
+class AppConfig:
+    """Root keys of `app`."""
+
+    run: str = MISSING
+    checkpoint: str = "best"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_hosts: list[str] = field(default_factory=list)
+    max_upload_bytes: int = 30_000_000
+    max_pixels: int = 40_000_000
+    max_kept_bytes: int = 1_000_000_000
+    max_queue: int = 8
+    max_seconds: float = 120.0
+    max_samples: int = 8
+    max_steps: int = 64
+    decode: Group = MISSING
+    mask_schedule: Group | None = None
+    seed: int = 0
+    speed: str | None = None
+    use_decoder: str | None = None
+    device: str = "auto"
+
+
 SCHEMAS: dict[str, type] = {
     "train": TrainConfig,
     "train_tokenizer": TrainConfig,
@@ -221,6 +245,7 @@ SCHEMAS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "audit": AuditConfig,
     "report": ReportConfig,
+    "app": AppConfig,
 }
 
 
