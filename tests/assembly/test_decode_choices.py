@@ -26,5 +26,5 @@ def test_choices_tell_of_numbers_and_build_with_others():
 
 @pytest.mark.parametrize("numbers", [{"eta": -1.0}, {"etta": 1.0}, {"_target_": 1.0}, {"strategy": 1.0}, {"eta": "x"}])
 def test_choices_refuse_numbers_that_an_option_does_not_take(numbers: dict[str, float]):
-    with pytest.raises(ValueError, match="eta|remdm"):
+    with pytest.raises(ValueError, match=r"eta|remdm"):
         choices("decode/policy")["remdm"].built(**numbers)
