@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.by_name import policy_named, schedule_named
+from maskgit_lab.core.by_name import changed_settings
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.ranges import require_number
 from maskgit_lab.core.schedules import Cosine
@@ -26,10 +26,12 @@ from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.interop.saved import Saved, load, save
 from maskgit_lab.machine.device import chosen_device
 from maskgit_lab.models.filling import Fill
-from maskgit_lab.repair.fill import FilledSquares, Settings, fill_photos
+from maskgit_lab.repair.fill import fill_photos
 from maskgit_lab.repair.filled import Filled
 from maskgit_lab.repair.inputs import are_many, check_output, converted, holes_of, images_of, together
+from maskgit_lab.repair.network import FilledSquares
 from maskgit_lab.repair.plan import Geometry
+from maskgit_lab.repair.settings import Settings
 
 __all__ = ["Filled", "Inpainter"]
 
@@ -276,21 +278,6 @@ class Inpainter:
             _frame=frame,
             _samples=samples,
         )
-
-
-def changed_settings(settings: DecodeSettings, **changes: Any) -> DecodeSettings:
-    """Return settings with other values; for the names and ValueErrors see `Inpainter.with_decode`."""
-    if "mask_schedule" in changes:
-        changes["schedule"] = changes.pop("mask_schedule")
-    if isinstance(changes.get("schedule"), str):
-        changes["schedule"] = schedule_named(changes["schedule"])
-    if isinstance(changes.get("policy"), str):
-        changes["policy"] = policy_named(changes["policy"])
-    unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(settings)})
-    if unknown:
-        known = sorted({field.name for field in dataclasses.fields(settings)} - {"schedule"} | {"mask_schedule"})
-        raise ValueError(f"decode.{unknown[0]} is not known; there are {', '.join(known)}")
-    return dataclasses.replace(settings, **changes)
 
 
 @dataclass(frozen=True)

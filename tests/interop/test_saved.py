@@ -11,11 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from maskgit_lab.core.by_name import POLICIES, SCHEDULES, plain_policy, plain_schedule, policy_named, schedule_named
+from maskgit_lab.core.by_name import (
+    POLICIES,
+    SCHEDULES,
+    changed_settings,
+    plain_policy,
+    plain_schedule,
+    policy_named,
+    schedule_named,
+)
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine, MaskSchedule
 from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.inpainter import Inpainter, changed_settings
+from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.interop.lab_pair import load_pair
 from maskgit_lab.models.conditional_decoder import ConditionalDecoder
 from maskgit_lab.models.frozen_decoder import FrozenDecoder

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from maskgit_lab.core.pixels import HOLE_GREY
-from maskgit_lab.repair.fill import FilledSquares
+from maskgit_lab.repair.network import FilledSquares
 from tests.support.photos import Case, Squares, random_case, stubbed, values_of
 
 CASES, PER_TEST = 1_000, 50

@@ -12,7 +12,7 @@ from PIL import Image
 
 from maskgit_lab import inpainter as module
 from maskgit_lab.inpainter import Inpainter
-from maskgit_lab.repair.fill import FilledSquares
+from maskgit_lab.repair.network import FilledSquares
 
 LARGEST = (3000, 2000)
 POOL = np.random.default_rng(0).integers(0, 256, 4 * LARGEST[0] * LARGEST[1] + 4096, np.uint8)  # drawing each image anew is slow

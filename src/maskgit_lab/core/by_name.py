@@ -4,10 +4,11 @@ What a file from elsewhere may ask for is in these tables and nowhere else.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from maskgit_lab.core import schedules
+from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.policies.confidence import Confidence
 from maskgit_lab.core.policies.entropy import Entropy
 from maskgit_lab.core.policies.entropy_bound import EntropyBound
@@ -76,3 +77,21 @@ def _name_of(key: str, known: Mapping[str, type], made: object) -> str:
         if type(made) is kind:
             return name
     raise ValueError(f"{key} {made!r} is of another package: only {', '.join(sorted(known))} can be kept")
+
+
+def changed_settings(settings: DecodeSettings, **changes: Any) -> DecodeSettings:
+    """Return settings with other values, by the names of `decode.*`; `policy` and `mask_schedule` by name or as objects.
+
+    Raise ValueError when a value is out of range or a name is not known.
+    """
+    if "mask_schedule" in changes:
+        changes["schedule"] = changes.pop("mask_schedule")
+    if isinstance(changes.get("schedule"), str):
+        changes["schedule"] = schedule_named(changes["schedule"])
+    if isinstance(changes.get("policy"), str):
+        changes["policy"] = policy_named(changes["policy"])
+    unknown = sorted(set(changes) - {field.name for field in fields(settings)})
+    if unknown:
+        known = sorted({field.name for field in fields(settings)} - {"schedule"} | {"mask_schedule"})
+        raise ValueError(f"decode.{unknown[0]} is not known; there are {', '.join(known)}")
+    return replace(settings, **changes)

@@ -87,9 +87,12 @@ def _span(some: np.ndarray, cell: int) -> slice:
 
 
 def connected(cells: np.ndarray) -> np.ndarray:
-    """Number the connected parts of (h, w) bool, diagonal neighbours included.
+    """Number connected parts, diagonal neighbours included.
 
     Runs of True in a row are nodes, runs that touch in neighbouring rows are edges; labels are lowered along edges until all agree.
+
+    Args:
+        cells: (h, w) bool.
 
     Returns:
         (h, w) int64: parts from 0 in the order of their first cell, row by row; -1 where False.
