@@ -155,7 +155,7 @@ class _Out:
         said = f"{count} image{'s' * (count != 1)} filled in {seconds:.1f} s, {self.num_crops} crop{'s' * (self.num_crops != 1)}; "
         said += f"in {self.folder}: overview.png, {', '.join(folders)}."
         if lossy:
-            said += f" {lossy} came as JPEG or another format that loses pixels: their results are PNG or TIFF, which keep them."
+            said += f" {lossy} came as JPEG or the like, which would change known pixels: written as PNG or TIFF."
         return said
 
     def _animation(self, one: Seen) -> Path:
