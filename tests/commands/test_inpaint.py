@@ -103,6 +103,8 @@ def test_inpaint_takes_a_list_of_files(folder: Path):
     assert fill(folder, images=["in/image_001.png", "more/b.jpg"], masks=None) == ["b.png", "image_001.png"]
     same = ["in/image_000.png", "more/x/image_000.png"]
     assert fill(folder, images=same, masks=None, out="same") == ["in/image_000.png", "more/x/image_000.png"]
+    Image.fromarray(boxes(1)[0]).save(folder / "m" / "b.png")
+    assert fill(folder, images=["in/image_001.png", "more/b.jpg"], out="masked") == ["b.png", "image_001.png"]
     for images, message in (([*same, same[0]], "1 of 3 files in the list are there twice"), ([*same, "in"], "in is a folder")):
         with pytest.raises(ValueError, match=message):
             fill(folder, images=images, masks=None, out="other")

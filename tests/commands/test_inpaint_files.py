@@ -201,7 +201,6 @@ def test_inpaint_animates_scratches_from_grey(tmp_path: Path):
     hole.paste(255, (30, 100, 270, 108))
     hole.save(tmp_path / "mask.png")
     fill(tmp_path, tmp_path / "photo.png", masks=tmp_path / "mask.png", animation=True)
-    assert len(list((tmp_path / "out" / "decoded").iterdir())) > 1  # in pieces
     with Image.open(tmp_path / "out" / "animations" / "photo.webp") as film:
         film.seek(1)
         frame = np.asarray(film.convert("RGB")).astype(int)

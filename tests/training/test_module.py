@@ -77,21 +77,6 @@ def test_masked_loss_hides_only_tokens_under_the_hole_and_some_of_each_image():
     assert not torch.equal(hidden, under_hole)
 
 
-@pytest.mark.parametrize("turned", [True, False])
-def test_masked_loss_takes_own_masks_as_they_lie(turned: bool):
-    corner = torch.zeros(1, 32, 32, dtype=torch.bool)
-    corner[0, :12, :8] = True
-    stage = module(holes=corner, turn_holes=turned, encode_masked=False)
-    for batch_idx in range(4):
-        stage.measured_loss(batch(8), batch_idx)
-    spy = stage.model
-    assert isinstance(spy, Spy)
-    hidden = torch.cat(spy.tokens).unflatten(1, (8, 8)) == spy.transformer.mask_token_id
-    assert hidden[:, :3, :2].any((1, 2)).float().mean() > (0.2 if turned else 0.99)
-    hidden[:, :3, :2] = False
-    assert bool(hidden.any()) == turned
-
-
 def test_masked_loss_shows_tokens_of_the_masked_image_outside_the_hole_and_the_truth_inside():
     trained, pictured = module(), batch()
     trained._masked_loss(pictured, "val", 0)

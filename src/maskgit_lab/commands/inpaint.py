@@ -48,7 +48,7 @@ def inpaint(config: InpaintConfig) -> None:
     start = time.perf_counter()
     with tqdm(total=len(seen), desc="Filling", unit="img") as bar, _said_once():
         for part, photos in inputs.batches(seen):
-            filled = _fill(inpainter, config, part, photos)
+            filled = _fill(inpainter, config, photos, first=bar.n)
             for i, (one, photo) in enumerate(zip(part, photos, strict=True)):
                 out.write(one, photo, filled, i)
                 bar.update()
@@ -63,11 +63,11 @@ def _inpainter(config: InpaintConfig) -> Inpainter:
     )  # fmt: skip
 
 
-def _fill(inpainter: Inpainter, config: InpaintConfig, part: Sequence[Seen], photos: Sequence[Photo]) -> Filled:
+def _fill(inpainter: Inpainter, config: InpaintConfig, photos: Sequence[Photo], *, first: int) -> Filled:
     left, top, right, bottom = config.expand
     return inpainter(
         [photo.stored for photo in photos], [photo.hole for photo in photos], num_samples=config.num_samples,
-        strategy=config.strategy, steps=config.save_steps or config.animation, first=part[0].task.number,
+        strategy=config.strategy, steps=config.save_steps or config.animation, first=first,
         expand=(left, top, right, bottom), seamless=config.seamless, match_histogram=config.match_histogram,
     )  # fmt: skip
 
@@ -155,7 +155,7 @@ class _Out:
         said = f"{count} image{'s' * (count != 1)} filled in {seconds:.1f} s, {self.num_crops} crop{'s' * (self.num_crops != 1)}; "
         said += f"in {self.folder}: overview.png, {', '.join(folders)}."
         if lossy:
-            said += f" {lossy} came as JPEG or another format that loses pixels: their results are PNG or TIFF, which keep them."
+            said += f" {lossy} came as JPEG or the like, which would change known pixels: written as PNG or TIFF."
         return said
 
     def _animation(self, one: Seen) -> Path:

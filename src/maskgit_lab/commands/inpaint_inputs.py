@@ -20,6 +20,7 @@ from maskgit_lab.data.image_listing import list_images, list_tree
 from maskgit_lab.data.image_opening import BadImageError, ReadOptions, opened
 from maskgit_lab.data.image_saving import FileKind, is_cut_to_eight_bits, kind_like
 from maskgit_lab.data.mask_files import open_mask, tell_rules
+from maskgit_lab.data.mask_pairing import find_masks
 from maskgit_lab.data.mask_pixels import transparent_pixels
 from maskgit_lab.data.mask_tree import images_of_tree, masks_of_tree
 from maskgit_lab.repair.pillow_photo import PillowPhoto
@@ -37,7 +38,7 @@ class Task:
     path: Path
     mask: Path | None
     name: str  # of its results, without ending, with its folders below the one that was named
-    number: int  # chooses the noise, and the hole where that is drawn
+    number: int  # chooses the hole where that is drawn
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,11 @@ def find_tasks(config: InpaintConfig) -> list[Task]:
         root = root if root.is_dir() else root.parent
         paths = images_of_tree(found, root, masks=place, suffix=config.mask_suffix, key="images")
         relative = [path.relative_to(root) for path in paths]
+        masks = masks_of_tree(paths, root, place, suffix=config.mask_suffix, key="masks") if place else [None] * len(paths)
     else:
         paths = [_file(item) for item in config.images]
-        root, relative = _common(paths)
-    masks = masks_of_tree(paths, root, place, suffix=config.mask_suffix, key="masks") if place else [None] * len(paths)
+        relative = _apart(paths)
+        masks = find_masks(paths, place, key="masks", suffix=config.mask_suffix) if place else [None] * len(paths)
     names = result_names(relative)
     return [Task(path, mask, name, i) for i, (path, mask, name) in enumerate(zip(paths, masks, names, strict=True))]
 
@@ -92,16 +94,16 @@ def _file(item: str) -> Path:
     return list_images(Path(item), key="images")[0]
 
 
-def _common(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
-    """Return the folder of a list of files and their places below it: their names only, where these differ."""
+def _apart(paths: Sequence[Path]) -> list[Path]:
+    """Return the names of a list of files, where these are not all different with the folders below the one they share."""
     full = [Path(os.path.abspath(path)) for path in paths]
     twice = len(full) - len(set(full))
     if twice:
         raise ValueError(f"images: {twice} of {len(full)} files in the list are there twice")
-    root = Path(os.path.commonpath([path.parent for path in full]))
     if len({folded(path.name) for path in full}) == len(full):
-        return paths[0].parent, [Path(path.name) for path in full]
-    return root, [path.relative_to(root) for path in full]
+        return [Path(path.name) for path in full]
+    root = Path(os.path.commonpath([path.parent for path in full]))
+    return [path.relative_to(root) for path in full]
 
 
 class Inputs:
@@ -176,10 +178,14 @@ class Inputs:
 
     def _open(self, task: Task) -> tuple[Photo, Seen]:
         with opened(task.path, self.options) as stored:
-            kind, eight_bits = kind_like(stored, task.path), is_cut_to_eight_bits(stored)
-            lossy, pages = stored.format in ("JPEG", "MPO", "AVIF", "JPEG2000"), getattr(stored, "n_frames", 1) > 1
-            shown_as = PillowPhoto(stored)
-        size = (shown_as.width, shown_as.height)
+            eight_bits, lossy = is_cut_to_eight_bits(stored), stored.format in ("JPEG", "MPO", "AVIF", "JPEG2000")
+            pages = stored.format != "MPO" and getattr(stored, "n_frames", 1) > 1  # of MPO the others are previews
+            photo = PillowPhoto(stored)
+            left, top, right, bottom = self.config.expand
+            canvas = (photo.width + left + right, photo.height + top + bottom)
+            self.options.check_size(*canvas)
+            kind = kind_like(stored, task.path, size=canvas)
+        size = (photo.width, photo.height)
         hole, rule, scaled = self._hole(task, stored, size)
         seen = Seen(task, kind, size, lossy, float(hole.mean()), rule, scaled, eight_bits, pages)
         return Photo(stored, hole), seen

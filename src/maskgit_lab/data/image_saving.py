@@ -23,6 +23,7 @@ HOLDS: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
 LOSSLESS_TIFF = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "group3", "group4")
 # lossless WebP: `quality` and `method` are effort; more of it takes many times as long for a few per cent
 WEBP: dict[str, Any] = {"lossless": True, "exact": True, "quality": 30, "method": 2}
+LARGEST_WEBP = 16_383  # pixels per side
 LARGE, LARGE_LEVEL = 4_000_000, 3  # of more pixels PNG takes seconds at its usual level
 
 
@@ -34,13 +35,13 @@ class FileKind:
     suffix: str
 
 
-def kind_like(image: Image.Image, path: Path) -> FileKind:
+def kind_like(image: Image.Image, path: Path, *, size: tuple[int, int]) -> FileKind:
     """Return how a result of an opened image is stored: as the image, or where that loses or cannot hold it, as PNG or TIFF.
 
-    Raise BadImageError for grey images whose white no format here can say.
+    `size`: width and height of the result. Raise BadImageError for grey images whose white no format here can say.
     """
     found = "BMP" if image.format == "DIB" else str(image.format)
-    if found not in HOLDS or image.mode not in HOLDS[found][1]:
+    if found not in HOLDS or image.mode not in HOLDS[found][1] or (found == "WEBP" and max(size) > LARGEST_WEBP):
         found = "PNG" if image.mode in HOLDS["PNG"][1] else "TIFF"
     tags: Any = getattr(image, "tag_v2", {})
     if is_wide_grey(image) and (tags.get(PHOTOMETRIC) == WHITE_IS_ZERO or _bits(tags) not in (None, 16)):
