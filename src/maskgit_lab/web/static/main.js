@@ -71,7 +71,9 @@ async function open(file, name) {
     session.result = null;
     session.base = { key: told.image, name: told.name, bitmap, size: told.size, shown: told.shown, transparent: told.transparent };
     session.hole.reset(told.shown);
+    const focusGoes = document.activeElement === document.body || by("start").contains(document.activeElement);
     showState();
+    if (focusGoes) canvas.focus({ preventScroll: true });
     session.view.show(told.shown);
     chooseSize();
     if (painted) session.hole.load(painted);
@@ -310,7 +312,6 @@ function offerExamples(count) {
     button.addEventListener("click", async () => {
       try {
         await open(await api.example(number), `cat_${number + 1}.png`);
-        canvas.focus();
       } catch (error) {
         complain(error);
       }
