@@ -11,7 +11,7 @@ LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test quick compat faults bench format lint clean
+.PHONY: help demo test browser quick compat faults bench docs format lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,8 +24,13 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## both stages on the embedded data: trains, fills, scores, draws
 	$(BIN)/python -m maskgit_lab.train experiment=cosine
 
-test: $(STAMP)  ## every test
+test: $(STAMP) browser  ## every test
 	$(BIN)/python -m pytest
+
+browser:  ## a browser for the tests of the page, by apt; axe-core too, by npm; without them those tests are skipped
+	@command -v chromium > /dev/null || { timeout 300 apt-get -qq update && \
+	  timeout 300 apt-get -qq install --yes --no-install-recommends chromium; } > /dev/null 2>&1 || echo "no chromium: browser tests are skipped"
+	@test -f node_modules/axe-core/axe.min.js || timeout 60 npm install --no-save --no-package-lock --silent axe-core@4 > /dev/null 2>&1 || true
 
 quick: $(STAMP)  ## the fast tests, within a minute
 	$(BIN)/python -m pytest $(QUICK)
@@ -46,6 +51,11 @@ faults: $(STAMP)  ## kills, full disks, flipped bits, hostile and broken files: 
 bench: $(STAMP)  ## speed as ratios; DEVICE=cuda on a GPU, GROUPS="decoding table" for some of it, ISA=avx2 as on narrower processors
 	$(BIN)/python -m benchmarks.run $(GROUPS) --device $(DEVICE) $(if $(ISA),--isa $(ISA))
 
+docs: $(STAMP)  ## the documentation as a site, in site/; every link is checked
+	$(BIN)/python -m tools.configuration_reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "site/index.html; with search: $(BIN)/python -m http.server --directory site"
+
 format: $(STAMP)  ## put the code in form
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
@@ -59,4 +69,4 @@ lint: $(STAMP)  ## form, docstrings, types (also as on macOS and Windows)
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src/maskgit_lab
 
 clean:  ## remove the environment, runs and caches
-	rm -rf $(VENV) $(LOWEST) runs multirun .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) site runs multirun .pytest_cache .mypy_cache .ruff_cache

@@ -27,8 +27,9 @@ BELOW["reporting"] = {"evaluation"} | BELOW["evaluation"]
 BELOW["training"] = {"reporting"} | BELOW["reporting"]
 BELOW["assembly"] = {"training", "interop", "fast"} | BELOW["training"]
 BELOW["inpainter"] = {"assembly", "repair"} | BELOW["assembly"] - {"fast"}
-BELOW["commands"] = {"inpainter"} | BELOW["inpainter"]
-DOORS = ("train", "train_tokenizer", "train_decoder", "inpaint", "evaluate", "audit", "report", "collect")
+BELOW["web"] = {"inpainter"} | BELOW["inpainter"]
+BELOW["commands"] = {"web"} | BELOW["web"]
+DOORS = ("train", "train_tokenizer", "train_decoder", "inpaint", "app", "evaluate", "audit", "report", "collect")
 BELOW |= {door: {"commands"} for door in DOORS}
 BELOW |= {"__init__": {"inpainter"}, "__main__": set()}
 # packages that only some rooms may import
@@ -37,6 +38,7 @@ ONLY_IN = {
     "omegaconf": {"assembly", "commands", "runs"},  # in runs: config.yaml, which OmegaConf wrote, of the jobs of a sweep
     "lightning": {"data", "training", "assembly", "commands"},
     "wandb": {"training"},
+    "aiohttp": {"web"},
 }
 
 

@@ -29,7 +29,7 @@ def test_options_all_compose_and_fit_their_targets(group: str, option: str):
         check_target(node)
 
 
-@pytest.mark.parametrize("name", ["train", "train_tokenizer", "train_decoder", "inpaint", "evaluate", "audit", "report"])
+@pytest.mark.parametrize("name", ["train", "train_tokenizer", "train_decoder", "inpaint", "app", "evaluate", "audit", "report"])
 def test_commands_all_have_a_configuration_with_help(name: str):
     assert composed(name=name)
     assert "python -m maskgit_lab." in (CONF / f"{name}.yaml").read_text()

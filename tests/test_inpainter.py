@@ -34,6 +34,22 @@ def hole_in(image: np.ndarray, *boxes: tuple[int, int, int, int]) -> np.ndarray:
     return hole
 
 
+def test_inpainter_that_is_watched_tells_of_every_pass_and_ends_by_what_is_raised(inpainter: Inpainter):
+    image, told = photo(), []
+    quick = inpainter.with_decode(num_steps=3)
+    watched = quick.watched(lambda number, of: told.append((number, of)))
+    filled = watched(image, hole_in(image), num_samples=2)
+    assert told == [(1, 3), (2, 3), (3, 3)] * 2
+    plain = quick(image, hole_in(image), num_samples=2)
+    assert all(np.array_equal(one, other) for one, other in zip(filled.composited, plain.composited, strict=True))
+
+    def end(number: int, of: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        inpainter.watched(end)(image, hole_in(image))
+
+
 def test_inpainter_gives_the_pixels_of_its_networks_at_their_resolution(inpainter: Inpainter):
     images, holes = pictures(3, resolution=R), boxes(3, resolution=R)
     filled = inpainter(images, holes, steps=True, first=2)

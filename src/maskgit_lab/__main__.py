@@ -2,7 +2,7 @@
 
 import importlib
 
-COMMANDS = ("train", "train_tokenizer", "train_decoder", "inpaint", "evaluate", "audit", "report", "collect")
+COMMANDS = ("train", "train_tokenizer", "train_decoder", "inpaint", "app", "evaluate", "audit", "report", "collect")
 
 
 def main() -> None:

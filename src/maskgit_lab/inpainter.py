@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.core.by_name import changed_settings
-from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.decoding import DecodeSettings, Watch
 from maskgit_lab.core.ranges import require_number
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.holes import DEFAULT_SHARE
@@ -200,6 +200,10 @@ class Inpainter:
         settings = changed_settings(self.filler.settings, **changes)
         check_speed(self.speed, settings)
         return dataclasses.replace(self, filler=dataclasses.replace(self.filler, settings=settings))
+
+    def watched(self, watch: Watch) -> Self:
+        """Return an inpainter that calls `watch` after every pass of decoding; what that raises ends the fill."""
+        return dataclasses.replace(self, filler=dataclasses.replace(self.filler, watch=watch))
 
     @property
     def resolution(self) -> int:

@@ -58,7 +58,7 @@ def told(commands: dict[str, DictConfig], command: str, **values: Any) -> Any:
         ("train", "data.hole_share", [0.5, 0.1], "data.hole_share must be"),
         ("train", "data.hole_share", "wide", "data.hole_share must be"),
         ("train", "data.hole_style", "bruch", "did you mean brush?"),
-        ("inpaint", "mask_hole", "red", "mask_hole must be white or black, got 'red'"),
+        ("inpaint", "mask_hole", "red", "mask_hole must be white, black, alpha or a colour like #ff0000, got 'red'"),
         ("evaluate", "precision", "bf16", "precision must be one of 32-true, bf16-mixed, 16-mixed, got 'bf16'"),
         ("inpaint", "decode.num_steps", 10**9, "decode.num_steps must be at least 1 and at most 10000"),
         ("inpaint", "max_pixels", -1, "max_pixels must be at least 1"),
@@ -123,7 +123,8 @@ def test_read_of_a_data_set_needs_its_root():
 
 
 def test_check_knows_the_names_that_constructors_know():
-    assert set(checks._option("data", "_serving")) == set(Serving.__dataclass_fields__)
+    own_masks = {"train_masks", "train_mask_hole", "max_hole_share"}
+    assert set(checks._option("data", "_serving")) == set(Serving.__dataclass_fields__) | own_masks
     assert checks._keys_of("decode") == set(DecodeSettings.__dataclass_fields__) - {"schedule"} | {FIGURE_STEPS}
     given = {"max_steps", "batch_size", "val_every_n_steps", "perceptual", "discriminator"}
     settings = set(TokenizerSettings.__dataclass_fields__) - {"total_steps", "seed"}

@@ -1,5 +1,8 @@
 """Which runs share a training run: those that differ only in decoding."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 from omegaconf import open_dict
 
@@ -94,6 +97,20 @@ def test_training_key_of_before_policies_is_found_with_their_defaults_where_its_
     assert key(*watching, "decode/policy=halton") != key(*watching)
     del config.decode["sweet_spot"]
     assert training_key(config, builders.splits(), builders.tokenizer()) != key(*watching)
+
+
+def test_keys_depend_on_the_content_of_own_masks_only():
+    def both(masks: np.ndarray | None, *overrides: str) -> tuple[str, str]:
+        config = configuration("decoder=conditional", *overrides)
+        assert config.decoder is not None
+        own = dataclasses.replace(builders.splits(), train_holes=masks)
+        codes = builders.tokenizer()
+        return training_key(config, own, codes), decoder_key(config.decoder, config, own, codes, seed=0, fills=None)
+
+    drawn, first, second = both(None), both(builders.boxes(3)), both(~builders.boxes(3))
+    assert len({drawn[0], first[0], second[0]}) == len({drawn[1], first[1], second[1]}) == 3
+    assert both(builders.boxes(3), "data.train_masks=masks", "data.max_hole_share=1") == first
+    assert drawn[0] == key()
 
 
 def test_training_key_does_not_depend_on_the_decoder_that_comes_after():

@@ -3,16 +3,18 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from maskgit_lab.assembly.load import check_resumed, load_tokenizer, load_weights
+from maskgit_lab.assembly.load import check_resumed, load_data, load_tokenizer, load_training_data, load_weights
 from maskgit_lab.assembly.networks import build_model
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.runs.folder import RunFolder
+from tests.support.builders import boxes, write_pictures
 from tests.support.configs import configuration
 
 RUN = Path(__file__).parents[1] / "fixtures" / "run"
@@ -92,3 +94,19 @@ def test_load_tokenizer_builds_no_network_of_another_size_than_its_weights(key: 
     torch.save(content | {"arguments": content["arguments"] | {key: value}}, run.tokenizer)
     with pytest.raises(ValueError, match=r"tokenizer.pt has not the parts of a tokenizer \("):
         load_tokenizer(run)
+
+
+@pytest.mark.parametrize("hole", ["white", "black"])
+def test_load_training_data_takes_holes_from_own_masks_with_any_data_set(hole: str, tmp_path: Path):
+    masks = boxes(3, resolution=64)
+    write_pictures(tmp_path / "masks", masks if hole == "white" else ~masks)
+    few = [f"data.source.num_{split}=2" for split in ("train", "val", "test")]
+    own = [f"data.train_masks={tmp_path / 'masks'}", f"data.train_mask_hole={hole}", f"paths.cache={tmp_path / 'cache'}"]
+    config = configuration(*few, *own)
+    splits = load_training_data(config.data, config.paths)
+    assert splits.train_holes is not None
+    np.testing.assert_array_equal(splits.train_holes, masks)
+    assert load_data(config.data, config.paths).train_holes is None  # scoring a run does not need them
+    config.data["train_mask_hole"] = "white" if hole == "black" else "black"
+    with pytest.raises(ValueError, match=rf"use data.train_mask_hole={hole}. If such holes are meant: data.max_hole_share=1"):
+        load_training_data(config.data, config.paths)

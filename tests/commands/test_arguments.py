@@ -20,6 +20,22 @@ def test_as_typed_keeps_every_character(key: str, value: str):
     assert OverridesParser.create().parse_override(argument).value() == value
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("[a.png,b c.jpg]", ["a.png", "b c.jpg"]), ("[é=1.png, 'x,y.png' , 2]", ["é=1.png", "x,y.png", "2"]),
+    ("[~/a.png,it's.png]", [str(Path.home() / "a.png"), "it's.png"])],
+)  # fmt: skip
+def test_as_typed_reads_a_list_of_files(value: str, expected: list[str]):
+    (argument,) = as_typed([f"images={value}"])
+    assert OverridesParser.create().parse_override(argument).value() == expected
+
+
+def test_as_typed_takes_brackets_for_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "[1]").touch()
+    assert as_typed(["images=[1]"]) == ["images='[1]'"]
+
+
 def test_as_typed_knows_the_home_folder():
     (argument,) = as_typed(["data.root=~/my photos"])
     assert OverridesParser.create().parse_override(argument).value() == str(Path.home() / "my photos")

@@ -1,6 +1,7 @@
 """Other programs' outputs: each with its own truth, and warnings where they look wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(folder: Path, **changes: str) -> Outputs:
+def read(folder: Path, **changes: Any) -> Outputs:
     options = ReadOptions(max_pixels=2000, keys="")
     arguments = {"mask_hole": "white", **changes}
     return read_outputs(folder / "outputs", truth=folder / "truth", masks=folder / "masks", options=options, **arguments)
@@ -34,8 +35,9 @@ def test_read_outputs_pairs_by_number_and_takes_white_for_the_hole(folder: Path,
 
 
 def test_read_outputs_warns_of_the_wrong_colour(folder: Path, caplog: pytest.LogCaptureFixture):
-    read(folder, mask_hole="black")
-    assert "4 of 4 masks have more than 60% of the pixels in the hole: is mask_hole=black the wrong way round?" in caplog.text
+    with pytest.raises(ValueError, match=r"4 of 4 masks have more than 60% of their pixels in the hole.* use mask_hole=white"):
+        read(folder, mask_hole="black")
+    read(folder, mask_hole="black", max_share=1)
     assert "4 of 4 outputs equal the truth under the mask, which scores perfectly" in caplog.text
 
 

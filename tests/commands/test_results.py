@@ -17,10 +17,11 @@ from maskgit_lab.commands.results import check_apart, check_results, result_name
         ("cat.jpg cat.png cat.jpg.png", "cat.jpg cat.png cat.jpg.png"),
         ("caf\u00e9.jpg cafe\u0301.png", "caf\u00e9.jpg cafe\u0301.png"),
         ("nosuffix a.b.png", "nosuffix a.b"),
+        ("a/cat.png b/cat.png b/cat.jpg", "a/cat b/cat.png b/cat.jpg"),
     ],
 )
 def test_result_names_keep_images_apart(images: str, expected: str):
-    assert result_names([Path("in", name) for name in images.split()]) == expected.split()
+    assert result_names([Path(name) for name in images.split()]) == expected.split()
 
 
 def test_check_results_refuses_to_replace_anything_unless_told(tmp_path: Path):

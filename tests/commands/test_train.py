@@ -131,11 +131,10 @@ def test_inpaint_fills_images_from_files(made: Made, tmp_path: Path):
     answer = run("inpaint", *arguments, "decode.num_steps=3", cwd=made.cwd, home=made.home)
     assert answer.returncode == 0, answer.stderr
     assert "warn" not in (answer.stdout + answer.stderr).lower()
-    for folder in ("decoded", "composited", "steps"):
-        assert sorted(p.name for p in (tmp_path / "out" / folder).iterdir()) == [f"photo_{i}.png" for i in range(3)]
-    steps = np.asarray(Image.open(tmp_path / "out" / "steps" / "photo_0.png"))
-    all_steps = np.asarray(Image.open(tmp_path / "out" / "composited" / "photo_0.png"))
-    assert all_steps.shape == (64, 64, 3)
+    for folder, ending in (("decoded", "_1.png"), ("composited", ".png"), ("steps", "_1.png"), ("animations", ".webp")):
+        assert sorted(p.name for p in (tmp_path / "out" / folder).iterdir()) == [f"photo_{i}{ending}" for i in range(3)]
+    steps = np.asarray(Image.open(tmp_path / "out" / "steps" / "photo_0_1.png"))
+    assert np.asarray(Image.open(tmp_path / "out" / "composited" / "photo_0.png")).shape == (80, 80, 3)
     assert steps.shape[1] > 6 * 128  # input, mask, three steps, result, each at twice the size
 
 

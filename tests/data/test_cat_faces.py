@@ -79,7 +79,7 @@ def test_cat_faces_takes_white_holes_when_told(root: Path):
     write_pictures(root / "mask64", boxes(4), name="mask_{:03d}.png")
     source = CatFaces(root=str(root), resolution=32, mask_hole="white")
     np.testing.assert_array_equal(source.load(cache=root.parent / "cache").test.holes, boxes(4))
-    with pytest.raises(ValueError, match="mask_hole must be black or white"):
+    with pytest.raises(ValueError, match=r"data.mask_hole must be white, black, alpha"):
         CatFaces(root=str(root), mask_hole="red")
 
 

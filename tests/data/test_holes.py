@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from maskgit_lab.data.holes import STYLES, draw_holes
+from maskgit_lab.data.holes import STYLES, draw_hole_for, draw_holes
 
 pytestmark = pytest.mark.thorough
 
@@ -105,3 +105,12 @@ def test_draw_holes_refuses_an_unknown_style_with_the_known_ones() -> None:
 def test_draw_holes_refuses_a_bad_share_range(share: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=r"data\.hole_share must be two shares 0 < least < largest <= 1"):
         draw_holes(style="brush", seed=0, indices=[0], resolution=32, share=share)
+
+
+def test_draw_hole_for_is_the_squares_hole_stretched_to_the_image():
+    (square,) = draw_holes(style="brush", seed=3, indices=[5], resolution=64)
+    np.testing.assert_array_equal(draw_hole_for(64, 64, style="brush", seed=3, index=5), square)
+    wide = draw_hole_for(1600, 1000, style="brush", seed=3, index=5)
+    assert wide.shape == (1000, 1600)
+    assert 0.08 < wide.mean() < 0.32
+    assert draw_hole_for(1, 7, style="centre", seed=0, index=0).shape == (7, 1)

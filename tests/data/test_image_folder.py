@@ -106,5 +106,5 @@ def test_image_folder_does_not_train_on_masks(root: Path):
 
 
 def test_image_folder_refuses_another_colour_of_the_hole(root: Path):
-    with pytest.raises(ValueError, match="mask_hole must be black or white, got 'grey'"):
+    with pytest.raises(ValueError, match=r"data.mask_hole must be white, black, alpha or a colour like #ff0000, got 'grey'"):
         load(root, mask_hole="grey")

@@ -1,4 +1,4 @@
-"""Masks and photos from files: sizes that fit, and warnings about holes that were probably not meant."""
+"""Masks from files: what marks the hole, and sizes that fit."""
 
 import logging
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit_lab.data.image_opening import ReadOptions
-from maskgit_lab.data.mask_files import load_masks, load_photos
+from maskgit_lab.data.image_opening import BadImageError, ReadOptions, shown_size
+from maskgit_lab.data.mask_files import load_masks, open_mask
 from tests.support.builders import boxes, pictures, write_pictures
 
 
@@ -17,7 +17,7 @@ def test_load_masks_is_told_which_colour_is_the_hole(tmp_path: Path, hole: str):
     holes = boxes(3)
     paths = write_pictures(tmp_path, holes if hole == "white" else ~holes)
     np.testing.assert_array_equal(load_masks(paths, resolution=32, hole=hole), holes)
-    with pytest.raises(ValueError, match="mask_hole must be black or white, got 'grey'"):
+    with pytest.raises(ValueError, match="mask_hole must be white, black, alpha or a colour like #ff0000, got 'grey'"):
         load_masks(paths, resolution=32, hole="grey")
 
 
@@ -56,50 +56,53 @@ def photos_with(
     return [tmp_path / "photo.png"], [tmp_path / "mask.png"]
 
 
+def opened_mask(tmp_path: Path, mask: tuple[int, int], *, size: tuple[int, int] = (90, 60)) -> np.ndarray:
+    """Return the hole of a mask of width and height whose left half is white, for an image of `size`."""
+    half = Image.new("L", mask)
+    half.paste(255, (0, 0, mask[0] // 2, mask[1]))
+    half.save(tmp_path / "mask.png")
+    hole, _, scaled = open_mask(tmp_path / "mask.png", hole="white", size=size)
+    assert scaled == (mask != size)
+    return hole
+
+
 @pytest.mark.parametrize("mask", [(90, 60), (180, 120), (45, 30), (46, 30)])
-def test_load_photos_takes_masks_of_the_images_proportions(tmp_path: Path, mask: tuple[int, int]):
-    photos = load_photos(*photos_with(tmp_path, (90, 60), mask), resolution=32, hole="white")
-    assert photos.holes[0, :, :16].all()
-    assert not photos.holes[0, :, 18:].any()
+def test_open_mask_scales_masks_of_the_images_proportions(tmp_path: Path, mask: tuple[int, int]):
+    hole = opened_mask(tmp_path, mask)
+    assert hole.shape == (60, 90)
+    assert hole[:, :44].all()
+    assert not hole[:, 48:].any()
 
 
 @pytest.mark.parametrize("mask", [(60, 90), (64, 64), (90, 90), (32, 32)])
-def test_load_photos_refuses_masks_of_other_proportions(tmp_path: Path, mask: tuple[int, int]):
-    with pytest.raises(ValueError, match=rf"photo.png \(mask mask.png: {mask[0]}x{mask[1]} pixels, but its image.* has 90x60"):
-        load_photos(*photos_with(tmp_path, (90, 60), mask), resolution=32, hole="white")
+def test_open_mask_refuses_masks_of_other_proportions(tmp_path: Path, mask: tuple[int, int]):
+    with pytest.raises(BadImageError, match=rf"{mask[0]}x{mask[1]} pixels, but its image.* has 90x60"):
+        opened_mask(tmp_path, mask)
 
 
-def test_load_photos_takes_a_mask_drawn_on_what_a_viewer_shows(tmp_path: Path):
-    turned = photos_with(tmp_path, (60, 90), (90, 60), orientation=6)
-    assert load_photos(*turned, resolution=32, hole="white").holes[0, :, :16].all()
-    raw = photos_with(tmp_path, (60, 90), (60, 90), orientation=6)
-    with pytest.raises(ValueError, match="60x90 pixels, but its image turned upright, has 90x60"):
-        load_photos(*raw, resolution=32, hole="white")
+def test_load_masks_takes_what_is_transparent_or_of_a_colour(tmp_path: Path):
+    holes = boxes(2)
+    layers = np.full((2, 32, 32, 4), 200, np.uint8)
+    layers[..., 3] = np.where(holes, 0, 255)
+    clear = write_pictures(tmp_path / "clear", layers)
+    np.testing.assert_array_equal(load_masks(clear, resolution=32, hole="alpha"), holes)
+    labels = np.where(holes[..., None], np.array([255, 0, 128], np.uint8), pictures(2) // 2)
+    coloured = write_pictures(tmp_path / "coloured", labels)
+    np.testing.assert_array_equal(load_masks(coloured, resolution=32, hole="#FF0080"), holes)
+    with pytest.raises(ValueError, match=r"image_000.png \(no transparency, but mask_hole=alpha"):
+        load_masks(coloured, resolution=32, hole="alpha")
 
 
-def test_load_photos_keeps_the_scratch_out_of_the_known_pixels(tmp_path: Path):
-    hole = np.zeros((1, 100, 100), bool)
-    hole[0, 50:53] = True
-    image = np.full((1, 100, 100, 3), 60, np.uint8)
-    image[hole] = 255
-    paths = write_pictures(tmp_path / "in", image), write_pictures(tmp_path / "m", hole)
-    photos = load_photos(*paths, resolution=32, hole="white")
-    assert (photos.images[~photos.holes] == 60).all()
-
-
-def test_load_photos_goes_on_without_bad_files_when_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    images = write_pictures(tmp_path / "in", pictures(4))
-    masks = write_pictures(tmp_path / "m", boxes(4))
-    images[1].write_bytes(b"cut")
-    Image.new("L", (32, 32), 7).save(masks[2])
-    with pytest.raises(ValueError, match=r"2 of 4 files cannot be used: .*image_001.png .*mask image_002.png.*skip_bad=true"):
-        load_photos(images, masks, resolution=32, hole="white", options=ReadOptions(keys=""))
-    photos = load_photos(images, masks, resolution=32, hole="white", options=ReadOptions(keys="", skip_bad=True))
-    assert photos.paths == [images[0], images[3]]
-    np.testing.assert_array_equal(photos.holes, boxes(4)[[0, 3]])
-    np.testing.assert_array_equal(photos.images, pictures(4)[[0, 3]])
-    assert "Going on without 2 of 4 files" in caplog.text
-    for path in images:
-        path.write_bytes(b"cut")
-    with pytest.raises(ValueError, match="4 of 4 files cannot be used"):
-        load_photos(images, masks, resolution=32, hole="white", options=ReadOptions(keys="", skip_bad=True))
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("hole", ["white", "#ffffff"])
+def test_masks_are_turned_once_by_exif_also_where_pillow_turns_them(tmp_path: Path, suffix: str, hole: str):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the stored top row is the right column that a viewer shows
+    corner = np.zeros((32, 48), np.uint8)
+    corner[:8, :16] = 255
+    Image.fromarray(corner).save(tmp_path / f"mask.{suffix}", exif=exif)
+    assert shown_size(tmp_path / f"mask.{suffix}", ReadOptions()) == (32, 48)
+    found, _, scaled = open_mask(tmp_path / f"mask.{suffix}", hole=hole, size=(32, 48))
+    assert not scaled
+    assert found[:16, -8:].all()
+    assert found.sum() == 128

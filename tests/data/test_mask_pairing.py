@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maskgit_lab.data.mask_pairing import find_masks, images_among, pair_masks
+from maskgit_lab.data.mask_pairing import find_masks, images_among, pair_by_suffix, pair_masks
 from tests.support.builders import boxes, pictures, write_pictures
 
 
@@ -104,3 +104,20 @@ def test_find_masks_refuses_a_folder_that_holds_images_only(tmp_path: Path):
     images = write_pictures(tmp_path, pictures(2))
     with pytest.raises(ValueError, match=r"masks: all files in .* are images themselves"):
         find_masks(images, tmp_path, key="masks")
+
+
+def test_pair_by_suffix_takes_only_names_with_it(tmp_path: Path):
+    images = [Path("a/cat.jpg"), Path("a/dog.png")]
+    masks = [Path("m/cat.png"), Path("m/dog.png_Hole.png"), Path("m/cat_hole.png"), Path("m/dog_mask.png")]
+    assert pair_by_suffix(images, masks, "_hole") == [masks[2], masks[1]]
+    with pytest.raises(ValueError, match=r"1 images have no mask with mask_suffix=_mask, as cat_mask.png: cat.jpg"):
+        pair_by_suffix(images, masks, "_mask")
+    with pytest.raises(ValueError, match=r"not one to one with mask_suffix=_hole: cat.jpg \(cat_hole.png\), cat.bmp"):
+        pair_by_suffix([images[0], Path("a/cat.bmp"), images[1]], masks, "_hole")
+
+
+def test_images_among_knows_masks_by_their_suffix(tmp_path: Path):
+    images = write_pictures(tmp_path, pictures(2))
+    masks = write_pictures(tmp_path, boxes(2), name="image_{:03d}-X.png")
+    assert images_among([*images, *masks], masks=tmp_path, key="images", suffix="-x") == images
+    assert find_masks(images, tmp_path, key="masks", suffix="-x") == masks

@@ -15,8 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
-from maskgit_lab.assembly.schemas import EvaluateConfig, TrainConfig
+from maskgit_lab.assembly.schemas import EvaluateConfig, InpaintConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
+from maskgit_lab.data.hole_marks import check_hole_mark
 
 LETTER = r"\w\udc80-\udcff"  # the latter are bytes that the locale could not decode
 NAME = re.compile(rf"[{LETTER}][{LETTER} .+-]*")  # of a run: it is a folder's name
@@ -29,10 +30,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "hole_style": ("brush", "box", "centre", "half"),
     "data.hole_style": ("brush", "box", "centre", "half"),
     "data.cache": ("on", "off"),
-    "mask_hole": ("white", "black"),
-    "data.mask_hole": ("white", "black"),
     "precision": ("32-true", "bf16-mixed", "16-mixed"),  # of evaluate
     "training.mask_region": ("hole", "grid"),
+    "strategy": ("crop", "resize", "original"),
     "lpips": ("squeeze", "alex", "vgg", None),
 }
 YES_OR_NO = ("data.flip", "logger.offline", "logger.wandb.offline")
@@ -51,9 +51,10 @@ NEEDED = (
     "training.mask_schedule._target_", "optimizer._target_", "trainer._target_", "trainer.accelerator", "trainer.precision",
     "metrics.extractor._target_",
 )  # fmt: skip
+MASK_HOLES = ("mask_hole", "data.mask_hole", "data.train_mask_hole")
 READ_FROM = (
-    "data.root", "data.test_root", "data.masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth", "lpips_weights",
-    "perceptual_weights",
+    "data.root", "data.test_root", "data.masks", "data.train_masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth",
+    "lpips_weights", "perceptual_weights",
 )  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 
@@ -78,12 +79,16 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
             wanted = " or ".join(names) if len(names) == 2 else f"one of {', '.join(names)}"
             null = " or null" if as_run and None in CHOICES[rule] else ""
             raise ValueError(f"{key} must be {wanted}{null}, got {value!r}{did_you_mean(str(value), names)}")
+        if rule in MASK_HOLES:
+            check_hole_mark(value, key=key)
         if rule in YES_OR_NO and not isinstance(value, bool):
             raise ValueError(f"{key} must be true or false, got {value!r}")
         if rule in LEAST:
             _check_whole_number(key, value, LEAST[rule], MOST.get(rule))
     if isinstance(config, TrainConfig):
         check_flag_values(config)
+    if isinstance(config, InpaintConfig):
+        _check_images(config.images)
     _check_shares(config)
     _check_texts(config)
     if cfg is not None:
@@ -97,8 +102,9 @@ def check_inputs(config: Any) -> None:
         value: Any = config
         for part in key.split("."):
             value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
-        if value is not None:
-            _require_there(key, value)
+        for path in value if isinstance(value, list) else [value]:
+            if path is not None:
+                _require_there(key, path)
 
 
 def require_parts(config: TrainConfig) -> None:
@@ -120,6 +126,11 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     else:
         return {prefix: node}
     return {key: value for part in parts for key, value in part.items()}
+
+
+def _check_images(images: Any) -> None:
+    if not isinstance(images, str) and not (isinstance(images, list) and images and all(isinstance(path, str) for path in images)):
+        raise ValueError(f"images must be a folder, a file or a list of files, images=[a.png,b.jpg]; got {images}")
 
 
 def _check_whole_number(key: str, value: Any, least: int, most: int | None) -> None:

@@ -22,7 +22,7 @@ from maskgit_lab.assembly.going_on import (
     own_tokenizer,
     require_recorded_images,
 )
-from maskgit_lab.assembly.load import load_data
+from maskgit_lab.assembly.load import load_training_data
 from maskgit_lab.assembly.networks import build_model, decode_settings
 from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.schemas import TrainConfig
@@ -41,6 +41,7 @@ from maskgit_lab.machine.ranks import process_rank, wait_for
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.provenance import provenance
+from maskgit_lab.training.callbacks.duration import Duration
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.last_validation import LastValidation
 from maskgit_lab.training.callbacks.moved_state import MovedState
@@ -86,7 +87,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     last = last_state(config, folder)
     check_length(config, last)
     L.seed_everything(config.seed, verbose=False)
-    splits = load_data(config.data, config.paths)
+    splits = load_training_data(config.data, config.paths)
     check_sizes(config, splits)
     images = content_of(splits)
     settings = decode_settings(config)
@@ -109,7 +110,8 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     model = compiled(model, training.compile, recorded=is_recorded(config))
     module = MaskedTokenModule(
         model=model, tokenizer=tokenizer, mask_schedule=build(training.mask_schedule), optimizer=build(config.optimizer),
-        holes=datamodule.train_holes() if in_holes else None, encode_masked=training.encode_masked,
+        holes=datamodule.train_holes() if in_holes else None, turn_holes=datamodule.turn_holes,
+        encode_masked=training.encode_masked,
         mask_dilation=training.mask_dilation, mask_share=(training.mask_share[0], training.mask_share[1]),
         label_smoothing=training.label_smoothing, seed=config.seed,
     )  # fmt: skip
@@ -228,6 +230,7 @@ def build_callbacks(
     names = sorted(nodes, key=lambda name: name == "ema")  # stable: ema goes last
     return [
         *([StageBar(stage="Stage 2")] if config.trainer.get("enable_progress_bar", True) else []),
+        Duration(stage="Stage 2"),
         LastValidation(),
         StopBetweenBatches(record=folder.record_failure),
         MovedState(),

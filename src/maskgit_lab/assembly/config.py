@@ -16,6 +16,25 @@ def config_dir() -> str:
     raise FileNotFoundError(f"no conf/train.yaml in {package} or in {package.parents[1]}: reinstall maskgit_lab")
 
 
+def options_of(group: str, folder: str | None = None) -> list[str]:
+    """Return the options of a group, those in a further folder, too; files whose names begin with _ are parts of others."""
+    places = [Path(config_dir()), *([Path(folder)] if folder else [])]
+    return sorted({path.stem for place in places for path in (place / group).glob("[!_]*.yaml")})
+
+
+def search_path(folder: str | None) -> list[str]:
+    """Return the overrides that make Hydra look for options in a folder, too, as its flag --config-dir does; None = none.
+
+    Raise FileNotFoundError when there is no such folder.
+    """
+    if folder is None:
+        return []
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"--config-dir {folder}: there is no such folder")
+    quoted = str(Path(folder).absolute()).replace("\\", "\\\\").replace("'", "\\'")
+    return [f"hydra.searchpath=['file://{quoted}']"]
+
+
 def build(node: Any, **objects: Any) -> Any:
     """Build the object that a node's `_target_` names; plain Python values and `objects`, made already, go in.
 

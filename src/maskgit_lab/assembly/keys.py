@@ -24,7 +24,7 @@ ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train
 # these count by what they produce: the images' fingerprints, the tokenizer's hash
 BY_CONTENT = (
     "tokenizer", "data.source", "data.root", "data.split", "data.masks", "data.mask_hole", "data.max_pixels", "data.skip_bad",
-    "data.test_root", "data.num_val_fills",
+    "data.test_root", "data.num_val_fills", "data.mask_suffix", "data.max_hole_share", "data.train_masks", "data.train_mask_hole",
 )  # fmt: skip
 # keys that earlier versions did not have, with the values that leave everything as it was
 NEW_DEFAULTS: dict[str, Any] = {
@@ -85,6 +85,7 @@ def training_key(config: TrainConfig, splits: DataSplits, tokenizer: FrozenToken
         "version": STAGE2_VERSION,
         "pictures": [splits.train.fingerprint, splits.val.fingerprint],
         "tokenizer_sha256": tokenizer.sha256,
+        **_own_masks(splits),
     }
     return _hash(content)
 
@@ -115,8 +116,15 @@ def decoder_key(
         "holes_seed": config.seed,
         "seed": seed,
         "fills": fills,
+        **_own_masks(splits),
     }
     return _hash(content)
+
+
+def _own_masks(splits: DataSplits) -> dict[str, str]:
+    """Return a hash of the masks that the holes of training are; nothing where they are drawn, as always before."""
+    holes = splits.train_holes
+    return {} if holes is None else {"train_masks": hashlib.sha256(str(holes.shape).encode() + holes.tobytes()).hexdigest()}
 
 
 def _hash(content: dict[str, Any]) -> str:

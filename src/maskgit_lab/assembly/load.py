@@ -1,12 +1,15 @@
 """Read back what a run left: its images, its tokenizer, its weights."""
 
+import dataclasses
 import logging
 from pathlib import Path
 
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import Group, Paths, TrainConfig
+from maskgit_lab.data.image_opening import MAX_PIXELS, ReadOptions
 from maskgit_lab.data.image_set import DataSplits
+from maskgit_lab.data.train_masks import load_train_masks
 from maskgit_lab.machine.tensor_file import require_tensors
 from maskgit_lab.models.frozen_decoder import FrozenDecoder
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
@@ -78,6 +81,20 @@ def load_data(data: Group, paths: Paths) -> DataSplits:
     splits: DataSplits = build(data["source"]).load(cache=paths.cache_folder)
     log.info(f"Data: {splits.description}")
     return splits
+
+
+def load_training_data(data: Group, paths: Paths) -> DataSplits:
+    """Load the images of a group `data`, and its own masks for training where it names some."""
+    splits = load_data(data, paths)
+    if data.get("train_masks") is None:
+        return splits
+    holes = load_train_masks(
+        Path(data["train_masks"]).expanduser(), resolution=splits.train.images.shape[1], cache=paths.cache_folder,
+        hole=data["train_mask_hole"], max_share=data["max_hole_share"],
+        options=ReadOptions(max_pixels=data.get("max_pixels", MAX_PIXELS), keys="data."),
+    )  # fmt: skip
+    log.info(f"Data: holes for training and validation from {len(holes):,} masks in {data['train_masks']}")
+    return dataclasses.replace(splits, train_holes=holes)
 
 
 def load_splits(root: str | Path) -> DataSplits:

@@ -33,9 +33,19 @@ RANGES: dict[str, dict[str, Any]] = {
     "data.num_train_holes": COUNT,
     "data.num_val_fills": COUNT,
     "data.hole_share": {"above": 0, "most": 1},
+    "max_hole_share": {"above": 0, "most": 1},
+    "data.max_hole_share": {"above": 0, "most": 1},
+    "data.source.max_hole_share": {"above": 0, "most": 1},
     "neighbours": {**COUNT, "or_null": True},
     "hole_bins": {"above": 0, "below": 1},
     "max_pixels": {"least": 1, "whole": True},
+    "port": {"least": 0, "most": 65_535, "whole": True},
+    "max_upload_bytes": {"least": 1, "whole": True},
+    "max_kept_bytes": {"least": 1, "whole": True},
+    "max_queue": COUNT_OR_NONE,
+    "max_seconds": {"above": 0},
+    "max_samples": {"least": 1, "most": 1000, "whole": True},
+    "max_steps": STEPS,
     "data.max_pixels": {"least": 1, "whole": True},
     "data.source.max_pixels": {"least": 1, "whole": True},
     "data.source.seed": SEED,
@@ -124,6 +134,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "decode.policy.weight": {"least": 0},
     "decode.policy.drop": {"above": 0, "most": 1},
     "decode.policy.ramp": {"least": 0},
+    "expand": {"least": 0, "most": 65_536, "whole": True},  # pixels
     "num_samples": {"least": 1, "most": 1000, "whole": True},
     "optimizer.lr": RATE,
     "optimizer.matrix_lr": {**RATE, "or_null": True},
@@ -145,6 +156,7 @@ RANGES: dict[str, dict[str, Any]] = {
 }
 # key -> how many values its list has
 LENGTHS = {
+    "expand": 4,
     "data.hole_share": 2,
     "training.mask_share": 2,
     "tokenizer.mean": 3,

@@ -23,6 +23,8 @@ from maskgit_lab.runs.recorded import read_recorded
 
 Schema = TypeVar("Schema")
 
+OF_SWEEPS_TOO = ("report", "app")  # commands whose `run` may be the folder of a sweep
+
 
 def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     """Turn what a command is told, as Hydra composed it and KEY=VALUE as typed, into an instance of its schema in `SCHEMAS`.
@@ -37,7 +39,7 @@ def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     if getattr(config, "run", None) == "":
         raise ValueError("run is empty: run=RUN_FOLDER")
     check(config, cfg if prepared is cfg else None)
-    if getattr(config, "run", None) is not None and not (command == "report" and _is_sweep(Path(config.run))):
+    if getattr(config, "run", None) is not None and not (command in OF_SWEEPS_TOO and _is_sweep(Path(config.run))):
         load_config(config.run)  # a run that cannot be read is said now, not after the imports
     return config
 

@@ -18,9 +18,10 @@ AUTO = "auto"  # value of `resume`: go on with the latest unfinished run of this
 # what acts on a run that goes on, and leaves what its weights were made with
 MAY_CHANGE = (
     "name", "tags", "notes", "speed", "paths", "logger", "metrics", "trainer", "callbacks", "decode", "mask_schedule",
-    "training.compile", "data.root", "data.test_root", "data.masks", "data.mask_hole", "data.skip_bad", "data.max_pixels",
-    "data.batch_size", "data.val_batch_size", "data.num_val_fills", "data.cache", "data.source.root", "data.source.test_root",
-    "data.source.masks", "data.source.mask_hole", "data.source.skip_bad", "data.source.max_pixels",
+    "training.compile", "data.root", "data.test_root", "data.masks", "data.mask_hole", "data.mask_suffix", "data.max_hole_share",
+    "data.train_masks", "data.train_mask_hole", "data.skip_bad", "data.max_pixels", "data.batch_size", "data.val_batch_size",
+    "data.num_val_fills", "data.cache", "data.source.root", "data.source.test_root", "data.source.masks", "data.source.mask_hole",
+    "data.source.mask_suffix", "data.source.max_hole_share", "data.source.skip_bad", "data.source.max_pixels",
 )  # fmt: skip
 # of these groups: the best epoch so far is remembered, the averaged weights are in the checkpoint, a dry run keeps nothing
 BUT_NOT = ("callbacks.best", "callbacks.ema", "trainer.fast_dev_run")
@@ -38,6 +39,8 @@ INTERPOLATED = {
     "data.source.test_root": "${data.test_root}",
     "data.source.masks": "${data.masks}",
     "data.source.mask_hole": "${data.mask_hole}",
+    "data.source.mask_suffix": "${data.mask_suffix}",
+    "data.source.max_hole_share": "${data.max_hole_share}",
     "data.source.max_pixels": "${data.max_pixels}",
     "data.source.skip_bad": "${data.skip_bad}",
     "logger.wandb.name": "${name}",

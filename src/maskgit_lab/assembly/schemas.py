@@ -149,25 +149,32 @@ class InpaintConfig:
     """Root keys of `inpaint`."""
 
     run: str = MISSING
-    images: str = MISSING
+    images: Any = MISSING  # str, or list of str
     masks: str | None = None
-    out: str = MISSING
-    overwrite: bool = False
-    skip_bad: bool = False
-    max_pixels: int = 120_000_000
-    checkpoint: str = "best"
+    mask_suffix: str | None = None
     mask_hole: str = "white"
+    max_hole_share: float = 0.6
+    max_pixels: int = 120_000_000
+    skip_bad: bool = False
+    strategy: str = "crop"
+    expand: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    seamless: bool = True
+    match_histogram: bool = False
+    num_samples: int = 1
+    seed: int = 0
     hole_style: str = "brush"
     hole_share: list[float] = field(default_factory=lambda: [0.10, 0.30])
     decode: Group = MISSING
     mask_schedule: Group | None = None
-    num_samples: int = 1
-    batch_size: int = 32
-    seed: int = 0
-    save_steps: bool = True
-    speed: str | None = None
+    checkpoint: str = "best"
     use_decoder: str | None = None
+    out: str = MISSING
+    overwrite: bool = False
+    save_steps: bool = True
+    animation: bool = True
     device: str = "auto"
+    speed: str | None = None
+    batch_size: int = 32
 
 
 @dataclass
@@ -185,6 +192,7 @@ class EvaluateConfig:
     truth: str | None = None
     masks: str | None = None
     mask_hole: str = "white"
+    max_hole_share: float = 0.6
     max_pixels: int = 120_000_000
     lpips: str | None = None
     lpips_weights: str | None = None
@@ -223,6 +231,30 @@ class ReportConfig:
     out: str | None = None
 
 
+@dataclass
+class AppConfig:
+    """Root keys of `app`."""
+
+    run: str = MISSING
+    checkpoint: str = "best"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_hosts: list[str] = field(default_factory=list)
+    max_upload_bytes: int = 30_000_000
+    max_pixels: int = 40_000_000
+    max_kept_bytes: int = 1_000_000_000
+    max_queue: int = 8
+    max_seconds: float = 120.0
+    max_samples: int = 8
+    max_steps: int = 64
+    decode: Group = MISSING
+    mask_schedule: Group | None = None
+    seed: int = 0
+    speed: str | None = None
+    use_decoder: str | None = None
+    device: str = "auto"
+
+
 SCHEMAS: dict[str, type] = {
     "train": TrainConfig,
     "train_tokenizer": TrainConfig,
@@ -231,6 +263,7 @@ SCHEMAS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "audit": AuditConfig,
     "report": ReportConfig,
+    "app": AppConfig,
 }
 
 

@@ -11,10 +11,15 @@ from pathlib import Path
 
 PATHS = (
     "resume", "run", "images", "masks", "out", "outputs", "truth", "paths.runs", "paths.cache", "data.root", "data.test_root",
-    "data.masks", "data.source.root", "data.source.test_root", "data.source.masks", "tokenizer.checkpoint",
+    "data.masks", "data.train_masks", "data.source.root", "data.source.test_root", "data.source.masks", "tokenizer.checkpoint",
     "metrics.extractor.weights", "tokenizer.training.perceptual.weights", "perceptual_weights", "hydra.run.dir", "hydra.sweep.dir",
 )  # fmt: skip
-TEXTS = ("name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes")
+TEXTS = (
+    "name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes", "mask_hole",
+    "mask_suffix", "data.mask_hole", "data.mask_suffix", "data.train_mask_hole",
+)  # fmt: skip
+LISTS = ("images",)  # several paths in brackets, unless there is a file of that name
+ITEM = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,]+))\s*(?:,|$)""")
 NESTED_GROUPS = {"decode.policy": "decode/policy"}
 NEEDS_NO_QUOTES = re.compile(r"(?!(true|false|nan|inf)$)[a-z_./][\w./:@%+-]*", re.ASCII | re.IGNORECASE)
 MEANT_FOR_HYDRA = re.compile(r"""['"].*['"]|null|.*\$\{.*""", re.DOTALL)
@@ -53,9 +58,19 @@ def _quoted(argument: str, sweep: bool) -> str:
     name = key.lstrip("+")
     if name not in (*PATHS, *TEXTS) or not value or MEANT_FOR_HYDRA.fullmatch(value) or (sweep and SWEPT.fullmatch(value)):
         return argument
-    if name in PATHS and value.partition("/")[0] == "~":
-        value = str(Path(value).expanduser())
-    if NEEDS_NO_QUOTES.fullmatch(value):
-        return f"{key}={value}"
+    if name in LISTS and value.startswith("[") and value.endswith("]") and not os.path.lexists(value):
+        items = ["".join(found).strip() for found in ITEM.findall(value[1:-1])]
+        return f"{key}=[{','.join(_as_text(_at_home(item), always=True) for item in items)}]"
+    return f"{key}={_as_text(_at_home(value) if name in PATHS else value)}"
+
+
+def _at_home(path: str) -> str:
+    return str(Path(path).expanduser()) if path.partition("/")[0] == "~" else path
+
+
+def _as_text(value: str, *, always: bool = False) -> str:
+    """Return a value in Hydra's quotes, where it needs them or `always`."""
+    if NEEDS_NO_QUOTES.fullmatch(value) and not always:
+        return value
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
-    return f"{key}='{escaped}'"
+    return f"'{escaped}'"

@@ -131,7 +131,7 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     check_results([out / name for name in WRITTEN], overwrite=config.overwrite)
     images, true, holes, names = read_outputs(
         folder, truth=Path(config.truth), masks=Path(config.masks) if config.masks else None, mask_hole=config.mask_hole,
-        options=ReadOptions(max_pixels=config.max_pixels, keys=""),
+        max_share=config.max_hole_share, options=ReadOptions(max_pixels=config.max_pixels, keys=""),
     )  # fmt: skip
     extractor = build(config.metrics.extractor)
     if not isinstance(extractor, Extractor):

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from maskgit_lab.assembly.check import flat
-from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.config import config_dir, options_of, search_path
 from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.machine.whole_file import why_not_written
 
@@ -32,16 +32,28 @@ def is_the_users(error: BaseException) -> bool:
     return isinstance(error, ValueError | HydraException | OmegaConfBaseException | yaml.YAMLError)
 
 
-def one_line(error: BaseException, *, command: str = "", arguments: list[str] | None = None) -> str:
-    """Return the message of an error that `is_the_users`; `arguments` were typed after `command`."""
+def one_line(
+    error: BaseException, *, command: str = "", arguments: list[str] | None = None, folder: str | None = None
+) -> str:  # fmt: skip
+    """Return the message of an error that `is_the_users`.
+
+    Args:
+        error: what went wrong.
+        command: its name.
+        arguments: KEY=VALUE that were typed after it.
+        folder: a further one with options (--config-dir).
+
+    Returns:
+        One line.
+    """
     if isinstance(error, OSError) and error.errno in OF_WRITING:
         text = why_not_written(error) or str(error)
     elif isinstance(error, OSError) and error.errno is not None:
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     elif isinstance(error, MissingConfigException):
-        text = _no_option(str(error.missing_cfg_file or ""))
+        text = _no_option(str(error.missing_cfg_file or ""), folder)
     elif isinstance(error, HydraException):
-        text = _of_hydra(error, command, arguments or [])
+        text = _of_hydra(error, command, arguments or [], folder)
     elif isinstance(error, OmegaConfBaseException):
         text = _of_values(error)
     else:
@@ -54,11 +66,11 @@ def one_line(error: BaseException, *, command: str = "", arguments: list[str] | 
     return " ".join(CONTROLS.sub(" ", text).split())
 
 
-def _of_hydra(error: HydraException, command: str, arguments: list[str]) -> str:
+def _of_hydra(error: HydraException, command: str, arguments: list[str], folder: str | None) -> str:
     text, cause = str(error), error.__cause__
     no_key = re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text)
     if no_key:
-        return _no_key(no_key[1], command, arguments)
+        return _no_key(no_key[1], command, arguments, folder)
     again = re.match(r"Could not append to config\. An item is already at '([^']*)'", text)
     if again:
         return f"{again[1]} is there already: type it without +"
@@ -94,9 +106,9 @@ def _unreadable(arguments: list[str]) -> str | None:
     return None
 
 
-def _no_option(name: str) -> str:
+def _no_option(name: str, folder: str | None = None) -> str:
     group, _, option = name.rpartition("/")
-    there = sorted(path.stem for path in (Path(config_dir()) / group).glob("[!_]*.yaml"))
+    there = options_of(group, folder)
     if not group:
         return f"'={option}' has no key: KEY=VALUE (--help shows the keys)"
     if not there:
@@ -112,8 +124,8 @@ def _no_group(text: str, arguments: list[str]) -> str:
     return text
 
 
-def _no_key(key: str, command: str, arguments: list[str]) -> str:
-    known = [name for name in _known_keys(command, arguments) if not key.startswith(f"{name}.")]
+def _no_key(key: str, command: str, arguments: list[str], folder: str | None) -> str:
+    known = [name for name in _known_keys(command, arguments, folder) if not key.startswith(f"{name}.")]
     suggestion = did_you_mean(key, known) or did_you_mean(key.rpartition(".")[2], {name.rpartition(".")[2]: name for name in known})
     group, _, rest = key.partition(".")
     options = [path.stem for path in sorted((Path(config_dir()) / group).glob("[!_]*.yaml")) if rest and _has(path, rest)]
@@ -121,13 +133,13 @@ def _no_key(key: str, command: str, arguments: list[str]) -> str:
     return f"{key} is no key of {command} here{elsewhere or suggestion} (--help shows the keys)"
 
 
-def _known_keys(command: str, arguments: list[str]) -> list[str]:
+def _known_keys(command: str, arguments: list[str], folder: str | None) -> list[str]:
     """Return the keys of a command with the groups that were chosen."""
     import hydra
 
     chosen = [argument for argument in arguments if (Path(config_dir()) / argument.partition("=")[0]).is_dir()]
     with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
-        cfg = hydra.compose(command, overrides=chosen)
+        cfg = hydra.compose(command, overrides=chosen + search_path(folder))
     keys = list(flat(OmegaConf.to_container(cfg, resolve=False)))
     groups = {".".join(key.split(".")[:length]) for key in keys for length in range(1, key.count(".") + 1)}
     return [re.sub(r"\[\d+\]$", "", key) for key in keys] + sorted(groups)

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from maskgit_lab.data.file_names import shown, some
+from maskgit_lab.data.hole_marks import check_hole_mark
+from maskgit_lab.data.hole_warnings import LARGEST_SHARE
 from maskgit_lab.data.image_files import load_images
 from maskgit_lab.data.image_listing import list_images
 from maskgit_lab.data.image_opening import BadImageError, ReadOptions, shown_size
-from maskgit_lab.data.mask_files import check_hole_colour, load_masks
+from maskgit_lab.data.mask_files import load_masks
 from maskgit_lab.data.mask_pairing import find_masks, images_among
 
 log = logging.getLogger("maskgit_lab")
@@ -27,15 +29,18 @@ class Outputs(NamedTuple):
     names: tuple[str, ...]  # of the outputs
 
 
-def read_outputs(folder: Path, *, truth: Path, masks: Path | None, mask_hole: str, options: ReadOptions) -> Outputs:
+def read_outputs(
+    folder: Path, *, truth: Path, masks: Path | None, mask_hole: str, options: ReadOptions, max_share: float = LARGEST_SHARE
+) -> Outputs:
     """Read a folder of outputs and what they are measured against.
 
     Args:
         folder: of the outputs.
         truth: folder of the real images of the same names.
         masks: folder of masks; None = nothing is measured inside holes.
-        mask_hole: which colour marks the hole.
+        mask_hole: what marks the hole.
         options: the bound on their size.
+        max_share: share of hole pixels above which a mask looks inverted.
 
     Returns:
         The outputs, each with its own truth.
@@ -44,7 +49,7 @@ def read_outputs(folder: Path, *, truth: Path, masks: Path | None, mask_hole: st
         FileNotFoundError: when a folder is missing or empty.
         ValueError: when there are too few images, files do not pair up, or cannot be used.
     """
-    check_hole_colour(mask_hole)
+    check_hole_mark(mask_hole)
     paths = images_among(list_images(folder, key="outputs"), masks=masks, key="outputs")
     if len(paths) < FEWEST:
         raise ValueError(f"outputs: {len(paths)} image in {shown(folder)}; a distance between sets needs at least {FEWEST}")
@@ -59,7 +64,7 @@ def read_outputs(folder: Path, *, truth: Path, masks: Path | None, mask_hole: st
     images, true = (load_images(files, resolution=resolution, exact=True, options=options) for files in (paths, truth_paths))
     holes = None
     if mask_paths is not None:
-        holes = load_masks(mask_paths, resolution=resolution, hole=mask_hole, exact=True, options=options)
+        holes = load_masks(mask_paths, resolution=resolution, hole=mask_hole, exact=True, options=options, max_share=max_share)
     names = tuple(path.name for path in paths)
     warn_of_outputs(images, true, holes, names, mask_hole=mask_hole)
     return Outputs(images, true, holes, names)

@@ -38,16 +38,24 @@ def report(config: ReportConfig) -> None:
     """Write report.html and report.md about the run or the sweep in `run`; FileNotFoundError when the folder is neither."""
     root = Path(config.run)
     out = Path(config.out or root)
+    title, blocks = report_blocks(root)
+    page, text = render_html(title, blocks), render_report_markdown(title, blocks, folder=out)
+    write_text(out / "report.html", page)
+    write_text(out / "report.md", text)
+    log.info(f"Written: {shown_path(out / 'report.html')}, {shown_path(out / 'report.md')}")
+
+
+def report_blocks(root: Path) -> tuple[str, list[Block]]:
+    """Return title and content of the report about a run or a sweep.
+
+    Raise FileNotFoundError when the folder is neither, ValueError naming it when what it holds is not what a run writes.
+    """
     try:
-        title, blocks = _run_report(RunFolder(root)) if RunFolder(root).config.is_file() else _sweep_report(root)
-        page, text = render_html(title, blocks), render_report_markdown(title, blocks, folder=out)
+        return _run_report(RunFolder(root)) if RunFolder(root).config.is_file() else _sweep_report(root)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # what was read is not what a run writes
         if isinstance(error, ValueError) and str(root) in str(error):
             raise  # names its file already
         raise ValueError(f"{root}: result.json or evaluation.json is damaged, or of another version ({error!r})") from error
-    write_text(out / "report.html", page)
-    write_text(out / "report.md", text)
-    log.info(f"Written: {shown_path(out / 'report.html')}, {shown_path(out / 'report.md')}")
 
 
 def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:

@@ -9,11 +9,14 @@ from maskgit_lab.data.file_names import folded, shown, some
 
 
 def result_names(paths: Sequence[Path]) -> list[str]:
-    """Return a name without suffix for the result of each image: its stem, or where stems collide (cat.jpg, cat.png) its name."""
-    names = [path.stem for path in paths]
+    """Return a name without suffix for the result of each image: its stem, or where stems collide (cat.jpg, cat.png) its name.
+
+    Relative paths keep their folders: a/cat.png gives a/cat.
+    """
+    names = [path.with_name(path.stem).as_posix() for path in paths]
     while True:
         counts = Counter(folded(name) for name in names)
-        apart = [path.name if counts[folded(name)] > 1 else name for path, name in zip(paths, names, strict=True)]
+        apart = [path.as_posix() if counts[folded(name)] > 1 else name for path, name in zip(paths, names, strict=True)]
         if apart == names:
             return names
         names = apart

@@ -3,9 +3,11 @@
 Nothing here imports torch; what a command does is imported when it runs.
 """
 
+import argparse
 import importlib
 import io
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from maskgit_lab.assembly.check import check_inputs, check_place
-from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.config import config_dir, search_path
 from maskgit_lab.assembly.help import help_text
 from maskgit_lab.assembly.read import num_devices, read
 from maskgit_lab.assembly.resume import forced
@@ -38,7 +40,7 @@ log = logging.getLogger("maskgit_lab")
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # logs its font cache on first use
 
 # Hydra's flags that ask about it or take another configuration than ours
-NOT_A_COMMAND = ("config_dir", "config_path", "config_name", "info", "hydra_help", "shell_completion", "experimental_rerun")
+NOT_A_COMMAND = ("config_path", "config_name", "info", "hydra_help", "shell_completion", "experimental_rerun")
 EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
 
@@ -58,7 +60,7 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
         expand_home()
         sys.argv[1:] = arguments = as_typed(sys.argv[1:])
         if {"--help", "-h"} & set(arguments):
-            print(help_text(name, head or "", [a for a in arguments if not a.startswith("-")]))
+            say_help(name, head, arguments)
             return
         sys.argv[1:] = arguments = forced(arguments)
         look_ahead(name, arguments)
@@ -70,21 +72,42 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
     return main
 
 
+def say_help(name: str, head: str | None, arguments: list[str]) -> None:
+    """Print what `--help` says; a reader that has seen enough (`| head`) may leave."""
+    told = flags_of(arguments)
+    try:
+        print(help_text(name, head or "", told.overrides, told.config_dir), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if not is_the_users(error):
+            raise
+        exit_with_line(one_line(error, command=name, arguments=told.overrides, folder=told.config_dir))
+
+
+def flags_of(arguments: list[str]) -> argparse.Namespace:
+    """Return what was typed as Hydra understands it; a flag that it does not know ends the command with one line."""
+    parser = get_args_parser()
+    # argparse takes KEY=VALUE in one place only
+    late = "; flags such as --config-dir come before KEY=VALUE" if any(text.startswith("-") for text in arguments[1:]) else ""
+    parser.error = lambda message: exit_with_line(f"{message}{late} (--help shows what can be typed)")  # type: ignore[method-assign]
+    return parser.parse_args(arguments)
+
+
 def look_ahead(name: str, arguments: list[str]) -> None:
     """End the command with one line about a mistake that its configuration itself shows: nothing is imported or written by then.
 
     A sweep is not looked at: its jobs say themselves what is wrong with them, and the others run.
     """
-    parser = get_args_parser()
-    parser.error = lambda message: exit_with_line(f"{message} (--help shows what can be typed)")  # type: ignore[method-assign]
-    told = parser.parse_args(arguments)
+    told = flags_of(arguments)
     if told.multirun or any(getattr(told, name, None) for name in NOT_A_COMMAND):
         return
     try:
         with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
-            if _sweeps(name, told.overrides):
+            overrides = told.overrides + search_path(told.config_dir)
+            if _sweeps(name, overrides):
                 return
-            cfg = hydra.compose(name, overrides=told.overrides)
+            cfg = hydra.compose(name, overrides=overrides)
         if not told.cfg:
             for text in told.overrides:
                 if text.startswith("hydra.run.dir=") and "${" not in text:
@@ -94,7 +117,7 @@ def look_ahead(name: str, arguments: list[str]) -> None:
     except Exception as error:
         if not is_the_users(error):
             raise
-        exit_with_line(one_line(error, command=name, arguments=told.overrides))
+        exit_with_line(one_line(error, command=name, arguments=told.overrides, folder=told.config_dir))
 
 
 def _sweeps(name: str, overrides: list[str]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maskgit_lab.assembly.constructors import check_decoder_constructors
 from maskgit_lab.assembly.decoder_stage import find_or_train_decoder
-from maskgit_lab.assembly.load import load_data
+from maskgit_lab.assembly.load import load_training_data
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import TrainDecoderConfig
 from maskgit_lab.assembly.stage1 import stage1_precision
@@ -35,7 +35,7 @@ def train_decoder(config: TrainDecoderConfig) -> None:
     device = "cpu" if config.accelerator == "cpu" else "auto"
     inpainter = Inpainter.from_run(folder.root, checkpoint=config.checkpoint, device=device, decoder="plain")
     run_config = load_config(folder.root)
-    splits = load_data(run_config.data, config.paths)
+    splits = load_training_data(run_config.data, config.paths)
     here = dataclasses.replace(run_config, paths=config.paths, trainer={**run_config.trainer, "accelerator": config.accelerator})
     decoder = find_or_train_decoder(
         config.decoder, run_config, splits, inpainter.filler, seed=config.seed,

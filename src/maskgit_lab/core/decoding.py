@@ -22,6 +22,7 @@ from maskgit_lab.core.ranges import require_number
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.core.token_choice import TokenRule
 
+Watch = Callable[[int, int], None]  # called after each pass with its number, from 1, and how many there are; may raise to end it
 Network = Callable[[Tensor], Tensor]  # tokens (B, N) -> logits (B, N, V + 1)
 
 
@@ -112,7 +113,14 @@ def predictor_of(network: Network) -> Predictor:
 
 @torch.no_grad()
 def decode(
-    predict: Predictor, tokens: Tensor, mask: Tensor, *, settings: DecodeSettings, mask_token_id: int, generator: Generators = None
+    predict: Predictor,
+    tokens: Tensor,
+    mask: Tensor,
+    *,
+    settings: DecodeSettings,
+    mask_token_id: int,
+    generator: Generators = None,
+    watch: Watch | None = None,
 ) -> DecodeTrace:
     """Fill the hidden tokens step by step.
 
@@ -128,6 +136,7 @@ def decode(
         mask_token_id: id that marks a hidden token.
         generator: of all draws: one for the batch, or one per image, so that a result does not depend on its batch; None where
             nothing is drawn.
+        watch: told of every pass.
 
     Returns:
         The tokens, and what every step predicted and left hidden.
@@ -160,6 +169,8 @@ def decode(
         usable.append((step.log_p.isfinite() | ~step.hidden, (step.tokens != mask_token_id) | ~mask))
         if number in ends:
             steps.append((step.tokens, state.hidden))
+        if watch is not None:
+            watch(number + 1, len(walk))
         if policy.adaptive and not bool(state.hidden.any()):
             break
     steps += [steps[-1]] * (settings.stop - len(steps))  # an adaptive policy may have been done sooner

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from maskgit_lab.data.duplicates import found_in, found_outside_holes
+from maskgit_lab.data.hole_marks import check_hole_mark
+from maskgit_lab.data.hole_warnings import LARGEST_SHARE
 from maskgit_lab.data.image_files import files_fingerprint, load_image_set, load_images
 from maskgit_lab.data.image_listing import list_images
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
-from maskgit_lab.data.mask_files import check_hole_colour, load_masks
+from maskgit_lab.data.mask_files import load_masks
 from maskgit_lab.data.mask_pairing import pair_masks
 
 LAYOUT = "train/ val/ masked_image/ mask64/ and, for scores, test_gt/"
@@ -23,17 +25,26 @@ class CatFaces:
         split: "lab" = as distributed, where most test images are in train or val too; "clean" = train and val without every
             image whose pixels equal a test image (its truth, or its known pixels where the truth is not there).
         resolution: pixels per side; files of another size are refused.
-        mask_hole: which colour marks the hole in mask64; the lab's own files say black.
+        mask_hole: what marks the hole in mask64: white, black, alpha, or a colour like #ff0000; the lab's own files say black.
+        max_hole_share: most masks with more hole pixels are refused as inverted.
     """
 
-    def __init__(self, *, root: str, split: str = "clean", resolution: int = 64, mask_hole: str = "black") -> None:
+    def __init__(
+        self,
+        *,
+        root: str,
+        split: str = "clean",
+        resolution: int = 64,
+        mask_hole: str = "black",
+        max_hole_share: float = LARGEST_SHARE,
+    ) -> None:
         if split not in SPLITS:
             raise ValueError(f"data.split must be lab or clean, got {split!r}")
         self.root = Path(root).expanduser()
         self.split = split
         self.resolution = resolution
-        check_hole_colour(mask_hole)
-        self.mask_hole = mask_hole
+        check_hole_mark(mask_hole, key="data.mask_hole")
+        self.mask_hole, self.max_hole_share = mask_hole, max_hole_share
 
     def load(self, *, cache: Path) -> DataSplits:
         """Read everything; problems are reported before training starts.
@@ -70,7 +81,9 @@ class CatFaces:
             truth_paths = pair_masks(paths, list_images(self.root / "test_gt", key="data.root"), what="truth")
             truth = load_images(truth_paths, resolution=self.resolution, exact=True, cache=cache)
         images = load_images(paths, resolution=self.resolution, exact=True, cache=cache)
-        holes = load_masks(mask_paths, resolution=self.resolution, hole=self.mask_hole, exact=True)
+        holes = load_masks(
+            mask_paths, resolution=self.resolution, hole=self.mask_hole, exact=True, max_share=self.max_hole_share, prefix="data."
+        )
         fingerprint = files_fingerprint([*paths, *mask_paths], self.resolution)
         return InpaintSet(images, holes, tuple(p.name for p in paths), truth, fingerprint)
 

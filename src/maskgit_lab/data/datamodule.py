@@ -85,15 +85,27 @@ class InpaintingDataModule(L.LightningDataModule):
         self.seed = seed
         self._tokens: dict[str, np.ndarray] = {}
 
+    @property
+    def turn_holes(self) -> bool:
+        """Whether a hole of the bank may be mirrored and turned: own masks lie where they are meant."""
+        return self.splits.train_holes is None
+
     def train_holes(self) -> Tensor:
-        """Return the bank of holes for training, (M, H, W) bool."""
+        """Return the bank of holes for training, (M, H, W) bool: own masks, or drawn."""
+        if self.splits.train_holes is not None:
+            return torch.from_numpy(self.splits.train_holes)
         return torch.from_numpy(np.array(self._holes(TRAIN_HOLES, self.serving.num_train_holes)))
 
     def val_fills(self) -> InpaintSet:
         """Return the validation images that are filled for the scores, always the same with the same holes."""
-        val, count = self.splits.val, self.num_val_fills
-        fingerprint = f"{val.fingerprint}-holes-{self.serving.hole_style}-{count}"
-        holes = np.array(self._holes(VAL_HOLES, count))
+        val, count, own = self.splits.val, self.num_val_fills, self.splits.train_holes
+        if own is None:
+            style = self.serving.hole_style
+            holes = np.array(self._holes(VAL_HOLES, count))
+        else:
+            style = hashlib.sha256(own.tobytes()).hexdigest()[:16]
+            holes = own[_shuffled(len(own), count, seed=self.seed * NUM_STREAMS + VAL_HOLES)]
+        fingerprint = f"{val.fingerprint}-holes-{style}-{count}"
         return InpaintSet.of(np.ascontiguousarray(val.images[:count]), holes, val.names[:count], fingerprint)
 
     def _holes(self, stream: int, count: int) -> np.ndarray:
@@ -148,3 +160,9 @@ class InpaintingDataModule(L.LightningDataModule):
             num_items=num_items, batch_size=batch_size, collate=functools.partial(self._batch, split, images), seed=self.seed,
             shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size,
         )  # fmt: skip
+
+
+def _shuffled(num_masks: int, count: int, *, seed: int) -> np.ndarray:
+    """Return `count` numbers of masks in a random order; each is taken once before one is taken twice."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, 0]))
+    return np.concatenate([rng.permutation(num_masks) for _ in range(-(-count // num_masks))])[:count]

@@ -1,4 +1,4 @@
-"""Take holes from a bank at random, eight shapes from one: flipped and transposed."""
+"""Take holes from a bank at random, of drawn ones eight shapes from one: flipped and transposed."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -15,10 +15,10 @@ class HoleDraw:
     flips_and_turn: Tensor  # (3, B, 1, 1) bool: left to right, upside down, transposed
 
     @classmethod
-    def of(cls, bank_size: int, count: int, generator: torch.Generator) -> Self:
-        """Draw `count` holes of a bank of `bank_size`, on the generator's device."""
+    def of(cls, bank_size: int, count: int, generator: torch.Generator, *, turned: bool = True) -> Self:
+        """Draw `count` holes of a bank of `bank_size`, on the generator's device; own masks stay as they lie (`turned` = False)."""
         pick = torch.randint(bank_size, (count,), generator=generator)
-        return cls(pick, torch.rand(3, count, 1, 1, generator=generator) < 0.5)
+        return cls(pick, torch.rand(3, count, 1, 1, generator=generator) < (0.5 if turned else 0.0))
 
     def holes(self, bank: Tensor) -> Tensor:
         """Return the drawn holes (B, H, W) of a bank (M, H, W) with H = W, on the bank's device."""

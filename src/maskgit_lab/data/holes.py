@@ -10,6 +10,7 @@ import numpy as np
 DEFAULT_SHARE = (0.10, 0.30)  # least and largest share of pixels under a hole
 MAX_STROKES = 60  # tries; all but a few holes need fewer than ten
 NUM_LARGE_STROKES = 4  # later ones are thin, so that what is left of the share can be met
+LARGEST_DRAWN = 512  # pixels per side of the square in which a hole for a larger image is drawn
 TOLERANCE = 0.02  # a hole is done when its share is this close below its target
 LARGE_RADIUS = (0.045, 0.115)  # of a stroke, shares of the side
 SMALL_RADIUS = (0.025, 0.055)
@@ -43,6 +44,31 @@ def draw_holes(
         rng = np.random.Generator(np.random.Philox(key=[seed, index]))
         holes[i] = STYLES[style](rng, resolution, low, high)
     return holes
+
+
+def draw_hole_for(
+    width: int, height: int, *, style: str, seed: int, index: int, share: Sequence[float] = DEFAULT_SHARE
+) -> np.ndarray:
+    """Draw a hole for an image of any size: that of `draw_holes` of a square, stretched to the image.
+
+    Args:
+        width: of the image, pixels.
+        height: of the image.
+        style: brush, box, centre or half.
+        seed: of the whole set, at least 0.
+        index: which hole, at least 0.
+        share: least and largest share of pixels under a hole.
+
+    Returns:
+        (height, width) bool, True = hole; for a square image of up to `LARGEST_DRAWN` pixels per side that of `draw_holes`.
+
+    Raises:
+        ValueError: an unknown style or a bad share.
+    """
+    side = min(max(width, height), LARGEST_DRAWN)
+    (hole,) = draw_holes(style=style, seed=seed, indices=[index], resolution=side, share=share)
+    rows, columns = (np.arange(length) * side // length for length in (height, width))
+    return hole[rows[:, None], columns]
 
 
 def _brush(rng: np.random.Generator, resolution: int, low: float, high: float) -> np.ndarray:

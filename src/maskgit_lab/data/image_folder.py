@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from maskgit_lab.data.cat_faces import SPLITS, without_test_images
+from maskgit_lab.data.hole_marks import check_hole_mark
+from maskgit_lab.data.hole_warnings import LARGEST_SHARE
 from maskgit_lab.data.holes import DEFAULT_SHARE, draw_holes
 from maskgit_lab.data.image_files import load_image_set
 from maskgit_lab.data.image_listing import list_images
 from maskgit_lab.data.image_opening import MAX_PIXELS, ReadOptions
 from maskgit_lab.data.image_set import DataSplits, ImageSet, InpaintSet
-from maskgit_lab.data.mask_files import check_hole_colour, load_masks
+from maskgit_lab.data.mask_files import load_masks
 from maskgit_lab.data.mask_pairing import find_masks, images_among
 
 TEST_SHARE_OF_VAL = 0.5  # without a test folder, this part of the held-out images is the test set
@@ -27,7 +29,9 @@ class ImageFolder:
     root: Path  # images for training and validation, and for the test where test_root is None
     test_root: Path | None = None  # images for the test; they are taken as the truth
     masks: Path | None = None  # masks of the test images, paired by name; None = drawn
-    mask_hole: str = "white"  # which colour marks the hole in mask files, white or black
+    mask_hole: str = "white"  # what marks the hole in mask files: white, black, alpha, or a colour like #ff0000
+    mask_suffix: str | None = None  # between an image's name and the ending of its mask's; None = what usually is
+    max_hole_share: float = LARGEST_SHARE  # most masks with more hole pixels are refused as inverted
     hole_style: str = "brush"  # brush, box, centre or half, for drawn holes
     hole_share: Sequence[float] = DEFAULT_SHARE  # least and largest share of pixels in a drawn hole
     resolution: int = 64  # pixels per side after resizing and cropping
@@ -42,7 +46,7 @@ class ImageFolder:
             raise ValueError(f"data.split must be lab or clean, got {self.split!r}")
         if not 0 < self.val_share < 1:
             raise ValueError(f"data.source.val_share must be between 0 and 1, got {self.val_share}")
-        check_hole_colour(self.mask_hole)
+        check_hole_mark(self.mask_hole, key="data.mask_hole")
         self.options = ReadOptions(max_pixels=self.max_pixels, skip_bad=self.skip_bad, keys="data.")
         self.root = Path(self.root).expanduser()
         self.test_root, self.masks = (None if path is None else Path(path).expanduser() for path in (self.test_root, self.masks))
@@ -68,7 +72,7 @@ class ImageFolder:
         chosen = {name: [p for p, yes in zip(paths, part, strict=True) if yes] for name, part in parts.items()}
         if self.test_root:
             found = list_images(self.test_root, key="data.test_root")
-            chosen["test"] = images_among(found, masks=self.masks, key="data.test_root")
+            chosen["test"] = images_among(found, masks=self.masks, key="data.test_root", suffix=self.mask_suffix)
         for name, files in chosen.items():
             if not files:
                 raise ValueError(
@@ -86,12 +90,17 @@ class ImageFolder:
         return load_image_set(paths, resolution=self.resolution, cache=cache, options=self.options)
 
     def _test(self, paths: list[Path], cache: Path) -> InpaintSet:
-        mask_of = dict(zip(paths, find_masks(paths, self.masks, key="data.masks"), strict=True)) if self.masks else {}
+        mask_of = {}
+        if self.masks:
+            mask_of = dict(zip(paths, find_masks(paths, self.masks, key="data.masks", suffix=self.mask_suffix), strict=True))
         found = self._images(paths, cache)
         paths = [path for path in paths if path.name in set(found.names)]
         if self.masks:
             masks = [mask_of[path] for path in paths]
-            holes = load_masks(masks, resolution=self.resolution, hole=self.mask_hole, images=paths, options=self.options)
+            holes = load_masks(
+                masks, resolution=self.resolution, hole=self.mask_hole, images=paths, options=self.options,
+                max_share=self.max_hole_share, prefix="data.",
+            )  # fmt: skip
         else:
             holes = draw_holes(
                 style=self.hole_style, seed=self.seed, indices=range(len(paths)), resolution=self.resolution, share=self.hole_share

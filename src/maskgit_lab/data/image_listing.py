@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from maskgit_lab.data.file_names import shown, some
@@ -42,11 +43,61 @@ def list_images(folder: Path, *, key: str) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise FileNotFoundError(f"{key}: no folder {shown(folder)}")
+    entries = _entries(folder, key)
+    files, left_out = _sorted_out(folder, entries)
+    said = _said(left_out)
+    said += _below(folder, entries, key, before="; " if said else "")
+    _tell(files, folder, said, key)
+    return files
+
+
+def list_tree(folder: Path, *, key: str, without: Sequence[Path] = ()) -> list[Path]:
+    """List the image files of a folder and of all folders in it, and log what else is there; a single file is a list of one.
+
+    Args:
+        folder: a folder or a single file. Hidden folders are left out, and links to folders, which may lead in a circle.
+        key: configuration key that named it, for messages.
+        without: folders below it that are left out: masks, results.
+
+    Returns:
+        Paths folder by folder, each in natural order, those of a folder before those of its subfolders.
+
+    Raises:
+        FileNotFoundError: when there is no such folder or it holds no images.
+        ValueError: when one may not be read.
+    """
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        return list_images(folder, key=key)
+    skipped = {path.expanduser().resolve() for path in without} - {folder.resolve()}
+    files: list[Path] = []
+    left_out: dict[str, list[str]] = defaultdict(list)
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop(0)
+        entries = _entries(place, key)
+        own, others = _sorted_out(place, entries)
+        files += own
+        for reason, names in others.items():
+            left_out[reason] += [shown(place.relative_to(folder) / name) for name in names]
+        folders = [entry for entry in entries if _is_folder(entry) and not entry.name.startswith(".")]
+        left_out["linked folders"] += [shown(Path(entry.path).relative_to(folder)) for entry in folders if entry.is_symlink()]
+        below = [Path(entry.path) for entry in folders if not entry.is_symlink() and Path(entry.path).resolve() not in skipped]
+        waiting = below + waiting
+    _tell(files, folder, _said({reason: names for reason, names in left_out.items() if names}), key)
+    return files
+
+
+def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: natural_order(entry.name))
+            return sorted(found, key=lambda entry: natural_order(entry.name))
     except OSError as error:
         raise ValueError(f"{key}: {shown(folder)} cannot be read ({error.strerror})") from error
+
+
+def _sorted_out(folder: Path, entries: list[os.DirEntry[str]]) -> tuple[list[Path], dict[str, list[str]]]:
+    """Return the images among the entries of a folder, and the names of what else is there by the reason that it is left out."""
     files, left_out = [], defaultdict(list)
     for entry in entries:
         reason = _why_not(entry)
@@ -54,8 +105,15 @@ def list_images(folder: Path, *, key: str) -> list[Path]:
             files.append(folder / entry.name)
         elif reason:
             left_out[reason].append(shown(entry.name))
-    said = "; ".join(f"{reason}: {len(names):,} ({some(names, most=NUM_NAMES)})" for reason, names in left_out.items())
-    said += _below(folder, entries, key, before="; " if said else "")
+    return files, left_out
+
+
+def _said(left_out: Mapping[str, list[str]]) -> str:
+    return "; ".join(f"{reason}: {len(names):,} ({some(names, most=NUM_NAMES)})" for reason, names in left_out.items())
+
+
+def _tell(files: list[Path], folder: Path, said: str, key: str) -> None:
+    """Log what a folder holds beside images; raise FileNotFoundError when it holds none."""
     if not files:
         looked_for = ", ".join(sorted(SUFFIXES))
         raise FileNotFoundError(
@@ -63,7 +121,6 @@ def list_images(folder: Path, *, key: str) -> list[Path]:
         )
     if said:
         log.info(f"{key}: {len(files):,} images in {shown(folder)}; not read: {said}")
-    return files
 
 
 def natural_order(name: str) -> list[int | str]:

@@ -62,6 +62,7 @@ class DataSplits:
     val: ImageSet
     test: InpaintSet
     description: str  # one line for people and tables: source, split, sizes
+    train_holes: np.ndarray | None = None  # (M, H, W) bool, own masks (`data.train_masks`); None = holes are drawn
 
 
 def _require_named_images(images: np.ndarray, names: tuple[str, ...], what: str) -> None:

@@ -1,19 +1,18 @@
-"""Masks from files, to booleans; and photos with their masks, read together because one is needed to shrink the other."""
+"""Masks from files, to booleans."""
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from maskgit_lab.data.file_names import shown, some
-from maskgit_lab.data.file_reading import BadFilesError, check_exact, read_files
-from maskgit_lab.data.hole_warnings import warn_of_holes
+from maskgit_lab.data.file_reading import check_exact, read_files
+from maskgit_lab.data.hole_marks import check_hole_mark
+from maskgit_lab.data.hole_warnings import LARGEST_SHARE, check_holes
 from maskgit_lab.data.image_opening import BadImageError, ReadOptions, opened, shown_size
-from maskgit_lab.data.image_pixels import rgb_pixels
-from maskgit_lab.data.mask_pixels import HOLE_COLOURS, hole_pixels
-from maskgit_lab.data.shrinking import shrink_hole, shrink_image
+from maskgit_lab.data.mask_pixels import hole_pixels
+from maskgit_lab.data.shrinking import cover, shrink_hole
 
 log = logging.getLogger("maskgit_lab")
 
@@ -28,24 +27,61 @@ def load_masks(
     exact: bool = False,
     images: Sequence[Path] | None = None,
     options: ReadOptions = DEFAULT,
+    max_share: float = LARGEST_SHARE,
+    prefix: str = "",
 ) -> np.ndarray:
-    """Decode masks; log by which rule unusual ones were read, and warn of empty, full and probably inverted ones.
+    """Decode masks as `read_masks` does, warn of empty and full ones, and refuse those that look inverted.
+
+    Args:
+        paths: see `read_masks`, as the other arguments.
+        resolution: pixels per side.
+        hole: what marks the hole.
+        exact: refuse masks of another size.
+        images: the image of each mask.
+        options: the bound on their size.
+        max_share: share of hole pixels above which a mask looks inverted.
+        prefix: of the configuration key `mask_hole`, for messages.
+
+    Returns:
+        (n, resolution, resolution) bool, True = hole.
+
+    Raises:
+        ValueError: when files cannot be used, or most masks look inverted.
+    """
+    holes = read_masks(paths, resolution=resolution, hole=hole, exact=exact, images=images, options=options, prefix=prefix)
+    check_holes(holes.mean((1, 2)), [path.name for path in paths], hole=hole, max_share=max_share, prefix=prefix)
+    return holes
+
+
+def read_masks(
+    paths: Sequence[Path],
+    *,
+    resolution: int,
+    hole: str,
+    exact: bool = False,
+    images: Sequence[Path] | None = None,
+    options: ReadOptions = DEFAULT,
+    prefix: str = "",
+) -> np.ndarray:
+    """Decode masks and log by which rule unusual ones were read.
 
     Args:
         paths: files, saved in any of the ways of `mask_pixels`.
         resolution: pixels per side; from others the centre square is shrunk, and any hole pixel makes a cell a hole.
-        hole: which colour marks the hole, black or white.
+        hole: what marks the hole: white, black, alpha, or a colour like #ff0000.
         exact: refuse masks of another size.
         images: the image of each mask, whose size or proportions it must have.
         options: the bound on their size.
+        prefix: of the configuration key `mask_hole`, for messages.
 
     Returns:
         (n, resolution, resolution) bool, True = hole.
 
     Raises:
         BadFilesError: naming the files that cannot be used.
+        ValueError: when nothing can be marked by `hole`.
     """
-    check_hole_colour(hole)
+    check_hole_mark(hole, key=f"{prefix}mask_hole")
     holes = np.empty((len(paths), resolution, resolution), dtype=bool)
     rules: list[str | None] = [None] * len(paths)
 
@@ -58,68 +94,40 @@ def load_masks(
         holes[i] = shrink_hole(full, resolution)
 
     read_files(paths, one, options=options)
-    _tell(paths, holes, rules, hole)
+    tell_rules(paths, rules)
     return holes
 
 
-@dataclass(frozen=True)
-class Photos:
-    """Photos and their holes, at the networks' resolution."""
-
-    paths: list[Path]  # of the images that could be used
-    images: np.ndarray  # (n, resolution, resolution, 3) uint8
-    holes: np.ndarray  # (n, resolution, resolution) bool, True = hole
-
-
-def load_photos(
-    images: Sequence[Path], masks: Sequence[Path], *, resolution: int, hole: str, options: ReadOptions = DEFAULT
-) -> Photos:
-    """Decode images with the mask of each; what lies under a hole does not run into the known pixels when they are shrunk.
+def open_mask(
+    path: Path, *, hole: str, size: tuple[int, int], options: ReadOptions = DEFAULT
+) -> tuple[np.ndarray, str | None, bool]:
+    """Decode one mask in the size of its image.
 
     Args:
-        images: files of any size.
-        masks: the mask of each, of its size or its proportions as a viewer shows it.
-        resolution: pixels per side of the result.
-        hole: which colour marks the hole, black or white.
-        options: the bound on their size, and whether to go on without those that cannot be used.
+        path: file, saved in any of the ways of `mask_pixels`.
+        hole: what marks the hole.
+        size: width and height of the image as a viewer shows it.
+        options: the bound on its size.
 
     Returns:
-        The photos.
+        (height, width) bool, True = hole; by which unusual rule it was read; and whether it was scaled, so that a pixel is a hole
+        where any part of a hole pixel falls into it.
 
     Raises:
-        BadFilesError: naming the images and masks that cannot be used.
+        BadImageError: when it cannot be used, or has other proportions than its image.
     """
-    check_hole_colour(hole)
-    pixels = np.empty((len(images), resolution, resolution, 3), dtype=np.uint8)
-    holes = np.empty(pixels.shape[:3], dtype=bool)
-    rules: list[str | None] = [None] * len(images)
-
-    def one(i: int) -> None:
-        try:
-            full, rules[i] = _hole(masks[i], hole, options)
-            _check_fits(full, shown_size(images[i], options))
-        except BadImageError as error:
-            raise BadImageError(f"mask {shown(masks[i].name)}: {error}") from error
-        with opened(images[i], options) as stored:
-            pixels[i] = shrink_image(rgb_pixels(stored), resolution, full)
-        holes[i] = shrink_hole(full, resolution)
-
-    kept = list(range(len(images)))
-    try:
-        read_files(images, one, options=options)
-    except BadFilesError as error:
-        if not options.skip_bad:
-            raise
-        kept = error.rest()
-    pixels, holes = pixels[kept], holes[kept]
-    _tell([masks[i] for i in kept], holes, [rules[i] for i in kept], hole)
-    return Photos([images[i] for i in kept], pixels, holes)
+    full, rule = _hole(path, hole, options)
+    _check_fits(full, size)
+    if (full.shape[1], full.shape[0]) == size:
+        return full, rule, False
+    return cover(full, size=size, box=(0, 0, full.shape[1], full.shape[0])), rule, True
 
 
-def check_hole_colour(hole: str) -> None:
-    """Raise ValueError unless this is a colour that may mark the hole."""
-    if hole not in HOLE_COLOURS:
-        raise ValueError(f"mask_hole must be black or white, got {hole!r}")
+def tell_rules(paths: Sequence[Path], rules: Sequence[str | None]) -> None:
+    """Log by which rules masks were read that are not just black and white."""
+    for rule in sorted({rule for rule in rules if rule}):
+        names = [shown(path.name) for path, used in zip(paths, rules, strict=True) if used == rule]
+        log.info(f"{len(names)} of {len(paths)} masks were read by {rule}: {some(names)}")
 
 
 def _hole(path: Path, hole: str, options: ReadOptions) -> tuple[np.ndarray, str | None]:
@@ -136,10 +144,3 @@ def _check_fits(hole: np.ndarray, size: tuple[int, int]) -> None:
     raise BadImageError(
         f"{width}x{height} pixels, but its image{turned} has {size[0]}x{size[1]}: both must have the same proportions"
     )
-
-
-def _tell(paths: Sequence[Path], holes: np.ndarray, rules: Sequence[str | None], hole: str) -> None:
-    for rule in sorted({rule for rule in rules if rule}):
-        names = [shown(path.name) for path, used in zip(paths, rules, strict=True) if used == rule]
-        log.info(f"{len(names)} of {len(paths)} masks were read by {rule}: {some(names)}")
-    warn_of_holes(holes, [path.name for path in paths], hole=hole)

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"(?P<before>.*?)(?P<number>[0-9]+)", re.DOTALL)
 _MASK_WORD = re.compile(r"(mask|hole)s?", re.IGNORECASE)
 
 
-def find_masks(images: Sequence[Path], place: Path, *, key: str, what: str = "mask") -> list[Path]:
+def find_masks(images: Sequence[Path], place: Path, *, key: str, what: str = "mask", suffix: str | None = None) -> list[Path]:
     """Find the mask of each image in a folder, or take a single file for all of them, and log what is not by name.
 
     Args:
@@ -29,6 +29,7 @@ def find_masks(images: Sequence[Path], place: Path, *, key: str, what: str = "ma
         place: a folder of masks, which may be that of the images where masks are named like `cat_mask.png`, or one file.
         key: configuration key that named it, for messages.
         what: what is looked for.
+        suffix: what comes between an image's name and the ending of its mask's (`mask_suffix`); None = what usually does.
 
     Returns:
         A mask per image.
@@ -45,7 +46,7 @@ def find_masks(images: Sequence[Path], place: Path, *, key: str, what: str = "ma
             raise ValueError(
                 f"{key}: all files in {shown(place)} are images themselves; a {what} beside cat.png is named cat_mask.png"
             )
-        return pair_masks(images, others, what=what)
+        return pair_masks(images, others, what=what) if suffix is None else pair_by_suffix(images, others, suffix)
     if any(found[0].samefile(image) for image in images):
         raise ValueError(f"{key}: {shown(found[0])} is one of the images itself")
     owner = f"all {len(images)} images" if len(images) > 1 else shown(images[0].name)
@@ -90,13 +91,51 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path], *, what: str = "ma
     return [found[image] for image in images]
 
 
-def images_among(paths: Sequence[Path], *, masks: Path | None, key: str) -> list[Path]:
+def pair_by_suffix(images: Sequence[Path], masks: Sequence[Path], suffix: str) -> list[Path]:
+    """Pair cat.jpg with cat_hole.png, or cat.jpg_hole.png, where the suffix is `_hole`; other masks belong to nothing.
+
+    Args:
+        images: image files.
+        masks: mask files.
+        suffix: between the image's name and the ending of the mask's.
+
+    Returns:
+        A mask per image.
+
+    Raises:
+        ValueError: naming images without a mask, or with more than one.
+    """
+    by_stem: dict[str, list[Path]] = {}
+    for mask in masks:
+        by_stem.setdefault(folded(mask.stem), []).append(mask)
+    end = folded(suffix)
+    found = [
+        [mask for name in dict.fromkeys((image.stem, image.name)) for mask in by_stem.get(folded(name) + end, [])]
+        for image in images
+    ]
+    counts = Counter(mask for own in found for mask in own)
+    missing = [shown(image.name) for image, own in zip(images, found, strict=True) if not own]
+    several = [
+        f"{shown(image.name)} ({', '.join(shown(mask.name) for mask in own)})"
+        for image, own in zip(images, found, strict=True)
+        if len(own) > 1 or any(counts[mask] > 1 for mask in own)
+    ]
+    if missing:
+        example = f"{shown(images[0].stem)}{suffix}.png"
+        raise ValueError(f"{len(missing)} images have no mask with mask_suffix={suffix}, as {example}: {some(missing)}")
+    if several:
+        raise ValueError(f"{len(several)} images and their masks are not one to one with mask_suffix={suffix}: {some(several)}")
+    return [own[0] for own in found]
+
+
+def images_among(paths: Sequence[Path], *, masks: Path | None, key: str, suffix: str | None = None) -> list[Path]:
     """Tell images and masks in one folder apart by their names: of cat.png and cat_mask.png the second is a mask.
 
     Args:
         paths: all files of the folder.
         masks: where masks are looked for; None = nowhere.
         key: configuration key that named the folder, for messages.
+        suffix: of masks, as `find_masks` takes it.
 
     Returns:
         The images.
@@ -105,7 +144,7 @@ def images_among(paths: Sequence[Path], *, masks: Path | None, key: str) -> list
         ValueError: naming masks among the images, where masks are looked for elsewhere or nowhere.
     """
     stems = {folded(path.stem) for path in paths}
-    own = {path for path in paths if stems.intersection(_bases(path))}
+    own = {path for path in paths if stems.intersection(_bases(path) if suffix is None else _bases_before(path, suffix))}
     folder = paths[0].parent
     names = some([shown(path.name) for path in paths if path in own])
     if own and (masks is None or masks.expanduser().resolve() != folder.resolve()):
@@ -183,3 +222,11 @@ def _split(stem: str) -> tuple[str, int] | None:
 def _bases(mask: Path) -> list[str]:
     """Return the stems of the images that a mask's name points to."""
     return [folded(match["stem"]) for pattern in (_SUFFIX, _PREFIX) if (match := pattern.fullmatch(mask.stem))]
+
+
+def _bases_before(mask: Path, suffix: str) -> list[str]:
+    stem, end = folded(mask.stem), folded(suffix)
+    if not stem.endswith(end) or stem == end:
+        return []
+    base = stem.removesuffix(end)
+    return [base, folded(Path(base).stem)] if Path(base).suffix else [base]

@@ -1,16 +1,17 @@
 """Which pixels of an opened mask are the hole, however the mask was saved.
 
 Editors and segmenters save masks as black and white, as 0 and 1, in a colour, or in the transparency. Each way is recognised by a
-condition that only such masks meet. A file that meets none is refused: a wrong mask would be worse.
+condition that only such masks meet. A file that meets none is refused: a wrong mask would be worse. Where `mask_hole` names the
+transparency or a colour there is nothing to recognise: that is the hole.
 """
 
 import numpy as np
 from PIL import Image
 
+from maskgit_lab.data.hole_marks import ALPHA, is_colour, rgb_of
 from maskgit_lab.data.image_opening import BadImageError, upright
-from maskgit_lab.data.image_pixels import has_transparency, is_wide_grey, wide_grey
+from maskgit_lab.data.image_pixels import has_transparency, is_wide_grey, rgb_pixels, wide_grey
 
-HOLE_COLOURS = ("black", "white")
 LOSSY = ("JPEG", "WEBP", "AVIF", "JPEG2000")  # two values become many
 BETWEEN = 1 / 8  # of the way from black to white: nearer to an end counts as that end
 MOST_GREY = 0.25  # a mask with more pixels in the middle half is no mask; soft brushes stay below
@@ -18,6 +19,7 @@ MOST_FLAT_GREY = 0.005  # an area of one grey is a label or paint of half streng
 FEW_VALUES = 8  # as labels have
 COLOURED = 40  # difference of channels, in grey levels, that JPEG does not make of grey
 SAME_PAINT = 64  # grey levels
+SAME_COLOUR = 32  # grey levels per channel between a pixel and the colour that `mask_hole` names: JPEG, soft edges
 MOSTLY = 0.9
 MINORITY = 0.45  # share of pixels up to which one side of a transparency is the smaller one beyond doubt
 
@@ -31,7 +33,7 @@ def hole_pixels(image: Image.Image, *, hole: str) -> tuple[np.ndarray, str | Non
 
     Args:
         image: opened, as stored.
-        hole: which colour marks the hole, black or white; a transparency is told apart by itself.
+        hole: what marks the hole: black, white (a transparency is then told apart by itself), alpha, or a colour like #ff0000.
 
     Returns:
         (H, W) bool, True = hole, upright; and, where a rule other than black and white applied, by what the mask was read.
@@ -39,6 +41,11 @@ def hole_pixels(image: Image.Image, *, hole: str) -> tuple[np.ndarray, str | Non
     Raises:
         BadImageError: when no rule says which pixels are the hole.
     """
+    if hole == ALPHA:
+        return transparent_pixels(image), None
+    if is_colour(hole):
+        colours = np.asarray(rgb_pixels(image)).astype(np.int16)
+        return np.asarray((np.abs(colours - np.array(rgb_of(hole), np.int16)) <= SAME_COLOUR).all(-1)), None
     lossy = image.format in LOSSY
     if is_wide_grey(image):
         values, white = wide_grey(image)
@@ -63,6 +70,20 @@ def hole_pixels(image: Image.Image, *, hole: str) -> tuple[np.ndarray, str | Non
     if (chroma > COLOURED).mean() > 0.001:  # single pixels are noise
         return _marked(_painted(image, colours), hole), BY_COLOUR
     return _marked(_bright(np.asarray(image.convert("L")), 255, lossy=lossy), hole), None
+
+
+def transparent_pixels(image: Image.Image) -> np.ndarray:
+    """Return where an opened image is transparent by more than half, (H, W) bool, upright.
+
+    Raise BadImageError when it has no transparency.
+    """
+    if not has_transparency(image):
+        raise BadImageError("no transparency, but mask_hole=alpha: save it with transparent pixels where the hole is")
+    if is_wide_grey(image):  # PNG may declare one grey value transparent
+        values, _ = wide_grey(image)
+        clear = Image.fromarray(values == image.info["transparency"])
+        return np.asarray(upright(clear, stored=image))
+    return np.asarray(upright(image.convert("RGBA").getchannel("A"), stored=image)) < 128
 
 
 def _marked(white: np.ndarray, hole: str) -> np.ndarray:
@@ -131,11 +152,13 @@ def _painted(image: Image.Image, colours: np.ndarray) -> np.ndarray:
     bright = colours.max(-1)
     paint = bright > 64
     if paint.all():
-        raise BadImageError("coloured, with no black: which colour is the hole? Save it in black and white")
+        raise BadImageError(
+            "coloured, with no black: which colour is the hole? Name it, mask_hole=#rrggbb, or save it in black and white"
+        )
     # edges fade to black: the colour is compared at full brightness
     strong = colours[paint].astype(np.float32) * (255 / bright[paint][:, None])
     if (np.abs(strong - np.median(strong, axis=0)).max(-1) <= SAME_PAINT).mean() < MOSTLY:
-        raise BadImageError("several colours: which one is the hole? Save it in black and white")
+        raise BadImageError("several colours: which one is the hole? Name it, mask_hole=#rrggbb, or save it in black and white")
     return bright >= np.median(bright[paint]) / 2
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.decoding import DecodeSettings, Watch
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.evaluation.batches import in_batches
 from maskgit_lab.models.filling import Fill, fill_masked, predict_at_once, read_masked
@@ -28,6 +28,7 @@ class Filler:
     seed: int = 0
     autocast: torch.dtype | None = None  # precision of the transformer's matrix products; None = float32
     decoder: FrozenDecoder | None = None  # that reads the known pixels; None = the tokenizer's own
+    watch: Watch | None = None  # told of every pass of decoding
 
     def fill(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int]) -> Fill:
         """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the images' numbers, which choose their noise."""
@@ -51,6 +52,7 @@ class Filler:
                 fill_masked(
                     self.model, self.tokenizer, masked, settings=self.settings, autocast=self.autocast,
                     generators=image_generators(self.seed, NOISE_STREAM, numbers, sample=sample), decoder=self.decoder,
+                    watch=self.watch,
                 )
                 for sample in range(first_sample, first_sample + num_samples)
             ]  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode
+from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, Watch, decode
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.pixels import HOLE_GREY, composite
 from maskgit_lab.models.frozen_decoder import FrozenDecoder, decoded_pixels
@@ -93,6 +93,7 @@ def decode_masked(
     settings: DecodeSettings,
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
+    watch: Watch | None = None,
 ) -> DecodeTrace:
     """Predict the hidden tokens along the schedule; one generator per image, so that it does not depend on its batch.
 
@@ -102,6 +103,7 @@ def decode_masked(
         settings: how.
         generators: of the order noise.
         autocast: precision of the network's matrix products, None = as the weights are.
+        watch: told of every pass.
 
     Returns:
         The tokens, step by step.
@@ -114,6 +116,7 @@ def decode_masked(
             settings=settings,
             mask_token_id=model.transformer.mask_token_id,
             generator=generators,
+            watch=watch,
         )
 
 
@@ -142,9 +145,10 @@ def fill_masked(
     generators: Sequence[torch.Generator],
     autocast: torch.dtype | None = None,
     decoder: FrozenDecoder | None = None,
+    watch: Watch | None = None,
 ) -> Fill:
     """Fill the holes of images that have been read: `decode_masked`, pixels, by `decoder` where there is one."""
-    trace = decode_masked(model, masked, settings=settings, generators=generators, autocast=autocast)
+    trace = decode_masked(model, masked, settings=settings, generators=generators, autocast=autocast, watch=watch)
     decoded = decoded_pixels(tokenizer, decoder, trace.tokens, masked.images, masked.holes)
     return Fill(
         decoded=decoded,

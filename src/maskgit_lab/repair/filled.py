@@ -1,6 +1,6 @@
 """What came out of a fill: images as they were given, and the squares that the network saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,12 +60,16 @@ class Filled:
 
         Raise ValueError when the fill kept no steps.
         """
+        return list(self.frames(image, candidate))
+
+    def frames(self, image: int = 0, candidate: int = 0) -> Iterator[Any]:
+        """Yield what `reveal` returns, one at a time: of a large image that is a lot of memory."""
         crops = self.crops[image]
         num_steps = max((crop.step_images.shape[1] for crop in crops), default=0)
         if crops and num_steps == 0:
             raise ValueError("this fill kept no steps: inpainter(images, masks, steps=True)")
-        steps = [*range(max(0, num_steps - 1)), None]
-        return [self._frame(image, candidate, step) for step in steps]
+        for step in (*range(max(0, num_steps - 1)), None):
+            yield self._frame(image, candidate, step)
 
     def arrays(self, candidate: int = 0) -> FilledArrays:
         """Return images of the network's resolution as arrays; raise ValueError when one has another size."""

@@ -65,10 +65,11 @@ def shrunk(pixels: np.ndarray, resolution: int) -> np.ndarray:
 def shrunk_hole(hole: np.ndarray, resolution: int) -> np.ndarray:
     """Return (resolution, resolution) bool of a larger square (side, side): True where any hole pixel is in the area.
 
-    So what lies under the hole has no influence on the known pixels of `shrunk`.
+    So what lies under the hole has no influence on the known pixels of `shrunk`. The result is an array of its own: what is left
+    to fill of an image changes, what the network saw does not.
     """
     side = len(hole)
-    return cover(hole, size=(resolution, resolution), box=(0, 0, side, side))
+    return cover(hole, size=(resolution, resolution), box=(0, 0, side, side)).copy()
 
 
 def enlarged(pixels: np.ndarray, side: int, part: tuple[int, int, int, int]) -> np.ndarray:

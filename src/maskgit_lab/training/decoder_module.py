@@ -65,6 +65,7 @@ class DecoderModule(StageModule):
         network: what is trained.
         tokenizer: frozen; stays out of the checkpoint, which records its sha256.
         holes: (M, H, W) bool, the bank that holes are drawn from.
+        turn_holes: take each of them in eight orientations; False for own masks.
         fills: for the last `fill_steps` steps; None where there are none.
         perceptual: distance of two batches of images in [0, 1]; stays out of the checkpoint.
         discriminator: of normalised images; None = no adversarial loss.
@@ -77,6 +78,7 @@ class DecoderModule(StageModule):
         network: ConditionalDecoder,
         tokenizer: FrozenTokenizer,
         holes: Tensor,
+        turn_holes: bool = True,
         fills: FillBank | None = None,
         perceptual: nn.Module | None = None,
         discriminator: nn.Module | None = None,
@@ -89,7 +91,7 @@ class DecoderModule(StageModule):
         self.settings = own
         self.network = network
         self.begin(network)
-        self.tokenizer, self.fills = tokenizer, fills
+        self.tokenizer, self.fills, self.turn_holes = tokenizer, fills, turn_holes
         self.register_buffer("holes", holes, persistent=False)
         self.holes: Tensor
 
@@ -118,7 +120,7 @@ class DecoderModule(StageModule):
             shown, holes, painted = own
         else:
             shown = images[:count]
-            holes = HoleDraw.of(len(self.holes), count, noise).holes(self.holes)
+            holes = HoleDraw.of(len(self.holes), count, noise, turned=self.turn_holes).holes(self.holes)
             # as at test time: known cells are encoded beside a grey hole, hidden ones are predicted, at best as they are in truth
             hidden = token_mask(holes, grid=self.tokenizer.grid)
             painted = torch.where(hidden, tokens[:count], self.tokenizer.encode(shown.masked_fill(holes[..., None], HOLE_GREY)))

@@ -38,7 +38,9 @@ def train_decoder(
     """
     quiet_lightning()
     tokenizer = datamodule.tokenizer
-    module = DecoderModule(network=network, tokenizer=tokenizer, holes=holes, total_steps=max_steps, **settings)
+    module = DecoderModule(
+        network=network, tokenizer=tokenizer, holes=holes, turn_holes=datamodule.turn_holes, total_steps=max_steps, **settings
+    )
     trainer = stage_trainer(
         stage=STAGE, folder=folder, checkpoints=checkpoints, max_steps=max_steps, val_every_n_steps=val_every_n_steps,
         accelerator=accelerator, precision=precision,

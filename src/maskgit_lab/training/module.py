@@ -47,6 +47,7 @@ class MaskedTokenModule(L.LightningModule):
         optimizer: Adam and its schedule.
         holes: (M, H, W) bool, a bank of holes. With it, only tokens under a hole drawn from the bank are hidden, as at test time,
             and the context reads the known pixels. None hides tokens anywhere in the grid (the lab).
+        turn_holes: take each hole of the bank in eight orientations; False for own masks, which lie where they are meant.
         encode_masked: take the visible tokens outside the hole from the image with the hole greyed out, as at test time; costs
             an encoder pass each step. Needs `holes`.
         mask_dilation: cells by which the tokens under a hole grow, as `decode.mask_dilation` does at test time; needs `holes`.
@@ -63,6 +64,7 @@ class MaskedTokenModule(L.LightningModule):
         mask_schedule: MaskSchedule,
         optimizer: AdamSettings,
         holes: Tensor | None = None,
+        turn_holes: bool = True,
         encode_masked: bool = False,
         mask_dilation: int = 0,
         mask_share: tuple[float, float] = WHOLE_SHARE,
@@ -76,6 +78,7 @@ class MaskedTokenModule(L.LightningModule):
         self.tokenizer = tokenizer
         self.mask_schedule = mask_schedule
         self.optimizer_settings = optimizer
+        self.turn_holes = turn_holes
         self.encode_masked = encode_masked
         self.mask_share = mask_share
         self.label_smoothing = label_smoothing
@@ -163,7 +166,8 @@ class MaskedTokenModule(L.LightningModule):
         candidates = torch.ones(share.num_items, tokens.shape[1], dtype=torch.bool)
         visible, context = tokens, None
         if self.holes is not None and self.hole_cells is not None:
-            drawn = HoleDraw.of(len(self.holes), share.num_items, generator(self.seed, f"{stream}/holes", *counters))
+            noise = generator(self.seed, f"{stream}/holes", *counters)
+            drawn = HoleDraw.of(len(self.holes), share.num_items, noise, turned=self.turn_holes)
             candidates = drawn.holes(self.hole_cells).flatten(1)
             holes = share.own(drawn.holes(self.holes), size)
             masked = batch["images"].masked_fill(holes[..., None], HOLE_GREY)

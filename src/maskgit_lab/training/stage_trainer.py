@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from maskgit_lab.machine.checksum import DamagedFileError
 from maskgit_lab.runs.checkpoint import read_checkpoint
+from maskgit_lab.training.callbacks.duration import Duration
 from maskgit_lab.training.callbacks.interruption import StopBetweenBatches
 from maskgit_lab.training.callbacks.throughput import Throughput
 from maskgit_lab.training.checkpoint_files import WholeCheckpoints
@@ -55,7 +56,7 @@ def stage_trainer(
         precision=precision,  # type: ignore[arg-type]
         logger=CSVLogger(save_dir=folder, name="", version=stage.lower().replace(" ", "_")), default_root_dir=str(folder),
         callbacks=[
-            StageBar(stage=stage), StopBetweenBatches(), last, *callbacks, Throughput(),
+            StageBar(stage=stage), Duration(stage=stage), StopBetweenBatches(), last, *callbacks, Throughput(),
             LearningRateMonitor(logging_interval="step"),
         ],
         val_check_interval=val_every_n_steps, check_val_every_n_epoch=None, limit_val_batches=limit_val_batches,
