@@ -5,10 +5,14 @@ Sizes are read off the tensors.
 
 import math
 from pathlib import Path
+from typing import Any
 
+from maskgit_lab.assembly.speed import FAST, at_speed
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
+from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.interop.lab import LAB_MEAN, LAB_STD, load_transformer, load_vqgan
+from maskgit_lab.machine.device import chosen_device
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.training.divergence import require_finite_weights
@@ -51,6 +55,32 @@ def load_lab_networks(
     return MaskedTokenModel(transformer=network).eval(), FrozenTokenizer(codebook, mean=LAB_MEAN, std=LAB_STD)
 
 
-def lab_settings() -> DecodeSettings:
-    """Return how the lab decodes: cosine, seven steps, confidence with an order temperature of 4.5."""
-    return DecodeSettings(schedule=Cosine())
+def lab_filler(
+    vqgan: str | Path,
+    transformer: str | Path,
+    *,
+    num_heads: int = LAB_HEADS,
+    device: str = "auto",
+    seed: int = 0,
+    speed: str | None = None,
+    **decode: Any,
+) -> Filler:
+    """Return the lab's two files ready to fill, as the lab decodes: cosine, seven steps, order temperature 4.5.
+
+    Args:
+        vqgan: see `load_lab_networks`.
+        transformer: see there.
+        num_heads: see there.
+        device: auto, cpu, cuda, ...
+        seed: of the decoding noise.
+        speed: fast or plain, None = fast.
+        **decode: other values for fields of DecodeSettings.
+
+    Returns:
+        Networks, tokenizer and settings.
+    """
+    where = chosen_device(device)
+    model, tokenizer = load_lab_networks(vqgan, transformer, num_heads=num_heads)
+    settings = DecodeSettings(**{"schedule": Cosine(), **decode})
+    tokenizer.to(where)
+    return Filler(at_speed(speed or FAST, model.to(where), tokenizer, settings), tokenizer, settings, seed)

@@ -114,6 +114,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "decode.policy.weight": {"least": 0},
     "decode.policy.drop": {"above": 0, "most": 1},
     "decode.policy.ramp": {"least": 0},
+    "num_heads": SIZE,  # of the lab's transformer
     "num_samples": {"least": 1, "most": 1000, "whole": True},
     "optimizer.lr": RATE,
     "optimizer.matrix_lr": {**RATE, "or_null": True},

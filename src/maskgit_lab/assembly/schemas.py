@@ -130,7 +130,10 @@ class TrainDecoderConfig:
 class InpaintConfig:
     """Root keys of `inpaint`."""
 
-    run: str = MISSING
+    run: str | None = None
+    vqgan: str | None = None
+    transformer: str | None = None
+    num_heads: int = 16
     images: str = MISSING
     masks: str | None = None
     out: str = MISSING
@@ -158,6 +161,10 @@ class EvaluateConfig:
 
     run: str | None = None
     checkpoint: str = "best"
+    vqgan: str | None = None
+    transformer: str | None = None
+    num_heads: int = 16
+    data: Group | None = None
     schedules: list[str] = field(default_factory=list)
     sweet_spots: list[int] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from maskgit_lab.assembly.lab_networks import lab_filler
 from maskgit_lab.assembly.networks import decode_changes
 from maskgit_lab.assembly.schemas import InpaintConfig
 from maskgit_lab.commands.results import check_apart, check_results, result_names
@@ -33,10 +34,7 @@ def inpaint(config: InpaintConfig) -> None:
     """Fill every image of `images` and write what came out below `out`; all are read and checked before the first is filled."""
     options = ReadOptions(max_pixels=config.max_pixels, skip_bad=config.skip_bad, keys="")
     check_hole_colour(config.mask_hole)
-    inpainter = Inpainter.from_run(
-        config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
-        decoder=config.use_decoder, **decode_changes(config.decode, config.mask_schedule),
-    )  # fmt: skip
+    inpainter = _inpainter(config)
     place = Path(config.masks).expanduser() if config.masks else None
     paths = images_among(list_images(Path(config.images), key="images"), masks=place, key="images")
     masks = find_masks(paths, place, key="masks") if place else []
@@ -60,6 +58,21 @@ def inpaint(config: InpaintConfig) -> None:
                 _overview(out / "overview.png", images, holes, fills)
             bar.update(len(images))
     log.info(f"{len(photos.paths)} images filled: {out}/overview.png, {', '.join(f'{folder}/' for folder in folders)}")
+
+
+def _inpainter(config: InpaintConfig) -> Inpainter:
+    changes = decode_changes(config.decode, config.mask_schedule)
+    if config.run is not None:
+        return Inpainter.from_run(
+            config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
+            decoder=config.use_decoder, **changes,
+        )  # fmt: skip
+    assert config.vqgan is not None
+    assert config.transformer is not None
+    return Inpainter(lab_filler(
+        config.vqgan, config.transformer, num_heads=config.num_heads, device=config.device, seed=config.seed, speed=config.speed,
+        **changes,
+    ))  # fmt: skip
 
 
 def _photos(config: InpaintConfig, paths: list[Path], masks: list[Path], resolution: int, options: ReadOptions) -> Photos:
