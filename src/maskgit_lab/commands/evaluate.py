@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,16 @@ from maskgit_lab.machine.peak_memory import peak_memory_line
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.reporting.figures import save_rows
-from maskgit_lab.reporting.grid_tables import CSV_HEADER, References, csv_rows, markdown_tables, terminal_tables
+from maskgit_lab.reporting.grid_tables import (
+    CSV_HEADER,
+    References,
+    best_cell,
+    csv_rows,
+    grid_verdict,
+    markdown_tables,
+    terminal_tables,
+)
+from maskgit_lab.reporting.lab_figures import draw_lab, lab_figure_names
 from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.runs.folder import shown_path
 from maskgit_lab.runs.provenance import provenance
@@ -69,7 +79,8 @@ def _measure_networks(config: EvaluateConfig) -> None:
         raise ValueError(f"max_images must be at least {FEWEST}, which a distance between sets needs, got {config.max_images}")
     out = Path(config.out or (Path(config.run) / "evaluation" if config.run else "evaluation")).expanduser()
     if config.out is not None or config.run is None:  # a run's own table is replaced by the newer one
-        check_results([out / name for name in (*WRITTEN, GRID_FIGURE)], overwrite=config.overwrite)
+        figures = [f"figures/{name}" for name in lab_figure_names(config.schedules).values()]
+        check_results([out / name for name in (*WRITTEN, GRID_FIGURE, *figures)], overwrite=config.overwrite)
     measured_one = subject(config)
     filler, splits = measured_one.filler, measured_one.splits
     grid = _grid(config, filler)
@@ -100,9 +111,13 @@ def _measure_networks(config: EvaluateConfig) -> None:
     single = {"token_cross_entropy": scores.token_cross_entropy, "token_accuracy": scores.token_accuracy}
     columns = {"truth": np.asarray(test.truth[:NUM_SHOWN]), "input": test.images[:NUM_SHOWN]}
     columns |= {f"{name} {spot}": images for (name, spot), images in scores.images.items()}
-    figure = save_rows(out / GRID_FIGURE, columns)
-    _write(out, scores.cells, references, protocol, score=distance_name(extractor.name), single=single)
-    log.info(f"Figure: {shown_path(figure)}")
+    score = distance_name(extractor.name)
+    best = best_cell(scores.cells, score=score, output=OUTPUTS[-1])
+    figure = save_rows(out / GRID_FIGURE, columns, holes=test.holes[:NUM_SHOWN])
+    fills = scores.images[best.schedule, best.sweet_spot]
+    lab = draw_lab(filler, test, grid.schedules, out / "figures", fills=fills, of=f"{best.schedule} {best.sweet_spot}")
+    _write(out, scores.cells, references, protocol, score=score, single=single, codes=filler.tokenizer.num_codebook_vectors)
+    log.info("Figures:\n" + "\n".join(f"  {shown_path(path)}" for path in (figure, *lab)))
     log.info(peak_memory_line())
     wandb, folder = measured_one.wandb, measured_one.folder
     if wandb is not None and folder is not None and log_evaluation(
@@ -213,7 +228,7 @@ def _protocol(truth: Truth, rulers: Rulers, *, others: int) -> dict[str, Any]:
 
 def _write(
     out: Path, cells: list[Cell], references: References, protocol: dict[str, Any], *, score: str,
-    single: Mapping[str, float] | None = None,
+    single: Mapping[str, float] | None = None, codes: int = 0,
 ) -> None:  # fmt: skip
     """Write evaluation.json, table.md and table.csv, and print the table; `single`: of all hidden tokens predicted at once."""
     out.mkdir(parents=True, exist_ok=True)
@@ -230,10 +245,16 @@ def _write(
         "references": references.whole,
         "references_by_hole_share": references.by_hole_share,
     }  # fmt: skip
-    notes = []
+    notes = grid_verdict(cells, references, score=score, output=outputs[-1])
+    content["verdict"] = list(notes)
     if single is not None:
         content["single_prediction"] = single
         notes.append("All hidden tokens at once: " + ", ".join(f"{name} {value:.4g}" for name, value in single.items()))
+        if single["token_cross_entropy"] >= math.log(codes):
+            notes.append(
+                f"That is no better than guessing among {codes} codes ({math.log(codes):.4g}): the transformer has learned nothing "
+                "of these tokens, or it was trained with another tokenizer"
+            )
     write_json(out / "evaluation.json", content)
     lines = [*notes, *(f"{key}: {value}" for key, value in protocol.items() if key != "provenance")]
     counts = protocol.get("num_by_hole_share", {})

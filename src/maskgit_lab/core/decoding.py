@@ -98,6 +98,7 @@ class DecodeTrace:
     tokens: Tensor  # (B, N) int64: the result, known tokens untouched
     step_tokens: Tensor  # (S, B, N) int64: the result if decoding stopped after that step
     step_masks: Tensor  # (S, B, N) bool: tokens still hidden after that step
+    log_p: Tensor  # (B, N) float32: log probability of each token of `tokens` when it was chosen; 0 where it was known
 
 
 def predictor_of(network: Network) -> Predictor:
@@ -143,6 +144,7 @@ def decode(
     planned, on_host = counts.to(mask.device), counts.tolist()
     state = GridState(predict, policy, mask, tokens.masked_fill(mask, mask_token_id), mask_token_id)
     steps: list[tuple[Tensor, Tensor]] = []
+    log_p = torch.zeros(tokens.shape, device=tokens.device)
     usable: list[tuple[Tensor, Tensor]] = []  # of each pass; read after the loop, for reading waits for the device
     for number, t in enumerate(walk):
         now = Now(
@@ -154,6 +156,7 @@ def decode(
         # how many are asked for is known on the host, so that packing waits for nothing; an adaptive policy finds it out
         asked_counts = on_host[0] if policy.rescores or number == 0 else None if policy.adaptive else on_host[t]
         step = state.take(now, planned[t + 1], asked_counts)
+        log_p = torch.where(step.hidden, step.log_p, log_p)
         usable.append((step.log_p.isfinite() | ~step.hidden, (step.tokens != mask_token_id) | ~mask))
         if number in ends:
             steps.append((step.tokens, state.hidden))
@@ -162,7 +165,7 @@ def decode(
     steps += [steps[-1]] * (settings.stop - len(steps))  # an adaptive policy may have been done sooner
     _require_usable(*(torch.stack(parts) for parts in zip(*usable, strict=True)), walk=walk)
     step_tokens, step_masks = (torch.stack(parts) for parts in zip(*steps, strict=True))
-    return DecodeTrace(tokens=step_tokens[-1], step_tokens=step_tokens, step_masks=step_masks)
+    return DecodeTrace(tokens=step_tokens[-1], step_tokens=step_tokens, step_masks=step_masks, log_p=log_p)
 
 
 def hidden_counts(mask: Tensor, settings: DecodeSettings) -> Tensor:

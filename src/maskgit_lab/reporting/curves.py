@@ -53,12 +53,13 @@ def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> li
     return exact + sorted(name for name in series if prefixes and name.startswith(prefixes))
 
 
-def save_schedule_curves(path: Path, schedules: Mapping[str, Callable[[float], float]]) -> Path:
-    """Write the share hidden over progress of every schedule."""
+def save_schedule_curves(path: Path, schedules: Mapping[str, Callable[[float], float]], *, own: str | None = None) -> Path:
+    """Write the share hidden over progress of every schedule; the one named `own` is drawn thick."""
     figure, (axis,) = plots(1, width=5.2, height=3.6)
     progress = np.linspace(0, 1, 101)
     for name, schedule in schedules.items():
-        axis.plot(progress, [schedule(float(r)) for r in progress], label=name, linewidth=1.6)
+        label, width = (f"{name} (this run)", 3.0) if name == own else (name, 1.4)
+        axis.plot(progress, [schedule(float(r)) for r in progress], label=label, linewidth=width)
     axis.set_xlabel("progress r")
     axis.set_ylabel("share of tokens still hidden")
     axis.grid(alpha=0.25)
