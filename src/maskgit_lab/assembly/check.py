@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
+from maskgit_lab.assembly.resolution import check_resolution
 from maskgit_lab.assembly.schemas import EvaluateConfig, InpaintConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 
@@ -84,6 +85,7 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
             _check_whole_number(key, value, LEAST[rule], MOST.get(rule))
     if isinstance(config, TrainConfig):
         check_flag_values(config)
+        check_resolution(config)
     _check_shares(config)
     _check_texts(config)
     if cfg is not None:

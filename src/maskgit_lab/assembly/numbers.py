@@ -28,6 +28,7 @@ RATE: dict[str, Any] = {"above": 0, "most": LARGEST_LR}
 # key -> what its value, or every value of its list, must be
 RANGES: dict[str, dict[str, Any]] = {
     "seed": SEED,
+    "resolution": {**RESOLUTION, "or_null": True},
     "data.batch_size": COUNT,
     "data.val_batch_size": COUNT,
     "data.num_train_holes": COUNT,

@@ -93,6 +93,7 @@ class TrainConfig:
     checkpoint: str = "last"
     reuse: str = "sweep"
     speed: str = "fast"  # runs from before the key were fast
+    resolution: int | None = None  # pixels per side; runs from before the key say it of data and tokenizer only
     paths: Paths = field(default_factory=Paths)
     data: Group = MISSING
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -200,6 +201,7 @@ class AuditConfig:
     num_pairs: int = 24
     out: str = "audit"
     overwrite: bool = False
+    resolution: int | None = None
     data: Group = MISSING
     paths: Paths = field(default_factory=Paths)
 

@@ -9,6 +9,7 @@ from maskgit_lab.assembly.lab_networks import lab_filler
 from maskgit_lab.assembly.load import load_data
 from maskgit_lab.assembly.networks import decode_changes
 from maskgit_lab.assembly.read import load_config
+from maskgit_lab.assembly.resolution import at_resolution
 from maskgit_lab.assembly.schemas import EvaluateConfig, Group
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.evaluation.fill_set import Filler
@@ -48,8 +49,3 @@ def subject(config: EvaluateConfig) -> Subject:
         told = {"vqgan": Path(config.vqgan).name, "transformer": Path(config.transformer).name}
         found = Subject(filler, load_data(at_resolution(config.data, filler.tokenizer.resolution), config.paths), told)
     return dataclasses.replace(found, filler=dataclasses.replace(found.filler, autocast=autocast_dtype(config.precision)))
-
-
-def at_resolution(data: Group, resolution: int) -> Group:
-    """Return a group `data` whose images have so many pixels per side."""
-    return {**data, "source": {**data["source"], "resolution": resolution}}

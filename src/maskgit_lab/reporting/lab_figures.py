@@ -1,7 +1,7 @@
 """The figures of the lab's report that two checkpoints give: each schedule's hidden tokens and predictions in 20 steps, and fills.
 
-They are numbered as there: 1 and 2 for the first schedule, 3 and 4, 5 and 6; 7 is the table itself; 8 the masked images, the fills
-and the truths. With other numbers of schedules the numbers go on in the same way.
+1 and 2 are of the first schedule, 3 and 4 of the second, 5 and 6 of the third; 7 is the table itself; 8 the masked images, the
+fills and the truths. With more or fewer schedules the numbers go on in the same way.
 """
 
 from collections.abc import Iterable, Mapping
