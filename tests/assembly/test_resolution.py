@@ -2,6 +2,8 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -26,9 +28,12 @@ def test_resolution_is_that_of_images_tokenizer_and_model_in_every_recipe(recipe
     assert build(config.data["source"]).resolution == resolution
     with shapes_only():
         network = build(config.tokenizer.model)
-        made = FrozenTokenizer(network, mean=config.tokenizer.mean, std=config.tokenizer.std)
-        model = build_model(config.model, made)
-    assert (made.resolution, made.grid) == (resolution, GRIDS[resolution])
+        sizes: Any = SimpleNamespace(
+            num_image_tokens=network.num_image_tokens, num_codebook_vectors=network.num_codebook_vectors,
+            grid=network.latent_resolution, resolution=network.img_resolution,
+        )  # fmt: skip
+        model = build_model(config.model, sizes)
+    assert (sizes.resolution, sizes.grid) == (resolution, GRIDS[resolution])
     assert model.transformer.num_image_tokens == GRIDS[resolution] ** 2
     if model.context is not None:
         assert model.context.cell == resolution // GRIDS[resolution]

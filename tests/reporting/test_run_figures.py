@@ -54,9 +54,8 @@ def test_reveal_of_an_image_shows_every_hidden_token_once_and_how_sure_it_was(co
 
 def test_fill_columns_have_samples_where_tokens_are_sampled_and_end_with_the_reconstruction():
     test, which = inpaint_set(3), np.arange(2)
-    fills = dict.fromkeys(
-        ("diffusion fill", "model, decoded", "model, composited", "VQGAN reconstruction, composited"), test.images
-    )
+    names = ("diffusion fill", "model, decoded", "model, composited", "VQGAN reconstruction, composited")
+    fills = dict.fromkeys(names, test.images)
     plain = list(fill_columns(filler(), fills, test, which))
     assert plain == ["truth", "input", "diffusion fill", "decoded", "composited", "reconstruction"]
     sampled = fill_columns(filler(token_temperature=1.0), fills, test, which)
