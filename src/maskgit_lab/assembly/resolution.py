@@ -46,10 +46,15 @@ def at_resolution(data: Group, resolution: int) -> Group:
 
 
 def check_resolution(config: TrainConfig) -> None:
-    """Raise ValueError with the remedy where images, tokenizer and schedules are of different sizes, before stage 1 is trained."""
+    """Raise ValueError with the remedy where images, tokenizer and schedules are of different sizes, before stage 1 is trained.
+
+    A tokenizer that is given (`tokenizer.checkpoint`) says its sizes itself, when it is read (`stage1`).
+    """
+    if config.tokenizer.checkpoint:
+        return
     images, model = config.data["source"].get("resolution"), config.tokenizer.model
     side = model.get("img_resolution")
-    if images is not None and side is not None and images != side and not config.tokenizer.checkpoint:
+    if images is not None and side is not None and images != side:
         raise ValueError(
             f"{IMAGES} is {images} and {TOKENIZER} is {side}: resolution={images} sets both, and the model follows the tokenizer"
         )
@@ -60,10 +65,12 @@ def check_resolution(config: TrainConfig) -> None:
             f"resolution={max(1, round(side / patch)) * patch}, or another {PATCH}"
         )
     grid = side // patch if side and patch else model.get("latent_resolution")
-    for key in SCHEDULES if grid else ():
+    if grid is None or config.resolution is None:
+        return
+    for key in SCHEDULES:
         node: Any = config.mask_schedule if key == "mask_schedule" else config.training.mask_schedule
         tokens = node.get("num_image_tokens") if isinstance(node, Mapping) else None
-        if tokens is not None and tokens != grid**2 and config.resolution is not None:
+        if tokens is not None and tokens != grid**2:
             raise ValueError(
                 f"{key}.num_image_tokens is {tokens}, an image has {grid**2} tokens: mask_schedule.num_image_tokens={grid**2}"
             )

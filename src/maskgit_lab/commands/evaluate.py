@@ -81,8 +81,8 @@ def _measure_networks(config: EvaluateConfig) -> None:
     if config.out is not None or config.run is None:  # a run's own table is replaced by the newer one
         figures = [f"figures/{name}" for name in lab_figure_names(config.schedules).values()]
         check_results([out / name for name in (*WRITTEN, GRID_FIGURE, *figures)], overwrite=config.overwrite)
-    measured_one = subject(config)
-    filler, splits = measured_one.filler, measured_one.splits
+    what = subject(config)
+    filler, splits = what.filler, what.splits
     grid = _grid(config, filler)
     extractor = with_tokenizer(build(config.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
     rulers = _rulers(config)
@@ -101,7 +101,7 @@ def _measure_networks(config: EvaluateConfig) -> None:
     protocol = {
         **_protocol(truth, rulers, others=len(splits.val)),
         "split": splits.description,
-        **measured_one.told,
+        **what.told,
         "decoder": "plain" if filler.decoder is None else filler.decoder.sha256,
         **{name: value for name, value in grid.settings.as_dict().items() if name not in CHOSEN_BY_CELLS},
         "seeds": list(grid.seeds),
@@ -119,7 +119,7 @@ def _measure_networks(config: EvaluateConfig) -> None:
     _write(out, scores.cells, references, protocol, score=score, single=single, codes=filler.tokenizer.num_codebook_vectors)
     log.info("Figures:\n" + "\n".join(f"  {shown_path(path)}" for path in (figure, *lab)))
     log.info(peak_memory_line())
-    wandb, folder = measured_one.wandb, measured_one.folder
+    wandb, folder = what.wandb, what.folder
     if wandb is not None and folder is not None and log_evaluation(
         folder, columns=CSV_HEADER, rows=csv_rows(scores.cells, references.whole), images=[figure],
         project=wandb["project"], name=wandb["name"], offline=wandb["offline"],
@@ -169,9 +169,7 @@ def _schedule_config(name: str, num_image_tokens: int) -> Any:
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
         raise ValueError(f"schedules: no mask schedule {name}; there are {there}")
     node = OmegaConf.load(path)
-    if "num_image_tokens" in node:
-        node["num_image_tokens"] = num_image_tokens
-    return node
+    return OmegaConf.merge(node, {"num_image_tokens": num_image_tokens}) if "num_image_tokens" in node else node
 
 
 def _first(test: InpaintSet, count: int | None) -> InpaintSet:

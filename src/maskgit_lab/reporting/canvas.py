@@ -48,7 +48,7 @@ def save_sheet(sheet: Image.Image, path: Path) -> Path:
 
 def coloured(mask: np.ndarray) -> np.ndarray:
     """Return a mask (H, W), True = hidden, as an image (H, W, 3) uint8."""
-    return np.where(mask[..., None], *np.array((HIDDEN_COLOUR, VISIBLE_COLOUR), np.uint8))
+    return np.where(mask[..., None], np.array(HIDDEN_COLOUR, np.uint8), np.array(VISIBLE_COLOUR, np.uint8))
 
 
 def enlarged(image: np.ndarray, scale: int) -> np.ndarray:

@@ -55,7 +55,7 @@ class Reveal:
             return self.start
         cell = len(self.hole) // self.step_masks.shape[-1]
         touched = self.hole.reshape(self.step_masks.shape[-1], cell, -1, cell).any((1, 3))
-        return touched | self.step_masks.any(0)
+        return np.logical_or(touched, self.step_masks.any(0))
 
     @property
     def highest_confidence(self) -> float:
