@@ -54,7 +54,7 @@ NEEDED = (
 )  # fmt: skip
 READ_FROM = (
     "data.root", "data.test_root", "data.masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth", "lpips_weights",
-    "vqgan", "transformer",
+    "vqgan", "transformer", "perceptual_weights",
 )  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 
