@@ -125,9 +125,9 @@ class Inpainter:
             FileNotFoundError: when a file is missing.
             ValueError: when a file is something else, or the two do not belong together.
         """
-        from maskgit_lab.interop.lab_pair import load_pair
+        from maskgit_lab.assembly.lab_networks import load_lab_networks
 
-        model, tokenizer = load_pair(vqgan, transformer, num_heads=num_heads)
+        model, tokenizer = load_lab_networks(vqgan, transformer, num_heads=num_heads)
         settings = changed_settings(DecodeSettings(Cosine()), **decode)
         return cls._on(Saved(model, tokenizer, None, settings, DEFAULT_SHARE, speed, seed), device)
 

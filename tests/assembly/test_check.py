@@ -84,7 +84,10 @@ def told(commands: dict[str, DictConfig], command: str, **values: Any) -> Any:
         ("train", "paths.runs", "/dev/null/x", "paths.runs=/dev/null/x must be a folder, but /dev/null is a file"),
         ("train", "paths.cache", RUN + "/config.yaml", "paths.cache="),
         ("train", "resume", "nowhere", "nowhere is not a run folder"), ("inpaint", "run", "nowhere", "nowhere is not a run folder"),
-        ("inpaint", "run", "???", "run must be given: run=..."), ("inpaint", "out", RUN + "/config.yaml", "out="),
+        ("inpaint", "run", None, "run must be given: run=RUN_FOLDER, or instead of it the lab's two files: vqgan="),
+        ("inpaint", "vqgan", RUN + "/tokenizer.pt", "run must be given: run=RUN_FOLDER, or instead of it"),
+        ("evaluate", "transformer", "x", "evaluate needs either run=RUN_FOLDER or"),
+        ("inpaint", "out", RUN + "/config.yaml", "out="),
         ("inpaint", "batch_size", -1, "batch_size must be at least 1"),
         ("inpaint", "batch_size", 0, "batch_size must be at least 1"),
         ("inpaint", "device", "cudda", "device must be auto, cpu, cuda"), ("inpaint", "checkpoint", "bets", "did you mean best?"),
@@ -105,6 +108,25 @@ def test_read_names_the_key_and_what_it_may_be(commands: Any, command: str, key:
         told(commands, command, **{key: value})
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "transformer must be given: the lab's model is two files"),
+        ({"transformer": "t.pt"}, "vqgan and transformer need images to be measured on: data=cat_faces data.root=DIR"),
+        ({"transformer": "t.pt", "checkpoint": "last"}, "checkpoint belongs to run=RUN_FOLDER"),
+        ({"transformer": "t.pt", "use_decoder": "conditional"}, "use_decoder belongs to run=RUN_FOLDER"),
+    ],
+)
+def test_read_of_the_labs_two_files_names_what_is_missing_or_too_much(commands: Any, changes: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        told(commands, "evaluate", run=None, vqgan="VQGAN.pt", **changes)
+
+
+def test_read_of_a_run_takes_no_other_images():
+    with pytest.raises(ValueError, match="data goes with vqgan and transformer; a run is measured on its own images"):
+        read("evaluate", composed(f"run={RUN}", "data=synthetic_cats", name="evaluate"), [])
 
 
 def test_read_takes_what_is_right(commands: dict[str, DictConfig], tmp_path: Path):

@@ -22,7 +22,8 @@ PROGRESS = re.compile(r"(it|img|cat|fill)/s")
 # everything else that may scroll by
 EXPECTED = re.compile(
     r"Threads:|Data:|Stage [12]:|Least val/loss|Validation minus|The measures|fill  |---|grey fill|diffusion fill|model, |VQGAN |"
-    r"Speed:|Peak memory: host|Figures:|  runs/|Dashboard, offline"
+    r"Speed:|Peak memory: host|Figures:|  runs/|Dashboard, offline|\* best, by more|(fd_tokenizer|psnr_hole|mae_hole): the model|"
+    r"The spread over decoding seeds:"
 )
 
 
@@ -41,6 +42,8 @@ def test_train_shows_the_table_and_the_paths_and_no_warning(made: Made):
     assert [line for line in lines if not EXPECTED.match(line)] == []
     for line in ("grey fill", "diffusion fill", "model, decoded", "model, composited", "VQGAN reconstruction"):
         assert line in made.answer.stdout
+    assert re.search(r"fd_tokenizer: the model \(.*\) is (better|worse) than the diffusion fill", made.answer.stdout)
+    assert "*" not in "".join(line for line in made.answer.stdout.splitlines() if line.startswith(("grey", "diffusion", "model,")))
     for word in ("Stage 1", "Stage 2", "Filling test images"):
         assert word in text
     listed = [Path(line.strip()) for line in made.answer.stdout.splitlines() if line.strip().endswith(".png")]

@@ -35,6 +35,15 @@ def test_train_takes_a_folder_of_photographs(tmp_path: Path):
     assert "photos, split clean" in json.loads((folder / "result.json").read_text())["data"]
 
 
+def test_train_at_128_pixels_goes_through_to_fills_and_figures(tmp_path: Path):
+    fewer = ("data.source.num_train=32", "data.source.num_val=8", "data.source.num_test=8", "trainer.max_epochs=1")
+    folder = completed(tmp_path, "resolution=128", *SMALL_RUN, *fewer)
+    inpainter = Inpainter.from_run(folder, device="cpu")
+    assert (inpainter.resolution, inpainter.filler.tokenizer.grid) == (128, 16)
+    assert inpainter(pictures(2, resolution=128), boxes(2, resolution=128)).composited.shape == (2, 128, 128, 3)
+    assert load_config(folder).resolution == 128
+
+
 def test_train_runs_the_labs_recipe_with_its_losses_at_a_small_size(tmp_path: Path):
     discriminator = "{_target_: maskgit_lab.models.discriminator.PatchDiscriminator, num_filters: 8, num_layers: 2}"
     folder = completed(

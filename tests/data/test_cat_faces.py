@@ -66,7 +66,7 @@ def test_cat_faces_names_images_without_a_mask(root: Path):
 
 def test_cat_faces_refuses_other_sizes(root: Path):
     write_pictures(root / "val", pictures(1, resolution=64))
-    with pytest.raises(ValueError, match=r"val/image_000.png \(64x64 pixels, expected 32x32\)"):
+    with pytest.raises(ValueError, match=r"val/image_000.png \(64x64 pixels, expected 32x32 \(the key resolution\)\)"):
         load(root)
 
 

@@ -50,7 +50,7 @@ def test_load_images_names_all_bad_files_at_once(tmp_path: Path):
 
 def test_load_images_refuses_wrong_sizes_where_they_must_be_exact(tmp_path: Path):
     paths = write_pictures(tmp_path, pictures(2, resolution=64))
-    with pytest.raises(ValueError, match=r"image_000.png \(64x64 pixels, expected 32x32\)"):
+    with pytest.raises(ValueError, match=r"image_000.png \(64x64 pixels, expected 32x32 \(the key resolution\)\)"):
         load_images(paths, resolution=32, exact=True)
 
 

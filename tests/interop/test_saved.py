@@ -24,12 +24,10 @@ from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine, MaskSchedule
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.inpainter import Inpainter
-from maskgit_lab.interop.lab_pair import load_pair
 from maskgit_lab.models.conditional_decoder import ConditionalDecoder
 from maskgit_lab.models.frozen_decoder import FrozenDecoder
-from tests.interop.test_lab_transformer import lab_state
-from tests.interop.test_lab_vqgan import vqgan
 from tests.support.builders import boxes, model, pictures, tokenizer
+from tests.support.lab_files import write_lab_files
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "tests" / "fixtures" / "run"
@@ -190,22 +188,8 @@ print(Inpainter.load({str(tmp_path)!r}, device="cpu")(image, hole).composited.sh
     assert (done.returncode, done.stdout) == (0, "(90, 200, 3)\n"), done.stderr
 
 
-def lab_files(folder: Path, *, tokens: int = 16, codes: int = 10) -> tuple[Path, Path]:
-    """Write small checkpoints in the lab's format; the tokens of a side are `tokens` ** 0.5."""
-    torch.manual_seed(1)
-    state = lab_state(fused=True)
-    state["pos_emb"], state["bias"] = torch.randn(tokens, 12), torch.randn(tokens, codes + 1)
-    state["tok_emb.weight"] = torch.randn(codes + 1, 12)
-    torch.save(state, folder / "transformer.ckpt")
-    network = vqgan(enc_channels=[8, 8, 8, 16, 16, 32], dec_channels=[8, 8, 16, 16, 32], latent_dim=6)
-    weights = {name: value for name, value in network.state_dict().items() if not name.startswith("codebook")}
-    torch.save({**weights, "codebook.embedding.weight": torch.randn(10, 6)}, folder / "VQGAN.pt")
-    return folder / "VQGAN.pt", folder / "transformer.ckpt"
-
-
-def test_lab_pair_fills_at_the_resolution_that_its_tensors_say(tmp_path: Path):
-    files = lab_files(tmp_path)
-    inpainter = Inpainter.from_lab(*files, device="cpu", num_heads=4, num_steps=2)
+def test_from_lab_fills_at_the_resolution_that_its_tensors_say(tmp_path: Path):
+    inpainter = Inpainter.from_lab(*write_lab_files(tmp_path, grid=4), device="cpu", num_steps=2)
     assert (inpainter.resolution, inpainter.filler.tokenizer.grid) == (16, 4)  # 16 tokens of 4 pixels
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     hole = np.zeros((40, 50), bool)
@@ -213,9 +197,3 @@ def test_lab_pair_fills_at_the_resolution_that_its_tensors_say(tmp_path: Path):
     filled = inpainter(image, hole, steps=True)
     np.testing.assert_array_equal(filled.composited[~hole], image[~hole])
     assert len(filled.reveal()) == 2
-
-
-def test_lab_pair_of_two_models_is_refused(tmp_path: Path):
-    for sizes in ({"tokens": 15}, {"codes": 11}):
-        with pytest.raises(ValueError, match="do not belong together"):
-            load_pair(*lab_files(tmp_path, **sizes), num_heads=4)

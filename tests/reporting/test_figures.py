@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit_lab.reporting.figures import MARGIN, save_rows, save_schedule_figure, save_strip, strip_image
+from maskgit_lab.reporting.canvas import HOLE_LINE, MARGIN, outlined
+from maskgit_lab.reporting.figures import NOTE, save_rows, save_strip, strip_image
 
 
 @pytest.fixture
@@ -26,24 +27,26 @@ def test_save_rows_keeps_every_pixel(tmp_path, pictures):
     assert (last[::10, ::10] == 255 - pictures[-1]).all()
 
 
-def test_save_schedule_figure_wraps_many_steps_into_equal_bands(tmp_path, pictures):
-    sizes = {}
-    for steps in (6, 12):
-        masks, images = np.zeros((steps, 4, 4), dtype=bool), np.repeat(pictures[:1], steps, 0)
-        path = save_schedule_figure(tmp_path / f"{steps}.png", "cosine", step_masks=masks, step_images=images)
-        sizes[steps] = opened(path).shape
-    assert sizes[6][1] == sizes[12][1]
-    assert sizes[12][0] > 1.8 * sizes[6][0]
+def test_save_rows_outlines_the_hole_but_in_the_truth_and_leaves_room_for_notes(tmp_path, pictures):
+    holes = np.zeros((3, 16, 16), bool)
+    holes[:, 4:8, 4:8] = True
+    columns = {"truth": pictures, "input": pictures}
+    plain = opened(save_rows(tmp_path / "plain.png", columns))
+    sheet = opened(save_rows(tmp_path / "rows.png", columns, holes=holes, notes={"input": ["a", "b", "c"]}))
+    assert sheet.shape[0] == plain.shape[0] + 3 * NOTE
+    lines = (sheet == HOLE_LINE).all(-1)
+    half = sheet.shape[1] // 2
+    assert not lines[:, :half].any()
+    assert lines[:, half:].sum() == 3 * 4 * (40 - 1)  # the edge of 40 x 40 enlarged pixels
 
 
-def test_save_schedule_figure_shows_the_hidden_share(tmp_path, pictures):
-    dark = []
-    for share in (0, 8, 16):
-        masks = (np.arange(16) < share).reshape(1, 4, 4)
-        path = save_schedule_figure(tmp_path / "s.png", "x", step_masks=masks, step_images=pictures[:1])
-        dark.append(int((opened(path) == (40, 45, 66)).all(-1).sum()))
-    assert dark[0] < dark[1]
-    assert dark[2] - dark[0] == 2 * (dark[1] - dark[0])
+def test_outlined_draws_inside_the_region_only():
+    image, region = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), bool)
+    region[2:7, 2:7] = True
+    changed = (outlined(image, region, colour=(1, 2, 3)) != 0).any(-1)
+    assert changed.sum() == 16
+    assert not changed[~region].any()
+    assert (outlined(image, region, width=2) != 0).any(-1).sum() == 24
 
 
 def strip(pictures: np.ndarray, truth: np.ndarray | None) -> np.ndarray:

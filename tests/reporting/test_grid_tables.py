@@ -1,8 +1,7 @@
 """What a grid measured as tables: marks, references, rows for a spreadsheet."""
 
 from maskgit_lab.evaluation.grid import Cell
-from maskgit_lab.evaluation.spread import Spread
-from maskgit_lab.reporting.grid_tables import References, all_scores, csv_rows, marked, share_table, table_1, terminal_tables
+from maskgit_lab.reporting.grid_tables import References, all_scores, csv_rows, grid_verdict, share_table, table_1, terminal_tables
 
 CELLS = [
     Cell(schedule, spot, "decoded", {"fid": [base + spot, base + spot + 0.2], "psnr_hole": [base, base]})
@@ -15,12 +14,7 @@ def test_table_1_has_a_row_per_sweet_spot_and_marks_what_the_spread_cannot_tell(
     headers, rows = table_1(CELLS, score="fid", output="decoded")
     assert headers == ["fid, decoded", "linear", "cosine", "square"]
     assert [row[0] for row in rows] == ["3", "5"]
-    assert [cell[-1] for cell in rows[0][1:]] == ["*", "~", "4"]
-
-
-def test_marked_goes_by_whether_higher_is_better():
-    assert marked([Spread.of([1.0]), Spread.of([2.0])], score="psnr_hole") == ["1", "2*"]
-    assert marked([Spread.of([1.0]), Spread.of([2.0])], score="fid") == ["1*", "2"]
+    assert [cell[-1] for cell in rows[0][1:]] == ["~", "~", "4"]
 
 
 def test_all_scores_end_with_references_and_a_dash_for_what_they_do_not_have():
@@ -43,7 +37,7 @@ def test_share_table_has_a_column_per_bin_and_dashes_where_a_bin_is_empty():
     counts = {"below 15 %": 4, "from 15 %": 0}
     headers, rows = share_table([cell], references, score="fid", output="decoded", counts=counts)
     assert headers == ["fid, decoded", "below 15 % (n=4)", "from 15 % (n=0)"]
-    assert rows == [["linear, sweet spot 3", "2.050 ± 0.071*", "-"], ["grey fill", "3", "-"]]
+    assert rows == [["linear, sweet spot 3", "2.050 ± 0.071", "-"], ["grey fill", "3", "-"]]
 
 
 def test_terminal_tables_are_no_wider_than_a_terminal():
@@ -51,3 +45,17 @@ def test_terminal_tables_are_no_wider_than_a_terminal():
     text = terminal_tables([Cell("linear", 3, "decoded", scores)], References(), score="score_number_0", outputs=["decoded"])
     assert max(len(line) for line in text.splitlines()) <= 132
     assert all(name in text for name in scores)
+
+
+def test_grid_verdict_names_the_best_cell_or_says_that_there_is_none():
+    references = References({"diffusion fill": {"fid": 8.0}, "VQGAN reconstruction, decoded": {"fid": 2.0}})
+    said = grid_verdict(CELLS, references, score="fid", output="decoded")
+    assert said == [
+        "fid: the spread cannot tell 2 of 6 apart, and none of them is the best: linear, sweet spot 3; cosine, sweet spot 3.",
+        "fid: linear, sweet spot 3 (4.10 ± 0.14) beats the diffusion fill (8) by 3.9, 14 times the spread. "
+        "That is 65 % of the way to the reconstruction of the truth (2).",
+    ]
+    alone = [cell for cell in CELLS if cell.sweet_spot == 3 and cell.schedule != "cosine"]
+    assert grid_verdict(alone, references, score="fid", output="decoded")[0] == (
+        "fid: linear, sweet spot 3 is the best, by more than the spread."
+    )

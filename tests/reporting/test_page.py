@@ -55,3 +55,7 @@ def test_render_report_markdown_says_the_same_with_links(blocks: list[Block], tm
     text = render_report_markdown("A run", blocks, folder=tmp_path)
     for part in ("# A run", "## Scores & more", "| &lt;grey&gt; | 0.6123 |", "| model | - |", "![One picture](a.png)", "lr: 1 > 0"):
         assert part in text
+
+
+def test_render_html_lets_a_keyboard_scroll_tables(blocks: list[Block]):
+    assert '<div class="scroll" tabindex="0" role="region" aria-label="Table: fill">' in render_html("A run", blocks)

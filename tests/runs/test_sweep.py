@@ -41,8 +41,8 @@ def test_sweep_table_has_a_row_per_difference_with_its_spread_and_what_failed():
     ]  # fmt: skip
     headers, rows = sweep_table(runs)
     assert headers == ["data.batch_size", "n", "val/loss", "fid", "not completed"]
-    assert rows[0] == ["5", "2", "1.000 ± 0.000", "11.0 ± 1.4", "-"]
-    assert rows[1] == ["9", "1", "1", "20", "3 failed"]
+    assert rows[0] == ["5", "2", "1.000 ± 0.000°", "11.0 ± 1.4°", "-"]
+    assert rows[1] == ["9", "1", "1°", "20", "3 failed"]
 
 
 def test_sweep_table_without_results_has_no_scores():

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
+from maskgit_lab.assembly.resolution import check_resolution
 from maskgit_lab.assembly.schemas import EvaluateConfig, InpaintConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.data.hole_marks import check_hole_mark
@@ -54,7 +55,7 @@ NEEDED = (
 MASK_HOLES = ("mask_hole", "data.mask_hole", "data.train_mask_hole")
 READ_FROM = (
     "data.root", "data.test_root", "data.masks", "data.train_masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth",
-    "lpips_weights", "perceptual_weights",
+    "lpips_weights", "vqgan", "transformer", "perceptual_weights",
 )  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 
@@ -87,6 +88,7 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
             _check_whole_number(key, value, LEAST[rule], MOST.get(rule))
     if isinstance(config, TrainConfig):
         check_flag_values(config)
+        check_resolution(config)
     if isinstance(config, InpaintConfig):
         _check_images(config.images)
     _check_shares(config)
@@ -155,9 +157,9 @@ def _check_texts(config: Any) -> None:
     device = getattr(config, "device", "auto")
     if not DEVICE.fullmatch(device):
         raise ValueError(f"device must be auto, cpu, cuda, cuda:0, mps or the like, got {device!r}")
+    if isinstance(config, EvaluateConfig | InpaintConfig):
+        _check_networks(config)
     if isinstance(config, EvaluateConfig):
-        if (config.run is None) == (config.outputs is None):
-            raise ValueError("evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER")
         if config.outputs is not None and config.truth is None:
             raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
         for key in ("schedules", "sweet_spots", "seeds"):
@@ -167,6 +169,29 @@ def _check_texts(config: Any) -> None:
         for name in config.schedules:
             if name not in there:
                 raise ValueError(f"schedules: no mask schedule {name}; there are {', '.join(there)}{did_you_mean(name, there)}")
+
+
+def _check_networks(config: EvaluateConfig | InpaintConfig) -> None:
+    """Check that it is said once what fills: a run, the lab's two files, or for `evaluate` images that another program filled."""
+    lab = config.vqgan is not None or config.transformer is not None
+    outputs = config.outputs if isinstance(config, EvaluateConfig) else None
+    if (config.run is not None) + lab + (outputs is not None) != 1:
+        told = "evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER or"
+        if isinstance(config, InpaintConfig):
+            told = "run must be given: run=RUN_FOLDER, or instead of it"
+        example = " data=cat_faces data.root=DIR" if isinstance(config, EvaluateConfig) else ""
+        raise ValueError(f"{told} the lab's two files: vqgan=VQGAN.pt transformer=CHECKPOINT.pt{example}")
+    if lab and (config.vqgan is None or config.transformer is None):
+        key = "vqgan" if config.vqgan is None else "transformer"
+        raise ValueError(f"{key} must be given: the lab's model is two files, vqgan=VQGAN.pt transformer=CHECKPOINT.pt")
+    if lab and (config.checkpoint != "best" or config.use_decoder == "conditional"):
+        key = "checkpoint" if config.checkpoint != "best" else "use_decoder"
+        raise ValueError(f"{key} belongs to run=RUN_FOLDER: the lab's two files hold one checkpoint and no conditional decoder")
+    if isinstance(config, EvaluateConfig) and (config.data is not None) != lab:
+        raise ValueError(
+            "vqgan and transformer need images to be measured on: data=cat_faces data.root=DIR, or data=synthetic_cats"
+            if lab else "data goes with vqgan and transformer; a run is measured on its own images"
+        )  # fmt: skip
 
 
 def _check_keys(config: Any, cfg: DictConfig) -> None:

@@ -18,7 +18,7 @@ DECODER_VERSION = 1
 # what weights do not depend on: names and places, decoding, and callbacks that only look
 INDEPENDENT: tuple[str, ...] = (
     "name", "tags", "notes", "resume", "checkpoint", "force", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule",
-    "decoder", "perceptual_weights",
+    "decoder", "perceptual_weights", "resolution",
 )  # fmt: skip
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
 # these count by what they produce: the images' fingerprints, the tokenizer's hash

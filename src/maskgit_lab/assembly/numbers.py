@@ -28,6 +28,7 @@ RATE: dict[str, Any] = {"above": 0, "most": LARGEST_LR}
 # key -> what its value, or every value of its list, must be
 RANGES: dict[str, dict[str, Any]] = {
     "seed": SEED,
+    "resolution": {**RESOLUTION, "or_null": True},
     "data.batch_size": COUNT,
     "data.val_batch_size": COUNT,
     "data.num_train_holes": COUNT,
@@ -135,6 +136,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "decode.policy.drop": {"above": 0, "most": 1},
     "decode.policy.ramp": {"least": 0},
     "expand": {"least": 0, "most": 65_536, "whole": True},  # pixels
+    "num_heads": SIZE,  # of the lab's transformer
     "num_samples": {"least": 1, "most": 1000, "whole": True},
     "optimizer.lr": RATE,
     "optimizer.matrix_lr": {**RATE, "or_null": True},

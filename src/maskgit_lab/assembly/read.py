@@ -14,6 +14,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from maskgit_lab.assembly.check import check, flat, require_parts
 from maskgit_lab.assembly.numbers import check_numbers
+from maskgit_lab.assembly.resolution import followed
 from maskgit_lab.assembly.resume import AUTO, changed, same_run
 from maskgit_lab.assembly.schemas import SCHEMAS, TrainConfig
 from maskgit_lab.assembly.trust import check_recorded
@@ -34,11 +35,13 @@ def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     """
     prepare = _PREPARE.get(command)
     prepared = prepare(cfg, overrides) if prepare else cfg
+    composed = prepared is cfg
+    prepared = followed(prepared)
     require_values(prepared)
     config: Any = typed(prepared, SCHEMAS[command])
     if getattr(config, "run", None) == "":
         raise ValueError("run is empty: run=RUN_FOLDER")
-    check(config, cfg if prepared is cfg else None)
+    check(config, cfg if composed else None)
     if getattr(config, "run", None) is not None and not (command in OF_SWEEPS_TOO and _is_sweep(Path(config.run))):
         load_config(config.run)  # a run that cannot be read is said now, not after the imports
     return config
@@ -113,8 +116,7 @@ def is_unfinished(root: Path, cfg: DictConfig) -> bool:
         if not folder.result.is_file() or folder.read_result().get("status") == "completed":
             return False
         require_idle(folder)
-        mine = OmegaConf.create({key: cfg._get_node(key) for key in OmegaConf.structured(TrainConfig)})  # without Hydra's own
-        assert isinstance(mine, DictConfig)
+        mine = followed(OmegaConf.create({key: cfg._get_node(key) for key in OmegaConf.structured(TrainConfig)}))  # without Hydra's
         return same_run(typed(_recorded(root), TrainConfig), typed(mine, TrainConfig))
     except (ValueError, FileNotFoundError, ConfigKeyError):
         return False

@@ -99,6 +99,7 @@ class TrainConfig:
     checkpoint: str = "last"
     reuse: str = "sweep"
     speed: str = "fast"  # runs from before the key were fast
+    resolution: int | None = None  # pixels per side; runs from before the key say it of data and tokenizer only
     perceptual_weights: str | None = None
     paths: Paths = field(default_factory=Paths)
     data: Group = MISSING
@@ -148,7 +149,10 @@ class TrainDecoderConfig:
 class InpaintConfig:
     """Root keys of `inpaint`."""
 
-    run: str = MISSING
+    run: str | None = None
+    vqgan: str | None = None
+    transformer: str | None = None
+    num_heads: int = 16
     images: Any = MISSING  # str, or list of str
     masks: str | None = None
     mask_suffix: str | None = None
@@ -183,6 +187,10 @@ class EvaluateConfig:
 
     run: str | None = None
     checkpoint: str = "best"
+    vqgan: str | None = None
+    transformer: str | None = None
+    num_heads: int = 16
+    data: Group | None = None
     schedules: list[str] = field(default_factory=list)
     sweet_spots: list[int] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)
@@ -219,6 +227,7 @@ class AuditConfig:
     num_pairs: int = 24
     out: str = "audit"
     overwrite: bool = False
+    resolution: int | None = None
     data: Group = MISSING
     paths: Paths = field(default_factory=Paths)
 

@@ -28,7 +28,7 @@ def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: 
     logs and reconstructions in the run folder `folder`.
     """
     if config.tokenizer.checkpoint:
-        return _given(Path(config.tokenizer.checkpoint), config.tokenizer)
+        return _given(Path(config.tokenizer.checkpoint), config.tokenizer, resolution=config.data["source"].get("resolution"))
     key = tokenizer_key(config, splits)
     path = config.paths.cache_folder / "tokenizers" / key / "tokenizer.pt"
     tokenizer = _cached(path)
@@ -79,9 +79,12 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
     return tokenizer
 
 
-def _given(path: Path, config: TokenizerConfig) -> FrozenTokenizer:
-    """Read one of our tokenizer files, or the lab's VQGAN.pt."""
-    from maskgit_lab.interop.lab import load_vqgan
+def _given(path: Path, config: TokenizerConfig, *, resolution: int | None) -> FrozenTokenizer:
+    """Read one of our tokenizer files, or the lab's VQGAN.pt, which takes images of any size.
+
+    Raise ValueError when it is for images of another `resolution`.
+    """
+    from maskgit_lab.interop.lab import LAB_RESOLUTION, load_vqgan
 
     if not path.is_file():
         raise FileNotFoundError(f"tokenizer.checkpoint: no file {path}")
@@ -90,8 +93,14 @@ def _given(path: Path, config: TokenizerConfig) -> FrozenTokenizer:
         path, what="a tokenizer", remedy="tokenizer.checkpoint takes tokenizer.pt or the lab's VQGAN.pt", own=False
     )
     if isinstance(content, dict) and "format" in content:
-        return FrozenTokenizer.load(path)
-    return FrozenTokenizer(load_vqgan(path), mean=config.mean, std=config.std)
+        tokenizer = FrozenTokenizer.load(path)
+        if resolution is not None and tokenizer.resolution != resolution:
+            raise ValueError(
+                f"tokenizer.checkpoint={path} is for images of {tokenizer.resolution} pixels, these have {resolution}: "
+                f"resolution={tokenizer.resolution}, or without tokenizer.checkpoint, so that one is trained"
+            )
+        return tokenizer
+    return FrozenTokenizer(load_vqgan(path, LAB_RESOLUTION if resolution is None else resolution), mean=config.mean, std=config.std)
 
 
 def stage1_precision(config: TrainConfig) -> str:

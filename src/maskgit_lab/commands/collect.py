@@ -13,7 +13,8 @@ from maskgit_lab.commands.sweep import num_jobs, started
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.reporting.markdown import escaped, printable
-from maskgit_lab.reporting.sweep_table import sweep_table
+from maskgit_lab.reporting.marks import LEGEND
+from maskgit_lab.reporting.sweep_table import sweep_table, sweep_verdict
 from maskgit_lab.reporting.tables import render_markdown, render_table
 from maskgit_lab.runs.folder import shown_path
 from maskgit_lab.runs.sweep import RunRecord, read_sweep, unfinished
@@ -65,12 +66,13 @@ def collect_sweep(root: Path, out: Path | None = None) -> Collected:
 
     runs = read_sweep(root)
     headers, rows = sweep_table(runs)
-    notes = _notes(runs, num_jobs(root))
+    said = sweep_verdict(runs)
+    notes = [*([LEGEND] if said else []), *said, *_notes(runs, num_jobs(root))]
     out = out or root
     markdown = f"# {escaped(f'Sweep {root.resolve().parent.name} ({root.resolve().name})')}\n\n{render_markdown(headers, rows)}\n"
     write_text(out / "table.md", markdown + "\n".join(f"- {escaped(note)}" for note in notes) + "\n")
     with whole_file(out / "table.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([headers, *rows])
+        csv.writer(file).writerows([headers, *sweep_table(runs, with_marks=False)[1]])
     figure = save_sweep_figure(out / "sweep.png", runs)
     written = [out / "table.md", out / "table.csv", *([figure] if figure else [])]
     lines = ["", render_table(headers, rows), "", *notes, f"Written: {', '.join(shown_path(path) for path in written)}"]

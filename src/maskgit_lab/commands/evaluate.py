@@ -1,8 +1,8 @@
 """Measure a run's grid, or any folder of filled images, in the same way."""
 
 import csv
-import dataclasses
 import logging
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +14,10 @@ from tqdm import tqdm
 
 from maskgit_lab.assembly.compose import with_tokenizer
 from maskgit_lab.assembly.config import build, config_dir
-from maskgit_lab.assembly.load import load_data
-from maskgit_lab.assembly.networks import decode_changes
-from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import EvaluateConfig
 from maskgit_lab.commands.outputs import FEWEST, read_outputs
 from maskgit_lab.commands.results import check_results
-from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.commands.subject import subject
 from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.baselines import OTHER_REAL, measured, reference_outputs
@@ -34,17 +31,24 @@ from maskgit_lab.evaluation.rulers import Rulers
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.evaluation.telea import require_opencv
 from maskgit_lab.evaluation.truth import Truth, read_truth
-from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.machine.json_file import write_json
 from maskgit_lab.machine.peak_memory import peak_memory_line
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.machine.whole_file import whole_file
 from maskgit_lab.reporting.figures import save_rows
-from maskgit_lab.reporting.grid_tables import CSV_HEADER, References, csv_rows, markdown_tables, terminal_tables
+from maskgit_lab.reporting.grid_tables import (
+    CSV_HEADER,
+    References,
+    best_cell,
+    csv_rows,
+    grid_verdict,
+    markdown_tables,
+    terminal_tables,
+)
+from maskgit_lab.reporting.lab_figures import draw_lab, lab_figure_names
 from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.runs.folder import shown_path
 from maskgit_lab.runs.provenance import provenance
-from maskgit_lab.training.precision import autocast_dtype
 from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.wandb_run import log_evaluation
 
@@ -57,41 +61,36 @@ CHOSEN_BY_CELLS = ("schedule", "sweet_spot")
 
 
 def evaluate(config: EvaluateConfig) -> None:
-    """Measure a run or a folder of outputs and write what was found.
+    """Measure a run, the lab's two files, or a folder of outputs, and write what was found.
 
-    Raise ValueError when neither or both are given, or the test images have no truth.
+    Raise ValueError when the test images have no truth.
     """
-    if (config.run is None) == (config.outputs is None):
-        raise ValueError("evaluate needs either run=RUN_FOLDER or outputs=FOLDER truth=FOLDER")
     quiet_lightning()
-    if config.run is not None:
-        _measure_run(config, Path(config.run))
-    elif config.outputs is not None:
+    if config.outputs is not None:
         _measure_outputs(config, Path(config.outputs))
+    else:
+        _measure_networks(config)
 
 
-def _measure_run(config: EvaluateConfig, folder: Path) -> None:
+def _measure_networks(config: EvaluateConfig) -> None:
+    """Measure the grid of a run or of the lab's two files."""
     start = time.perf_counter()
     if config.max_images is not None and config.max_images < FEWEST:
         raise ValueError(f"max_images must be at least {FEWEST}, which a distance between sets needs, got {config.max_images}")
-    out = Path(config.out or folder / "evaluation").expanduser()
-    if config.out is not None:  # the run's own table is replaced by the newer one
-        check_results([out / name for name in (*WRITTEN, GRID_FIGURE)], overwrite=config.overwrite)
-    inpainter = Inpainter.from_run(
-        folder, checkpoint=config.checkpoint, device=config.device, speed=config.speed, decoder=config.use_decoder,
-        **decode_changes(config.decode),
-    )  # fmt: skip
-    filler = dataclasses.replace(inpainter.filler, autocast=autocast_dtype(config.precision))
-    grid = _grid(config, filler.settings)
+    out = Path(config.out or (Path(config.run) / "evaluation" if config.run else "evaluation")).expanduser()
+    if config.out is not None or config.run is None:  # a run's own table is replaced by the newer one
+        figures = [f"figures/{name}" for name in lab_figure_names(config.schedules).values()]
+        check_results([out / name for name in (*WRITTEN, GRID_FIGURE, *figures)], overwrite=config.overwrite)
+    what = subject(config)
+    filler, splits = what.filler, what.splits
+    grid = _grid(config, filler)
     extractor = with_tokenizer(build(config.metrics.extractor), filler.tokenizer).to(filler.tokenizer.device)
     rulers = _rulers(config)
-    run_config = load_config(folder)
-    splits = load_data(run_config.data, config.paths)
     test = _first(splits.test, config.max_images)
     if len(test) < FEWEST:
-        raise ValueError(f"data: the run has {len(test)} test image; a distance between sets needs at least {FEWEST}")
+        raise ValueError(f"data: there is {len(test)} test image; a distance between sets needs at least {FEWEST}")
     if test.truth is None:
-        raise ValueError("the test images of this run have no truth: fill them with `inpaint` instead")
+        raise ValueError("the test images have no truth: fill them with `inpaint` instead")
     cache, device = config.paths.cache_folder, str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
     references = _references(config, test, truth, rulers, filler=filler, others=splits.val.images, device=device)
@@ -102,7 +101,7 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     protocol = {
         **_protocol(truth, rulers, others=len(splits.val)),
         "split": splits.description,
-        "checkpoint": config.checkpoint,
+        **what.told,
         "decoder": "plain" if filler.decoder is None else filler.decoder.sha256,
         **{name: value for name, value in grid.settings.as_dict().items() if name not in CHOSEN_BY_CELLS},
         "seeds": list(grid.seeds),
@@ -112,12 +111,16 @@ def _measure_run(config: EvaluateConfig, folder: Path) -> None:
     single = {"token_cross_entropy": scores.token_cross_entropy, "token_accuracy": scores.token_accuracy}
     columns = {"truth": np.asarray(test.truth[:NUM_SHOWN]), "input": test.images[:NUM_SHOWN]}
     columns |= {f"{name} {spot}": images for (name, spot), images in scores.images.items()}
-    figure = save_rows(out / GRID_FIGURE, columns)
-    _write(out, scores.cells, references, protocol, score=distance_name(extractor.name), single=single)
-    log.info(f"Figure: {shown_path(figure)}")
+    score = distance_name(extractor.name)
+    best = best_cell(scores.cells, score=score, output=OUTPUTS[-1])
+    figure = save_rows(out / GRID_FIGURE, columns, holes=test.holes[:NUM_SHOWN])
+    fills = scores.images[best.schedule, best.sweet_spot]
+    lab = draw_lab(filler, test, grid.schedules, out / "figures", fills=fills, of=f"{best.schedule} {best.sweet_spot}")
+    _write(out, scores.cells, references, protocol, score=score, single=single, codes=filler.tokenizer.num_codebook_vectors)
+    log.info("Figures:\n" + "\n".join(f"  {shown_path(path)}" for path in (figure, *lab)))
     log.info(peak_memory_line())
-    wandb = run_config.logger.get("wandb")
-    if wandb is not None and log_evaluation(
+    wandb, folder = what.wandb, what.folder
+    if wandb is not None and folder is not None and log_evaluation(
         folder, columns=CSV_HEADER, rows=csv_rows(scores.cells, references.whole), images=[figure],
         project=wandb["project"], name=wandb["name"], offline=wandb["offline"],
     ):  # fmt: skip
@@ -148,23 +151,25 @@ def _measure_outputs(config: EvaluateConfig, folder: Path) -> None:
     _write(out, [cell], references, _protocol(truth, rulers, others=0), score=distance_name(extractor.name))
 
 
-def _grid(config: EvaluateConfig, settings: DecodeSettings) -> Grid:
+def _grid(config: EvaluateConfig, filler: Filler) -> Grid:
+    settings = filler.settings
     if config.decode.get("sweet_spot") is not None:
         raise ValueError(f"decode.sweet_spot: one trajectory gives all of them here, sweet_spots=[{settings.sweet_spot}]")
     names = config.schedules
     if settings.policy.adaptive and len(names) > 1:
         log.info(f"{settings.policy.name} follows no mask schedule: only {names[0]} of schedules is measured")
         names = names[:1]
-    schedules = {name: build(_schedule_config(name)) for name in names}
+    schedules = {name: build(_schedule_config(name, filler.tokenizer.num_image_tokens)) for name in names}
     return Grid(settings=settings, schedules=schedules, sweet_spots=config.sweet_spots, seeds=config.seeds)
 
 
-def _schedule_config(name: str) -> Any:
+def _schedule_config(name: str, num_image_tokens: int) -> Any:
     path = Path(config_dir()) / "mask_schedule" / f"{name}.yaml"
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
         raise ValueError(f"schedules: no mask schedule {name}; there are {there}")
-    return OmegaConf.load(path)
+    node = OmegaConf.load(path)
+    return OmegaConf.merge(node, {"num_image_tokens": num_image_tokens}) if "num_image_tokens" in node else node
 
 
 def _first(test: InpaintSet, count: int | None) -> InpaintSet:
@@ -221,7 +226,7 @@ def _protocol(truth: Truth, rulers: Rulers, *, others: int) -> dict[str, Any]:
 
 def _write(
     out: Path, cells: list[Cell], references: References, protocol: dict[str, Any], *, score: str,
-    single: Mapping[str, float] | None = None,
+    single: Mapping[str, float] | None = None, codes: int = 0,
 ) -> None:  # fmt: skip
     """Write evaluation.json, table.md and table.csv, and print the table; `single`: of all hidden tokens predicted at once."""
     out.mkdir(parents=True, exist_ok=True)
@@ -238,10 +243,16 @@ def _write(
         "references": references.whole,
         "references_by_hole_share": references.by_hole_share,
     }  # fmt: skip
-    notes = []
+    notes = grid_verdict(cells, references, score=score, output=outputs[-1])
+    content["verdict"] = list(notes)
     if single is not None:
         content["single_prediction"] = single
         notes.append("All hidden tokens at once: " + ", ".join(f"{name} {value:.4g}" for name, value in single.items()))
+        if single["token_cross_entropy"] >= math.log(codes):
+            notes.append(
+                f"That is no better than guessing among {codes} codes ({math.log(codes):.4g}): the transformer has learned nothing "
+                "of these tokens, or it was trained with another tokenizer"
+            )
     write_json(out / "evaluation.json", content)
     lines = [*notes, *(f"{key}: {value}" for key, value in protocol.items() if key != "provenance")]
     counts = protocol.get("num_by_hole_share", {})

@@ -57,9 +57,17 @@ def inpaint(config: InpaintConfig) -> None:
 
 
 def _inpainter(config: InpaintConfig) -> Inpainter:
-    return Inpainter.from_run(
-        config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
-        decoder=config.use_decoder, **decode_changes(config.decode, config.mask_schedule),
+    changes = decode_changes(config.decode, config.mask_schedule)
+    if config.run is not None:
+        return Inpainter.from_run(
+            config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,
+            decoder=config.use_decoder, **changes,
+        )  # fmt: skip
+    assert config.vqgan is not None
+    assert config.transformer is not None
+    return Inpainter.from_lab(
+        config.vqgan, config.transformer, num_heads=config.num_heads, device=config.device, seed=config.seed,
+        speed=config.speed or "fast", **changes,
     )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.machine.json_file import read_json
 from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.reporting.diagnosis import sentences
-from maskgit_lab.reporting.grid_tables import LEGEND, References, all_scores, share_table, table_1
+from maskgit_lab.reporting.grid_tables import References, all_scores, grid_verdict, share_table, table_1
+from maskgit_lab.reporting.marks import LEGEND
 from maskgit_lab.reporting.page import Block, Code, Figure, Heading, Table, Text, render_html, render_report_markdown
-from maskgit_lab.reporting.sweep_table import sweep_table
+from maskgit_lab.reporting.score_table import score_table, score_verdict
+from maskgit_lab.reporting.sweep_table import sweep_table, sweep_verdict
 from maskgit_lab.runs.folder import RunFolder, shown_path
 from maskgit_lab.runs.metrics_file import read_epochs
 from maskgit_lab.runs.sweep import RunRecord, differing_keys, read_result, read_sweep
@@ -22,7 +24,7 @@ from maskgit_lab.runs.sweep import RunRecord, differing_keys, read_result, read_
 log = logging.getLogger("maskgit_lab")
 
 FIGURES = {
-    "fills.png": "The first test images: truth, input, a fill without a model, the model decoded and composited",
+    "fills.png": "The first test images: truth, input, a fill without a model, the model's, and the tokenizer's best",
     "fills_best.png": "Nearest to the truth, by the mean absolute error inside the hole",
     "fills_worst.png": "Farthest from the truth",
 }
@@ -67,9 +69,12 @@ def _run_report(folder: RunFolder) -> tuple[str, list[Block]]:
     blocks += _evaluation(folder.root)
     blocks += [Heading("Fills"), *_figures(folder.root, "figures", FIGURES)]
     blocks += [Heading("Training"), *_figures(folder.root, "figures", {"training.png": "Curves over optimiser steps"})]
-    blocks += [Heading("Schedules"), *_figures(folder.root, "figures", {"schedules.png": "Share of tokens still hidden"})]
+    blocks += [
+        Heading("Schedules"),
+        *_figures(folder.root, "figures", {"schedules.png": "Share of tokens still hidden, by schedule"}),
+    ]
     names = [path.stem.removeprefix("schedule_") for path in sorted(folder.figures.glob("schedule_*.png"))]
-    steps = {f"schedule_{name}.png": f"{name}: tokens still hidden and the prediction after each step" for name in names}
+    steps = {f"schedule_{name}.png": f"{name}: what each step revealed, and how sure it was" for name in names}
     blocks += _figures(folder.root, "figures", steps)
     blocks += [
         Heading("How it was made"),
@@ -87,6 +92,8 @@ def _sweep_report(root: Path) -> tuple[str, list[Block]]:
         Text([f"{len(runs)} runs, {sum(run.status == 'completed' for run in runs)} completed"], soft=True),
         Heading("Scores of the composited fills, mean ± standard deviation over seeds"),
         Table(headers, rows),
+        Text(sweep_verdict(runs)),
+        Text([LEGEND], soft=True),
     ]
     if BATCH_SIZE in differing_keys(runs):
         blocks += _batch_sizes(runs)
@@ -123,8 +130,9 @@ def _scores(result: Mapping[str, Any]) -> list[Block]:
         return []
     return [
         Heading("Scores on the test images"),
-        Table(list(rows[0]), [list(row.values()) for row in rows]),
-        Text([FLOOR_AND_CEILING], soft=True),
+        Table(*score_table(rows)),
+        Text(score_verdict(rows)),
+        Text([LEGEND, FLOOR_AND_CEILING], soft=True),
     ]
 
 
@@ -159,8 +167,13 @@ def _grid(found: Mapping[str, Any], root: Path) -> list[Block]:
     references, counts = References({}, found.get("references_by_hole_share", {})), found["protocol"].get("num_by_hole_share", {})
     for output in outputs if counts else ():
         blocks.append(Table(*share_table(cells, references, score=score, output=output, counts=counts)))
+    said = grid_verdict(cells, References(found["references"]), score=score, output=outputs[-1])
     notes = [LEGEND, *([found["protocol"]["note"]] if "note" in found["protocol"] else [])]
-    return [*blocks, Text(notes, soft=True), *_figures(root, "evaluation/figures", {"grid.png": "Composited fills of every cell"})]
+    figures = {"grid.png": "Composited fills of every cell"} | {
+        path.name: path.stem.replace("_", " ").capitalize()
+        for path in sorted((root / "evaluation" / "figures").glob("figure_*.png"))
+    }
+    return [*blocks, Text(said), Text(notes, soft=True), *_figures(root, "evaluation/figures", figures)]
 
 
 def _values(scores: Mapping[str, Any]) -> dict[str, list[float]]:

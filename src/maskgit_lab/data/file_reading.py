@@ -65,4 +65,4 @@ def read_files(paths: Sequence[Path], read: Callable[[int], None], *, options: R
 def check_exact(size: tuple[int, int], resolution: int) -> None:
     """Raise BadImageError unless an image has this resolution."""
     if size != (resolution, resolution):
-        raise BadImageError(f"{size[0]}x{size[1]} pixels, expected {resolution}x{resolution}")
+        raise BadImageError(f"{size[0]}x{size[1]} pixels, expected {resolution}x{resolution} (the key resolution)")

@@ -5,12 +5,14 @@ Most of a whole-image score is the known part, which was copied. Images without 
 
 from abc import abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from maskgit_lab.core.exact_float32 import exact_float32
+from maskgit_lab.data.image_set import unit_range
 
 MIN_SQUARED_ERROR = 1e-10  # a perfect fill scores 100 dB instead of infinity
 
@@ -80,6 +82,12 @@ class HoleSSIM(HoleMetric):
 def hole_metrics() -> dict[str, HoleMetric]:
     """Return new metrics by the names of their scores."""
     return {"psnr_hole": HolePSNR(), "ssim_hole": HoleSSIM(), "mae_hole": HoleMAE()}
+
+
+def scores_of_each(images: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return scores (n,) by name, NaN without a hole, of images and truths uint8 (n, H, W, 3) with holes (n, H, W) bool."""
+    filled, true, hidden = unit_range(images), unit_range(truth), torch.from_numpy(np.array(holes))
+    return {name: metric.of_each(filled, true, hidden).numpy() for name, metric in hole_metrics().items()}
 
 
 def hole_mean(values: Tensor, holes: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskgit_lab.reporting.plots import plots, save_figure
+from maskgit_lab.reporting.plots import calm, plots, save_figure
 from maskgit_lab.runs.metrics_file import read_metrics
 
 # panel -> the columns of metrics.csv that belong in it; prefixes end in *
@@ -17,6 +17,9 @@ PANELS: dict[str, tuple[str, ...]] = {
     "learning rate": ("lr-*",),
     "images per second": ("train/images_per_second",),
 }
+# panels of what is counted or measured from zero, and what the others cover at least, so that noise looks small
+FROM_ZERO = ("token accuracy", "Frechet distance, decoded", "learning rate", "images per second")
+LEAST_SPAN = {"loss (nats per hidden token)": 0.5, "hole PSNR (dB), composited": 2.0}
 # the same in every panel
 COLOURS = {"train": "#4878a8", "val": "#d9762b", "train/fixed_loss": "#5f9a4f"}
 FEW_POINTS = 40  # of a curve: each is marked
@@ -40,7 +43,7 @@ def save_training_curves(path: Path, metrics_csv: Path) -> Path | None:
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step", fontsize=8)
         axis.set_xlim(steps.min() - edge, steps.max() + edge)  # the same everywhere: panels can be read against each other
-        axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5))
+        calm(axis, from_zero=title in FROM_ZERO, least_span=LEAST_SPAN.get(title, 0.0))
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25)
         axis.legend(fontsize=7, frameon=False)
@@ -53,12 +56,13 @@ def _matching(series: Mapping[str, np.ndarray], patterns: tuple[str, ...]) -> li
     return exact + sorted(name for name in series if prefixes and name.startswith(prefixes))
 
 
-def save_schedule_curves(path: Path, schedules: Mapping[str, Callable[[float], float]]) -> Path:
-    """Write the share hidden over progress of every schedule."""
+def save_schedule_curves(path: Path, schedules: Mapping[str, Callable[[float], float]], *, own: str | None = None) -> Path:
+    """Write the share hidden over progress of every schedule; the one named `own` is drawn thick."""
     figure, (axis,) = plots(1, width=5.2, height=3.6)
     progress = np.linspace(0, 1, 101)
     for name, schedule in schedules.items():
-        axis.plot(progress, [schedule(float(r)) for r in progress], label=name, linewidth=1.6)
+        label, width = (f"{name} (this run)", 3.0) if name == own else (name, 1.4)
+        axis.plot(progress, [schedule(float(r)) for r in progress], label=label, linewidth=width)
     axis.set_xlabel("progress r")
     axis.set_ylabel("share of tokens still hidden")
     axis.grid(alpha=0.25)

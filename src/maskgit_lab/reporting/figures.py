@@ -1,27 +1,30 @@
-"""Figures of fills: rows to compare, strips of one image's decoding, and what each schedule does step by step.
+"""Figures of fills: rows to compare, and strips of one image's decoding.
 
 They are pixels and a few words, put together by Pillow: a fill of one image does not wait for matplotlib (`reporting.plots`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from maskgit_lab.machine.whole_file import whole_file
+from maskgit_lab.reporting.canvas import (
+    HEADING,
+    MARGIN,
+    SMALL_TEXT,
+    coloured,
+    enlarged,
+    new_sheet,
+    outlined,
+    place,
+    save_sheet,
+    write,
+)
 
 GAP, STRIP_SCALE = 2, 2  # of a strip: pixels between its images, and how many times all of it is enlarged
-HIDDEN_COLOUR = (0.16, 0.18, 0.26)
-VISIBLE_COLOUR = (0.93, 0.91, 0.86)
-MARGIN = 8  # pixels between and around the images of a figure
-HEADING = 28  # pixels of a line of text
 ROWS_CELL = 160  # least width of an image in pixels, so that its heading fits
-STEP_CELL = 110
+NOTE = 20  # pixels of the line of small text below an image
 PAIR_CELL = 96
-TITLE_WIDTH = 660
-TEXT_SIZE, SMALL_TEXT = 15, 13  # pixels
-BOLD_STROKE = 0.4  # pixels around the letters: Pillow brings one font, in one weight
 
 
 def strip_image(
@@ -39,9 +42,9 @@ def strip_image(
     Returns:
         (h, w, 3) uint8, enlarged without smoothing, with white between the images and below.
     """
-    panels = [image, _coloured(hole), *steps, result, *([] if truth is None else [truth])]
+    panels = [image, coloured(hole), *steps, result, *([] if truth is None else [truth])]
     padded = [np.pad(panel, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for panel in panels]
-    return _enlarged(np.concatenate(padded, axis=1)[:, :-GAP], STRIP_SCALE)
+    return enlarged(np.concatenate(padded, axis=1)[:, :-GAP], STRIP_SCALE)
 
 
 def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_truth: bool) -> Path:
@@ -57,21 +60,32 @@ def save_strip(path: Path, strip: np.ndarray, *, steps: Sequence[int], with_trut
         `path`.
     """
     headings = ["input", "hole", *(f"step {step}" for step in steps), "result", *(["truth"] * with_truth)]
-    figure = _pixel_figure(strip.shape[1], strip.shape[0] + HEADING)
-    _place(figure, strip, left=0, top=HEADING)
+    sheet = new_sheet(strip.shape[1], strip.shape[0] + HEADING)
+    place(sheet, strip, left=0, top=HEADING)
     pitch = strip.shape[1] / len(headings)
     for i, heading in enumerate(headings):
-        _write(figure, heading, centre=(i + 0.5) * pitch, top=HEADING / 2)
-    return _save(figure, path)
+        write(sheet, heading, centre=(i + 0.5) * pitch, top=HEADING / 2)
+    return save_sheet(sheet, path)
 
 
-def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "") -> Path:
+def save_rows(
+    path: Path,
+    columns: Mapping[str, np.ndarray],
+    *,
+    title: str = "",
+    holes: np.ndarray | None = None,
+    without_outline: Collection[str] = ("truth",),
+    notes: Mapping[str, Sequence[str]] | None = None,
+) -> Path:
     """Write one row per image and one column per kind of fill, each pixel enlarged to a whole number of pixels.
 
     Args:
         path: a PNG file.
         columns: heading -> (n, H, W, 3) uint8, equally many in each.
         title: above the headings.
+        holes: (n, H, W) bool, outlined in every column but those of `without_outline`; None = without outlines.
+        without_outline: headings of columns that are left as they are.
+        notes: heading -> a short text below each of its images, a score for example.
 
     Returns:
         `path`.
@@ -80,16 +94,22 @@ def save_rows(path: Path, columns: Mapping[str, np.ndarray], *, title: str = "")
     scale = -(-ROWS_CELL // width)
     height, width = height * scale, width * scale
     first = HEADING * (2 if title else 1)
+    pitch = height + MARGIN + (NOTE if notes else 0)
     total_width = len(columns) * (width + MARGIN) - MARGIN
-    figure = _pixel_figure(total_width, first + num_rows * (height + MARGIN) - MARGIN)
+    sheet = new_sheet(total_width, first + num_rows * pitch - MARGIN)
     if title:
-        _write(figure, title, centre=total_width / 2, top=HEADING / 2, bold=True)
+        write(sheet, title, centre=total_width / 2, top=HEADING / 2, bold=True)
     for j, (heading, images) in enumerate(columns.items()):
         left = j * (width + MARGIN)
-        _write(figure, heading, centre=left + width / 2, top=first - HEADING / 2)
+        write(sheet, heading, centre=left + width / 2, top=first - HEADING / 2)
         for i, image in enumerate(images):
-            _place(figure, _enlarged(image, scale), left=left, top=first + i * (height + MARGIN))
-    return _save(figure, path)
+            top, shown = first + i * pitch, enlarged(image, scale)
+            if holes is not None and heading not in without_outline:
+                shown = outlined(shown, enlarged(holes[i], scale))
+            place(sheet, shown, left=left, top=top)
+            if notes and heading in notes:
+                write(sheet, notes[heading][i], centre=left + width / 2, top=top + height + NOTE / 2, size=SMALL_TEXT)
+    return save_sheet(sheet, path)
 
 
 def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], *, columns: int = 4) -> Path:
@@ -99,76 +119,10 @@ def save_pairs(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray, str]], 
     height, width = height * scale, width * scale
     pitch_x, pitch_y = 2 * width + 3 * MARGIN, HEADING + height + MARGIN
     columns = min(columns, len(pairs))
-    figure = _pixel_figure(columns * pitch_x - 2 * MARGIN, -(-len(pairs) // columns) * pitch_y - MARGIN)
+    sheet = new_sheet(columns * pitch_x - 2 * MARGIN, -(-len(pairs) // columns) * pitch_y - MARGIN)
     for i, (first, second, text) in enumerate(pairs):
         left, top = i % columns * pitch_x, i // columns * pitch_y
-        _write(figure, text, centre=left + width + MARGIN / 4, top=top + HEADING / 2, size=SMALL_TEXT)
+        write(sheet, text, centre=left + width + MARGIN / 4, top=top + HEADING / 2, size=SMALL_TEXT)
         for side, image in enumerate((first, second)):
-            _place(figure, _enlarged(image, scale), left=left + side * (width + MARGIN // 2), top=top + HEADING)
-    return _save(figure, path)
-
-
-def save_schedule_figure(path: Path, name: str, *, step_masks: np.ndarray, step_images: np.ndarray, max_columns: int = 10) -> Path:
-    """Write what a schedule does: tokens still hidden after each step, how many, and below it the prediction of that step.
-
-    Args:
-        path: a PNG file.
-        name: of the schedule, for the title.
-        step_masks: (S, grid, grid) bool, True = hidden.
-        step_images: (S, H, W, 3) uint8.
-        max_columns: steps per band; more steps wrap into bands of equal length.
-
-    Returns:
-        `path`.
-    """
-    scale = -(-STEP_CELL // step_images.shape[2])
-    num_steps, side = len(step_masks), step_images.shape[2] * scale
-    bands = -(-num_steps // max_columns)
-    columns = -(-num_steps // bands)
-    band_height = HEADING + 2 * side + MARGIN // 2 + HEADING // 2
-    width = max(columns * (side + MARGIN) - MARGIN, TITLE_WIDTH)
-    figure = _pixel_figure(width, HEADING + bands * band_height - HEADING // 2)
-    title = f"{name}: tokens still hidden (dark) and the prediction after each of {num_steps} steps"
-    _write(figure, title, centre=width / 2, top=HEADING / 2, bold=True)
-    for step in range(num_steps):
-        band, column = divmod(step, columns)
-        left, top = column * (side + MARGIN), HEADING + band * band_height
-        label = f"{step + 1}: {int(step_masks[step].sum())} hidden"
-        _write(figure, label, centre=left + side / 2, top=top + HEADING / 2, size=SMALL_TEXT)
-        cells = _coloured(step_masks[step])
-        _place(figure, _enlarged(cells, side // len(cells)), left=left, top=top + HEADING)
-        _place(figure, _enlarged(step_images[step], scale), left=left, top=top + HEADING + side + MARGIN // 2)
-    return _save(figure, path)
-
-
-def _coloured(mask: np.ndarray) -> np.ndarray:
-    """Return a mask (H, W) as an image (H, W, 3) uint8."""
-    colours = (np.array(colour) * 255 for colour in (HIDDEN_COLOUR, VISIBLE_COLOUR))
-    return np.where(mask[..., None], *colours).astype(np.uint8)
-
-
-def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
-    return np.asarray(image).repeat(scale, 0).repeat(scale, 1)
-
-
-def _pixel_figure(width: int, height: int) -> Image.Image:
-    """Return a white figure with a border for `_place` and `_write` to keep off."""
-    return Image.new("RGB", (width + 2 * MARGIN, height + 2 * MARGIN), "white")
-
-
-def _place(figure: Image.Image, image: np.ndarray, *, left: int, top: int) -> None:
-    """Put an image pixel for pixel."""
-    figure.paste(Image.fromarray(image), (MARGIN + left, MARGIN + top))
-
-
-def _write(figure: Image.Image, text: str, *, centre: float, top: float, size: int = TEXT_SIZE, bold: bool = False) -> None:
-    """Put text around a point."""
-    place, stroke = (MARGIN + centre, MARGIN + top), BOLD_STROKE if bold else 0
-    ImageDraw.Draw(figure).text(place, text, fill="black", font=ImageFont.load_default(size), anchor="mm", stroke_width=stroke)
-
-
-def _save(figure: Image.Image, path: Path) -> Path:
-    """Write a figure to a PNG file, whole or not at all, and return its path."""
-    with whole_file(path) as partial:
-        figure.save(partial, format="PNG")
-    return path
+            place(sheet, enlarged(image, scale), left=left + side * (width + MARGIN // 2), top=top + HEADING)
+    return save_sheet(sheet, path)

@@ -8,10 +8,10 @@ from maskgit_lab.evaluation.grid import Cell
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.reporting.markdown import escaped
+from maskgit_lab.reporting.marks import LEGEND, texts
 from maskgit_lab.reporting.tables import render_markdown, render_parts, render_table
+from maskgit_lab.reporting.verdict import best_of, verdict
 
-BEST, LEVEL = "*", "~"
-LEGEND = "* best    ~ differs from the best by less than the spread (2 standard deviations over seeds)"
 CSV_HEADER = ("fill", "schedule", "sweet_spot", "score", "mean", "sd", "n")
 SHARE_SCORES = ("mae_hole", "psnr_hole", "ssim_hole")  # of the table of hole shares, after the distance
 
@@ -24,29 +24,14 @@ class References:
     by_hole_share: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # -> bin of the hole's share -> scores
 
 
-def marked(spreads: Sequence[Spread | None], *, score: str) -> list[str]:
-    """Return texts of values, the best marked with a star and those the spread cannot tell from it with a tilde."""
-    there = [spread for spread in spreads if spread is not None]
-    best = (max if is_higher_better(score) else min)(there, key=lambda spread: spread.mean) if there else None
-
-    def text(spread: Spread | None) -> str:
-        if spread is None or best is None:
-            return "-"
-        if spread.mean == best.mean:
-            return f"{spread}{BEST}"
-        return f"{spread}{LEVEL}" if spread.exceeds(best) is False else f"{spread}"
-
-    return [text(spread) for spread in spreads]
-
-
 def table_1(cells: Sequence[Cell], *, score: str, output: str) -> tuple[list[str], list[list[str]]]:
     """Return headers and rows of one score: a row per sweet spot, a column per schedule, as the lab printed it."""
     chosen = [cell for cell in cells if cell.output == output]
     schedules = list(dict.fromkeys(cell.schedule for cell in chosen))
     spots = list(dict.fromkeys(cell.sweet_spot for cell in chosen))
     by_place = {(cell.schedule, cell.sweet_spot): Spread.of(cell.scores[score]) for cell in chosen}
-    texts = iter(marked([by_place[name, spot] for spot in spots for name in schedules], score=score))
-    rows = [[str(spot), *(next(texts) for _ in schedules)] for spot in spots]
+    shown = iter(texts([by_place[name, spot] for spot in spots for name in schedules], score=score))
+    rows = [[str(spot), *(next(shown) for _ in schedules)] for spot in spots]
     return [f"{score}, {output}", *schedules], rows
 
 
@@ -56,7 +41,7 @@ def all_scores(
     """Return headers and rows of every score of one kind of output, references below."""
     chosen = [cell for cell in cells if cell.output == output]
     names = list(chosen[0].scores)
-    columns = [marked([Spread.of(cell.scores[name]) for cell in chosen], score=name) for name in names]
+    columns = [texts([Spread.of(cell.scores[name]) for cell in chosen], score=name) for name in names]
     rows = [[cell.label, *(column[i] for column in columns)] for i, cell in enumerate(chosen)]
     for label, scores in references.items():
         rows.append([label, *(f"{scores[name]:.4g}" if name in scores else "-" for name in names)])
@@ -71,15 +56,30 @@ def share_table(
 
     def column(label: str) -> list[str]:
         found = [cell.by_hole_share.get(label, {}).get(score) for cell in chosen]
-        return marked([None if values is None else Spread.of(values) for values in found], score=score)
+        return texts([None if values is None else Spread.of(values) for values in found], score=score)
 
     columns = [column(label) for label in counts]
-    rows = [[cell.label, *(texts[i] for texts in columns)] for i, cell in enumerate(chosen)]
+    rows = [[cell.label, *(column[i] for column in columns)] for i, cell in enumerate(chosen)]
     for name, bins in references.by_hole_share.items():
         if bins:
             values = [bins.get(label, {}).get(score) for label in counts]
             rows.append([name, *("-" if value is None else f"{value:.4g}" for value in values)])
     return [f"{score}, {output}", *(f"{label} (n={number})" for label, number in counts.items())], rows
+
+
+def best_cell(cells: Sequence[Cell], *, score: str, output: str) -> Cell:
+    """Return the cell of one kind of output whose mean is best; the spread may not tell it from others."""
+    chosen = [cell for cell in cells if cell.output == output]
+    return (max if is_higher_better(score) else min)(chosen, key=lambda cell: Spread.of(cell.scores[score]).mean)
+
+
+def grid_verdict(cells: Sequence[Cell], references: References, *, score: str, output: str) -> list[str]:
+    """Return what a grid says of one kind of output: which cell is the best, and that of best mean against the references."""
+    chosen, best = [cell for cell in cells if cell.output == output], best_cell(cells, score=score, output=output)
+    which = best_of([cell.label for cell in chosen], [Spread.of(cell.scores[score]) for cell in chosen], score=score)
+    who = f"{best.label}" if best.sweet_spot else "this set of images"
+    found = {name: Spread.of(values) for name, values in best.scores.items()}
+    return [*([which] if which else []), *verdict(found, references.whole, distance=score, output=output, who=who)]
 
 
 def terminal_tables(

@@ -14,10 +14,11 @@ from maskgit_lab.reporting.tables import format_cell, render_markdown
 STYLE = """
 :root {
   color-scheme: light dark;
-  --ink: #23242b; --soft: #6a6c78; --line: #dcdce2; --paper: #fbfaf7; --card: #fff; --accent: #2f6f8f
+  --ink: #23242b; --soft: #6a6c78; --line: #dcdce2; --paper: #fbfaf7; --card: #fff; --accent: #2f6f8f; --shade: #0005
 }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e6e1; --soft: #a5a6b0; --line: #3a3b45; --paper: #17181d; --card: #20212a; --accent: #7fb8d4 }
+  :root { --ink: #e8e6e1; --soft: #a5a6b0; --line: #3a3b45; --paper: #17181d; --card: #20212a; --accent: #7fb8d4;
+    --shade: #fff6 }
 }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
@@ -25,7 +26,15 @@ main { max-width: 1180px; margin: 0 auto; padding: 2rem 1rem 4rem }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; overflow-wrap: anywhere }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem } p { margin: .4rem 0 }
 .note { color: var(--soft) }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--card); margin: .8rem 0 }
+.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; margin: .8rem 0; background:
+    linear-gradient(90deg, var(--card) 40%, transparent) left / 3rem 100% no-repeat local,
+    linear-gradient(270deg, var(--card) 40%, transparent) right / 3rem 100% no-repeat local,
+    linear-gradient(90deg, var(--shade), transparent) left / 1.1rem 100% no-repeat scroll,
+    linear-gradient(270deg, var(--shade), transparent) right / 1.1rem 100% no-repeat scroll, var(--card);
+  scrollbar-width: thin; scrollbar-color: var(--accent) var(--line) }
+.scroll::-webkit-scrollbar { height: 9px } .scroll::-webkit-scrollbar-track { background: var(--line) }
+.scroll::-webkit-scrollbar-thumb { background: var(--accent); border-radius: 5px }
+.scroll:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { padding: .4rem .8rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line) }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--card) }
@@ -109,7 +118,9 @@ def _table_html(block: Table) -> str:
     head = "".join(f"<th>{html.escape(text)}</th>" for text in block.headers)
     rows = ("".join(f"<td>{html.escape(format_cell(cell))}</td>" for cell in row) for row in block.rows)
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    name = html.escape(str(block.headers[0]), quote=True)
+    box = f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {name}">'  # a keyboard scrolls what has the focus
+    return f"{box}<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>"
 
 
 def _figure_html(block: Figure) -> str:
@@ -117,7 +128,7 @@ def _figure_html(block: Figure) -> str:
     width = int.from_bytes(content[16:20], "big")  # of a PNG's header
     data = base64.b64encode(content).decode()
     caption = html.escape(block.caption)
-    wide = " wide" if width > SHRINKS_BELOW else ""
+    wide = ' wide" tabindex="0" role="region" aria-label="Figure' if width > SHRINKS_BELOW else ""
     return (
         f'<figure><figcaption>{caption}</figcaption><div class="scroll{wide}">'
         f'<img src="data:image/png;base64,{data}" alt="{caption}"></div></figure>'

@@ -1,21 +1,32 @@
 """The figures of a run: fills, every schedule step by step, the schedules, the training curves."""
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from maskgit_lab.core.schedules import Arccos, Cosine, Cubic, Linear, MaskSchedule, Root, Square
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.evaluation.test_set import MODEL_ROWS, TestScores
+from maskgit_lab.evaluation.hole_metrics import scores_of_each
+from maskgit_lab.evaluation.test_set import CEILING, MODEL_ROWS, TestScores
 from maskgit_lab.reporting.curves import save_schedule_curves, save_training_curves
-from maskgit_lab.reporting.figures import save_rows, save_schedule_figure
+from maskgit_lab.reporting.figures import save_rows
+from maskgit_lab.reporting.reveal import reveal_of
+from maskgit_lab.reporting.schedule_figure import save_schedule_figure
 
 SCHEDULES: dict[str, MaskSchedule] = {kind.__name__.lower(): kind() for kind in (Linear, Cosine, Square, Cubic, Root, Arccos)}
 ROWS_SHOWN = 8
+SAMPLES_SHOWN = 3  # of one hole, where tokens are sampled
+RECONSTRUCTION = "reconstruction"
+# headings of the figures of fills -> the fills' names in the table
+COLUMNS = {
+    "diffusion fill": "diffusion fill",
+    "decoded": MODEL_ROWS[0],
+    "composited": MODEL_ROWS[1],
+    RECONSTRUCTION: f"{CEILING}, composited",
+}
+WITH_SCORES = ("diffusion fill", "composited", "sample", RECONSTRUCTION)  # the decoded image has the composited one's hole
 
 
 def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, figures: Path, *, metrics: Path, num_steps: int) -> list[Path]:
@@ -32,37 +43,61 @@ def draw_run(filler: Filler, scores: TestScores, test: InpaintSet, figures: Path
     Returns:
         The paths of the figures.
     """
-    columns = {"truth": test.truth} if test.truth is not None else {}
-    columns |= {"input": test.images} | {name: scores.fills[name] for name in ("diffusion fill", *MODEL_ROWS)}
-    paths = [_save_some(figures / "fills.png", columns, np.arange(len(test))[:ROWS_SHOWN])]
+    paths = [_save_fills(figures / "fills.png", filler, scores, test, np.arange(len(test))[:ROWS_SHOWN])]
     if test.truth is not None:
-        paths += _save_extremes(figures, columns, scores.fills[MODEL_ROWS[1]], test)
-    for name, schedule in SCHEDULES.items():
-        settings = dataclasses.replace(filler.settings, schedule=schedule, num_steps=num_steps, sweet_spot=None)
-        fill = dataclasses.replace(filler, settings=settings).fill(test.images[:1], test.holes[:1], [0])
-        grid = filler.tokenizer.grid
-        masks = fill.trace.step_masks[:, 0].view(-1, grid, grid).cpu().numpy()
-        tokens = fill.trace.step_tokens[:, 0]
-        same = (torch.from_numpy(np.array(array[:1])).expand(len(tokens), *array.shape[1:]) for array in (test.images, test.holes))
-        images = filler.pixels(tokens, *same).cpu().numpy()
-        path = figures / f"schedule_{name}.png"
-        paths.append(save_schedule_figure(path, name, step_masks=masks, step_images=images))
-    paths.append(save_schedule_curves(figures / "schedules.png", SCHEDULES))
+        order = scores_of_each(scores.fills[MODEL_ROWS[1]], test.truth, test.holes)["mae_hole"].argsort(kind="stable")
+        some = {"best": order[:ROWS_SHOWN], "worst": order[::-1][:ROWS_SHOWN]}
+        paths += [_save_fills(figures / f"fills_{name}.png", filler, scores, test, which) for name, which in some.items()]
+    drawn = schedules_to_draw(filler.settings.schedule)
+    for name, schedule in drawn.items():
+        reveal = reveal_of(filler, test, schedule=schedule, num_steps=num_steps)
+        paths.append(save_schedule_figure(figures / f"schedule_{name}.png", name, reveal))
+    own = own_name(filler.settings.schedule)
+    paths.append(save_schedule_curves(figures / "schedules.png", drawn, own=own))
     curves = save_training_curves(figures / "training.png", metrics)
     return [*paths, *([curves] if curves else [])]
 
 
-def _save_extremes(figures: Path, columns: Mapping[str, np.ndarray], filled: np.ndarray, test: InpaintSet) -> list[Path]:
-    """Write the fills that are nearest to their truth and farthest from it, by the mean absolute error inside the hole."""
-    assert test.truth is not None
-    error = np.abs(filled.astype(np.int16) - test.truth).mean(-1)  # (n, H, W)
-    per_image = np.where(test.holes, error, 0).sum((1, 2)) / test.holes.sum((1, 2)).clip(min=1)
-    order = per_image.argsort(kind="stable")
-    return [
-        _save_some(figures / "fills_best.png", columns, order[:ROWS_SHOWN]),
-        _save_some(figures / "fills_worst.png", columns, order[::-1][:ROWS_SHOWN]),
-    ]
+def own_name(schedule: MaskSchedule) -> str:
+    """Return the name of a schedule in figures and files: that of its class."""
+    return type(schedule).__name__.lower()
 
 
-def _save_some(path: Path, columns: Mapping[str, np.ndarray], which: np.ndarray) -> Path:
-    return save_rows(path, {name: images[which] for name, images in columns.items()})
+def schedules_to_draw(own: MaskSchedule) -> dict[str, MaskSchedule]:
+    """Return the schedules of the figures by name: the run's own first, then the usual ones."""
+    return {own_name(own): own} | {name: schedule for name, schedule in SCHEDULES.items() if name != own_name(own)}
+
+
+def fill_columns(filler: Filler, fills: Mapping[str, np.ndarray], test: InpaintSet, which: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of a figure of fills for the images numbered `which`; samples where tokens are sampled."""
+    columns = {} if test.truth is None else {"truth": np.asarray(test.truth)[which]}
+    columns |= {"input": test.images[which]}
+    columns |= {heading: fills[name][which] for heading, name in COLUMNS.items() if name in fills}
+    reconstruction = {RECONSTRUCTION: columns.pop(RECONSTRUCTION)} if RECONSTRUCTION in columns else {}
+    settings = filler.settings
+    if settings.token_temperature > 0 or settings.policy.sets_token_temperature:
+        candidates = filler.candidates(test.images[which], test.holes[which], which.tolist(), num_samples=SAMPLES_SHOWN)
+        for number, fill in enumerate(candidates[1:], start=2):
+            columns[f"sample {number}"] = fill.composited.cpu().numpy()
+    return columns | reconstruction
+
+
+def score_notes(
+    columns: Mapping[str, np.ndarray], holes: np.ndarray, truth: np.ndarray | None, *, of: tuple[str, ...] = ()
+) -> dict[str, list[str]]:
+    """Return a line of scores inside the hole for each image of the columns that are fills, those named in `of` too."""
+    if truth is None:
+        return {}
+    notes = {}
+    for heading, images in columns.items():
+        if heading.startswith((*WITH_SCORES, *of)):
+            found = scores_of_each(images, truth, holes)
+            notes[heading] = [
+                f"{psnr:.1f} dB, MAE {mae:.1f}" for psnr, mae in zip(found["psnr_hole"], found["mae_hole"], strict=True)
+            ]
+    return notes
+
+
+def _save_fills(path: Path, filler: Filler, scores: TestScores, test: InpaintSet, which: np.ndarray) -> Path:
+    columns, holes = fill_columns(filler, scores.fills, test, which), test.holes[which]
+    return save_rows(path, columns, holes=holes, notes=score_notes(columns, holes, columns.get("truth")))

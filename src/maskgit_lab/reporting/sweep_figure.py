@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 
 from maskgit_lab.evaluation.output_scores import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
-from maskgit_lab.reporting.plots import plots, save_figure
+from maskgit_lab.reporting.plots import calm, plots, save_figure
 from maskgit_lab.runs.sweep import RunRecord, differing_keys, shown_key, shown_value
 
+LEAST_SHARE = 0.1  # of the values themselves, which an axis covers at least: less would show noise
 MAX_CURVES = 12  # more cannot be told apart
 
 Curves = dict[str, dict[Any, list[float]]]  # curve -> place on the x axis -> a value per seed
@@ -66,6 +67,8 @@ def _panel(axis: Axes, curves: Mapping[str, Mapping[Any, list[float]]]) -> None:
             at, [s.mean for s in spreads.values()], yerr=[s.sd or 0.0 for s in spreads.values()],
             label=label, marker="o", markersize=4, capsize=3, linewidth=1.2,
         )  # fmt: skip
+    middle = abs(sum(axis.get_ylim())) / 2
+    calm(axis, least_span=LEAST_SHARE * middle)
     axis.set_xticks(range(len(places)), [str(place) for place in places])
     axis.tick_params(labelsize=8)
     axis.grid(alpha=0.25)

@@ -1,7 +1,7 @@
-"""Tables for the terminal and for Markdown, with the best value of each column marked."""
+"""Tables for the terminal and for Markdown."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from maskgit_lab.reporting.markdown import inline, printable
@@ -17,34 +17,9 @@ def format_cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else " ".join(printable(str(value)).split())
 
 
-def best_rows(
-    rows: Sequence[Sequence[Any]], higher_is_better: Sequence[bool | None], *, candidates: set[int] | None = None
-) -> list[set[int]]:
-    """Find the rows with the best value of each column; ties all count.
-
-    Args:
-        rows: cells, row by row; missing values and NaN never win.
-        higher_is_better: per column; None for columns without a direction.
-        candidates: rows that may win; None = all.
-
-    Returns:
-        Row numbers per column.
-    """
-    marks: list[set[int]] = []
-    for column, higher in enumerate(higher_is_better):
-        values = {
-            i: float(row[column])
-            for i, row in enumerate(rows)
-            if higher is not None and (candidates is None or i in candidates) and format_cell(row[column]) != MISSING
-        }
-        target = (max if higher else min)(values.values(), default=None)
-        marks.append({i for i, value in values.items() if value == target})
-    return marks
-
-
-def render_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:
-    """Return an aligned table; `best[column]` holds the rows to mark with a star."""
-    cells = _cells(rows, best, mark="{}*", text=format_cell)
+def render_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return an aligned table."""
+    cells = [[format_cell(value) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(headers, *cells, strict=True)]
     return "\n".join([_aligned(headers, widths), "  ".join("-" * w for w in widths), *(_aligned(row, widths) for row in cells)])
 
@@ -61,17 +36,10 @@ def render_parts(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, width
     return "\n\n".join(tables)
 
 
-def render_markdown(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, best: Sequence[set[int]] | None = None) -> str:
-    """Return the same table as Markdown, the best values bold."""
+def render_markdown(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return the same table as Markdown."""
     lines = [_markdown_row([inline(text) for text in headers]), "| --- |" + " ---: |" * (len(headers) - 1)]
-    cells = _cells(rows, best, mark="**{}**", text=lambda value: inline(format_cell(value)))
-    return "\n".join([*lines, *(_markdown_row(row) for row in cells)]) + "\n"
-
-
-def _cells(
-    rows: Sequence[Sequence[Any]], best: Sequence[set[int]] | None, *, mark: str, text: Callable[[Any], str]
-) -> list[list[str]]:
-    return [[mark.format(text(v)) if best and i in best[j] else text(v) for j, v in enumerate(row)] for i, row in enumerate(rows)]
+    return "\n".join([*lines, *(_markdown_row([inline(format_cell(value)) for value in row]) for row in rows)]) + "\n"
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

@@ -16,6 +16,10 @@ from maskgit_lab.runs.recorded import read_recorded
 
 # keys that say where and how a run was kept, not what it was
 NOT_A_DIFFERENCE = ("seed", "name", "resume", "force", "tags", "notes", "paths.", "logger.")
+RESOLUTION = "resolution"
+FOLLOW_RESOLUTION = (
+    "data.source.resolution", "tokenizer.model.img_resolution", "tokenizer.model.latent_resolution", "tokenizer.model.patch_size",
+)  # fmt: skip
 SHOWN_OUTPUT = "model, composited"
 DAMAGED = "damaged"  # its config.yaml or result.json
 DIED = "stopped without a word"  # killed, or the machine went down
@@ -110,6 +114,8 @@ def differing_keys(runs: Sequence[RunRecord]) -> list[str]:
     keys = list(dict.fromkeys(key for run in runs for key in run.config))
     differ = [key for key in keys if len({repr(run.config.get(key)) for run in runs}) > 1]
     differ = [key for key in differ if not key.startswith(NOT_A_DIFFERENCE)]
+    if RESOLUTION in differ:
+        differ = [key for key in differ if key not in FOLLOW_RESOLUTION]
     return [key for key in differ if not key.startswith("training.mask_schedule") or not _follows(runs, key)]
 
 
