@@ -28,8 +28,8 @@ test: $(STAMP) browser  ## every test
 	$(BIN)/python -m pytest
 
 browser:  ## a browser for the tests of the page, by apt; axe-core too, by npm; without them those tests are skipped
-	@command -v chromium > /dev/null || { timeout 300 apt-get -qq update && \
-	  timeout 300 apt-get -qq install --yes --no-install-recommends chromium; } > /dev/null 2>&1 || echo "no chromium: browser tests are skipped"
+	@command -v chromium > /dev/null || { timeout 60 apt-get -qq update -o Acquire::http::Timeout=10 -o Acquire::Retries=0 && \
+	  timeout 240 apt-get -qq install --yes --no-install-recommends chromium; } > /dev/null 2>&1 || echo "no chromium: browser tests are skipped"
 	@test -f node_modules/axe-core/axe.min.js || timeout 60 npm install --no-save --no-package-lock --silent axe-core@4 > /dev/null 2>&1 || true
 
 quick: $(STAMP)  ## the fast tests, within a minute
