@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from maskgit_lab.assembly.check import CHOICES, LEAST, MAY_BE_NULL, MOST, YES_OR_NO
 from maskgit_lab.assembly.config import config_dir, options_of
@@ -96,14 +96,12 @@ def in_words(
 
 def _command(name: str) -> str:
     said = _said(made_from(CONF, name))
-    values = OmegaConf.merge(*map(OmegaConf.load, reversed(list(made_from(CONF, name)))))
-    assert isinstance(values, DictConfig)
+    values = _content(*reversed(made_from(CONF, name)))
     rows = [
-        _row(key, f"`{as_typed(values._get_node(key))}`", said.get(key, ""), values._get_node(key)._value())
-        for key in map(str, values) if key not in ("hydra", "defaults") and key in ACTING.get(name, (key,))
+        _row(key, f"`{as_typed(value)}`", said.get(key, ""), value)
+        for key, value in values.items() if key not in ("hydra", "defaults") and key in ACTING.get(name, (key,))
     ]  # fmt: skip
-    entries = [entry for path in made_from(CONF, name) for entry in OmegaConf.load(path).get("defaults", [])]
-    names = [str(group) for entry in entries if not isinstance(entry, str) for group in entry if " " not in str(group)]
+    names = [group for path in made_from(CONF, name) for group, _ in _defaults(path) if " " not in group]
     shown = [group for group in names if group in ACTING.get(name, (group,))]
     links = ", ".join(f"[`{group}`](#{_anchor(group)})" for group in shown)
     text = f"### {name}\n\n{sentence(CONF / f'{name}.yaml')}\n"
@@ -137,9 +135,10 @@ def _group(group: str) -> str:
 def _rows(group: str, options: list[str]) -> Iterator[str]:
     """Yield a row for each key that an option of a group has, with the value in each."""
     prefix = group.replace("/", ".") + "."
-    values = {option: dict(_flat(_merged(group, option))) for option in options}
+    values = {option: dict(_flat(_content(*reversed(made_from(CONF / group, option))))) for option in options}
     keys = dict.fromkeys(key for found in values.values() for key in found)
-    order = {key: i for i, key in enumerate(max(values.values(), key=len))}
+    longest: dict[str, Any] = max(values.values(), key=len)
+    order = {key: i for i, key in enumerate(longest)}
     for key in sorted(keys, key=lambda key: order.get(key, len(order))):
         having = {option: found[key] for option, found in values.items() if key in found}
         texts = {option: as_typed(value) for option, value in having.items()}
@@ -153,7 +152,7 @@ def _rows(group: str, options: list[str]) -> Iterator[str]:
         follows = as_typed(first)
         if follows.startswith("${.."):
             said = said or f"follows `{prefix}{follows.strip('${.}')}`"
-        yield _row(prefix + key, shown, said, OmegaConf.to_container(first, resolve=False) if OmegaConf.is_config(first) else first)
+        yield _row(prefix + key, shown, said, first)
 
 
 def _meaning(group: str, key: str, options: list[str]) -> str:
@@ -172,41 +171,42 @@ def _begins_with(group: str) -> list[str]:
     """Return the option of a group that `train` begins with, and the one that others begin with."""
     *above, name = group.split("/")
     files = [CONF.joinpath(*above, "default.yaml")] if above else [CONF / "train.yaml", *sorted(CONF.glob("*.yaml"))]
-    entries = [entry for path in files for entry in OmegaConf.load(path).get("defaults", []) if not isinstance(entry, str)]
-    return [str(entry[name]) for entry in entries if name in entry]
+    return [option for path in files for group, option in _defaults(path) if group == name]
 
 
-def _merged(group: str, option: str) -> DictConfig:
-    files = [OmegaConf.load(path) for path in reversed(list(made_from(CONF / group, option)))]
-    merged = OmegaConf.merge(*files)
-    assert isinstance(merged, DictConfig)
-    merged.pop("defaults", None)
-    return merged
+def _content(*files: Path) -> dict[str, Any]:
+    """Return the keys of YAML files as they are written, later files over earlier ones."""
+    merged = OmegaConf.to_container(OmegaConf.merge(*map(OmegaConf.load, files)), resolve=False)
+    assert isinstance(merged, dict)
+    return {str(key): value for key, value in merged.items()}
 
 
-def _flat(node: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key in map(str, node):
-        child = node._get_node(key)
-        if key.startswith("_"):
+def _defaults(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the groups of a file's defaults list with the options it takes."""
+    for entry in _content(path).get("defaults", []):
+        if isinstance(entry, dict):
+            yield from ((str(group), str(option)) for group, option in entry.items())
+
+
+def _flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted key, value) of everything that is no dictionary; without `_target_` and the like, and defaults."""
+    for key, value in node.items():
+        if str(key).startswith("_") or (key == "defaults" and not prefix):
             continue
-        if isinstance(child, DictConfig) and not (child._is_none() or child._is_interpolation() or child._is_missing()):
-            yield from _flat(child, f"{prefix}{key}.")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", child if OmegaConf.is_config(child) else child._value()  # type: ignore[union-attr]
+            yield f"{prefix}{key}", value
 
 
 def _settings(path: Path) -> Iterator[str]:
-    content = OmegaConf.load(path)
-    assert isinstance(content, DictConfig)
-    for entry in content.pop("defaults", []):
-        if not isinstance(entry, str):
-            yield from (f"`{str(group).removeprefix('override /')}={option}`" for group, option in entry.items())
-    yield from (f"`{key}={as_typed(value)}`" for key, value in _flat(content) if key not in ("name", "tags"))
+    yield from (f"`{group.removeprefix('override /')}={option}`" for group, option in _defaults(path))
+    yield from (f"`{key}={as_typed(value)}`" for key, value in _flat(_content(path)) if key not in ("name", "tags"))
 
 
 def _docstring_of(path: Path) -> str:
     """Return what is said of the class that a file names, read from its source: nothing is imported."""
-    module, _, name = str(OmegaConf.load(path).get("_target_", "")).rpartition(".")
+    module, _, name = str(_content(path).get("_target_", "")).rpartition(".")
     source = CONF.parent / "src" / Path(*module.split(".")).with_suffix(".py")
     tree = ast.parse(source.read_text(encoding="utf-8"))
     found = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]

@@ -74,7 +74,7 @@ def test_package_lists_its_commands(tmp_path: Path):
     )  # fmt: skip
     for module in (*COMMANDS, "collect"):
         assert f"  {module} " in answer.stdout
-    assert "  Fill the holes of images from files with a trained run.\n" in answer.stdout
+    assert "  Fill the holes of images from files with a trained run" in answer.stdout
 
 
 def test_package_imports_torch_when_it_is_asked_for_the_inpainter(tmp_path: Path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit_lab.data.image_opening import BadImageError
+from maskgit_lab.data.image_opening import BadImageError, ReadOptions, shown_size
 from maskgit_lab.data.mask_files import load_masks, open_mask
 from tests.support.builders import boxes, pictures, write_pictures
 
@@ -91,3 +91,18 @@ def test_load_masks_takes_what_is_transparent_or_of_a_colour(tmp_path: Path):
     np.testing.assert_array_equal(load_masks(coloured, resolution=32, hole="#FF0080"), holes)
     with pytest.raises(ValueError, match=r"image_000.png \(no transparency, but mask_hole=alpha"):
         load_masks(coloured, resolution=32, hole="alpha")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("hole", ["white", "#ffffff"])
+def test_masks_are_turned_once_by_exif_also_where_pillow_turns_them(tmp_path: Path, suffix: str, hole: str):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the stored top row is the right column that a viewer shows
+    corner = np.zeros((32, 48), np.uint8)
+    corner[:8, :16] = 255
+    Image.fromarray(corner).save(tmp_path / f"mask.{suffix}", exif=exif)
+    assert shown_size(tmp_path / f"mask.{suffix}", ReadOptions()) == (32, 48)
+    found, _, scaled = open_mask(tmp_path / f"mask.{suffix}", hole=hole, size=(32, 48))
+    assert not scaled
+    assert found[:16, -8:].all()
+    assert found.sum() == 128

@@ -1,6 +1,7 @@
 """Own masks for training: holes that lie as they do in the files, drawn again the same, and never silently wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from maskgit_lab.data.train_masks import load_train_masks
 from tests.support.builders import boxes, datamodule, splits, write_pictures
 
 
-def load(folder: Path, **changes: object) -> np.ndarray:
+def load(folder: Path, **changes: Any) -> np.ndarray:
     return load_train_masks(folder / "m", resolution=32, cache=folder / "cache", **changes)
 
 

@@ -178,3 +178,14 @@ def test_fill_gives_the_kind_that_is_asked_for(monkeypatch: pytest.MonkeyPatch):
     assert inpainter(channels_first, hole[0]).composited.shape == (3, 30, 40)
     with pytest.raises(ValueError, match="output must be one of pil, numpy, torch"):
         inpainter(image, hole, output="jpeg")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (3000, 2000), (2, 3000)])
+def test_fill_takes_the_smallest_and_the_largest_images(width: int, height: int, monkeypatch: pytest.MonkeyPatch):
+    image = np.full((height, width, 3), (40, 90, 200), np.uint8)
+    hole = np.zeros((height, width), bool)
+    hole[height // 2 : height // 2 + 300, width // 2 : width // 2 + 300] = True
+    filled = stubbed(monkeypatch, Copies())(image, hole).composited
+    np.testing.assert_array_equal(filled[~hole], image[~hole])
+    if min(width, height) > 1:
+        np.testing.assert_array_equal(filled, image)

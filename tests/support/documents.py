@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 FIXTURE_RUN = ROOT / "tests" / "fixtures" / "run"
 FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"]+)\")?\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-RUNS = ("RUN", "runs/cosine/RUN", "runs/bend/RUN", "runs/cats_cpu/RUN", "runs/default/RUN", "runs/sweeps/NAME/DATE/0")
+RUNS = (
+    "RUN", "runs/cosine/RUN", "runs/bend/RUN", "runs/cats_cpu/RUN", "runs/default/RUN", "runs/sweeps/NAME/DATE/0",
+    "runs/cosine/2026-01-31_12-00-00", "multirun/2026-01-31/12-00-00/0",
+)  # fmt: skip
 IMAGES = ("photos", "tests", "filled", "test_gt", "DIR/train", "DIR/val", "DIR/masked_image", "DIR/test_gt")
 MASKS = ("masks", "mask64", "DIR/mask64")
 EMPTY = ("VQGAN.pt", "ckpt.pt", "inception_v3.pth", "squeezenet1_0.pth")  # only looked for

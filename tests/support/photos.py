@@ -79,8 +79,8 @@ def values_of(image: Any) -> np.ndarray:
 def random_case(seed: int) -> Case:
     """Return an image of random kind, mode and size, mostly small, with a random hole."""
     rng = np.random.default_rng(seed)
-    shrink = rng.random() ** 0.4  # a tenth of the sides is above half of the largest, in the logarithm
-    width, height = (max(1, round(length ** (rng.random() * (1 - shrink) + 0.4 * shrink))) for length in LARGEST)
+    scale = rng.beta(2, 3)  # of the logarithm: half of the images have less than 30 pixels per side, one in a hundred a million
+    width, height = (round(length ** float(np.clip(scale + rng.uniform(-0.15, 0.15), 0, 1))) for length in LARGEST)
     if rng.random() < 0.03:
         width, height = LARGEST[rng.integers(2)], int(rng.integers(1, 30))
     if rng.random() < 0.05:

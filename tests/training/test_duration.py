@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -27,8 +28,8 @@ def test_in_words_is_no_more_exact_than_it_can_be(seconds: float, words: str):
 def said(caplog, clock, *, steps: int, total: float, first: int = 0, per_batch: int = 1) -> list[str]:
     """Return the lines of a training of so many updates, each of `per_batch` batches."""
     callback = Duration(stage="Stage 1")
-    trainer = SimpleNamespace(global_step=first, estimated_stepping_batches=total)
-    module = SimpleNamespace(device=torch.device("cpu"))
+    trainer: Any = SimpleNamespace(global_step=first, estimated_stepping_batches=total)
+    module: Any = SimpleNamespace(device=torch.device("cpu"))
     with caplog.at_level(logging.INFO, logger="maskgit_lab"):
         callback.on_train_start(trainer, module)
         for batch in range(1, steps * per_batch + 1):

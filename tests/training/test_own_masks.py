@@ -1,5 +1,7 @@
 """Training on own masks: their holes lie where they are in the files."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ def test_masked_loss_takes_own_masks_as_they_lie(turned: bool, monkeypatch: pyte
     shown: list[torch.Tensor] = []
     hidden_logits = MaskedTokenModel.hidden_logits
 
-    def seen(model: MaskedTokenModel, tokens: torch.Tensor, *rest: object) -> torch.Tensor:
+    def seen(model: MaskedTokenModel, tokens: torch.Tensor, *rest: Any) -> torch.Tensor:
         shown.append(tokens)
         return hidden_logits(model, tokens, *rest)
 

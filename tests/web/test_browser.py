@@ -168,6 +168,10 @@ def test_browser_chooses_a_candidate_paints_on_and_goes_back(visit: Visit):
     assert visit.shown(40.5, 30.5) == list(COLOURS[1])
     tab.keyboard.press("Control+Shift+z")
     assert tab.evaluate(STATE) == "paint"
+    tab.keyboard.press("Control+z")
+    tab.keyboard.press("Control+z")  # leaves the result, and not the hole below it
+    assert tab.evaluate(STATE) == "paint"
+    assert tab.locator("#fill").is_enabled()
 
 
 def test_browser_plays_the_steps_and_cancels_a_fill(browser: Any, address: str):
@@ -299,6 +303,11 @@ def test_browser_page_fits_a_phone_and_is_painted_on_by_a_finger(browser: Any, a
     visit.until("!document.getElementById('fill').disabled")
     visit.fill()
     assert fits()
+    pinch = [{"x": box["x"] + x, "y": box["y"] + 90} for x in (100, 200, 80, 240)]
+    fingers = visit.context.new_cdp_session(tab)
+    for kind, points in (("touchStart", pinch[:1]), ("touchStart", pinch[:2]), ("touchMove", pinch[2:]), ("touchEnd", [])):
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert tab.evaluate(STATE) == "result"  # two fingers zoom: nothing was painted, which would have kept the candidate
     tab.locator("#panel summary").click()
     assert fits()
     assert tab.evaluate(SMALL) == []

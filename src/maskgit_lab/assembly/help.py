@@ -95,7 +95,7 @@ def _root_comments(name: str) -> dict[str, str]:
 
 def _key_lines(key: str, node: Any, said: dict[str, str]) -> Iterator[KeyLine]:
     if isinstance(node, DictConfig) and not (node._is_none() or node._is_interpolation() or node._is_missing()):
-        target = str(node._value().get("_target_", "")).rpartition(".")[2]  # type: ignore[union-attr]
+        target = str(node._value().get("_target_", "")).rpartition(".")[2]
         comment = " ".join(part for part in (said.get(key, ""), f"({target})" if target else "") if part)
         yield KeyLine(key, None, comment)
         for name in map(str, node):

@@ -88,6 +88,7 @@ def opened(path: Path, options: ReadOptions) -> Iterator[Image.Image]:
 
 def upright(image: Image.Image, *, stored: Image.Image | None = None) -> Image.Image:
     """Return an image as a viewer shows it; `stored`: the opened file, where `image` was made of it and lost its tags."""
+    (stored or image).load()  # Pillow turns TIFF itself when it decodes it, and takes the tag away
     turn = _TURNS.get(_orientation(stored or image))
     return image if turn is None else image.transpose(turn)
 
@@ -106,6 +107,8 @@ def turned_back(image: Image.Image, *, stored: Image.Image) -> Image.Image:
 def shown_size(path: Path, options: ReadOptions) -> tuple[int, int]:
     """Return width and height as a viewer shows the image, without decoding it where the header tells."""
     with opened(path, options) as image:
+        if image.format == "TIFF" and _orientation(image) >= LIES:
+            image.load()  # turns it
         return (image.height, image.width) if _orientation(image) >= LIES else image.size
 
 

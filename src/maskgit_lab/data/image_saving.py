@@ -55,7 +55,7 @@ def is_cut_to_eight_bits(image: Image.Image) -> bool:
     if image.mode not in ("RGB", "RGBA", "LA"):
         return False
     tags: Any = getattr(image, "tag_v2", None)
-    return _bits(tags) == 16 if tags is not None else any(";16" in str(tile[3]) for tile in image.tile)
+    return _bits(tags) == 16 if tags is not None else any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _bits(tags: Any) -> int | None:

@@ -45,7 +45,7 @@ def hole_pixels(image: Image.Image, *, hole: str) -> tuple[np.ndarray, str | Non
         return transparent_pixels(image), None
     if is_colour(hole):
         colours = np.asarray(rgb_pixels(image)).astype(np.int16)
-        return (np.abs(colours - np.array(rgb_of(hole), np.int16)) <= SAME_COLOUR).all(-1), None
+        return np.asarray((np.abs(colours - np.array(rgb_of(hole), np.int16)) <= SAME_COLOUR).all(-1)), None
     lossy = image.format in LOSSY
     if is_wide_grey(image):
         values, white = wide_grey(image)
@@ -152,11 +152,13 @@ def _painted(image: Image.Image, colours: np.ndarray) -> np.ndarray:
     bright = colours.max(-1)
     paint = bright > 64
     if paint.all():
-        raise BadImageError("coloured, with no black: which colour is the hole? Save it in black and white")
+        raise BadImageError(
+            "coloured, with no black: which colour is the hole? Name it, mask_hole=#rrggbb, or save it in black and white"
+        )
     # edges fade to black: the colour is compared at full brightness
     strong = colours[paint].astype(np.float32) * (255 / bright[paint][:, None])
     if (np.abs(strong - np.median(strong, axis=0)).max(-1) <= SAME_PAINT).mean() < MOSTLY:
-        raise BadImageError("several colours: which one is the hole? Save it in black and white")
+        raise BadImageError("several colours: which one is the hole? Name it, mask_hole=#rrggbb, or save it in black and white")
     return bright >= np.median(bright[paint]) / 2
 
 

@@ -56,7 +56,7 @@ def load_train_masks(
     path = cache / "holes" / f"{files_fingerprint(paths, resolution, hole)}.npy"
     holes = cached_array(path, shape=(len(paths), resolution, resolution), dtype=np.dtype(bool), fill=read)
     check_holes(holes.mean((1, 2)), [path.name for path in paths], hole=hole, max_share=max_share, prefix=PREFIX)
-    has_hole = holes.any((1, 2))
+    has_hole = np.asarray(holes.any((1, 2)))
     if not has_hole.any():
         raise ValueError(f"{KEY}: none of {len(paths)} masks in {shown(place)} has a hole for {PREFIX}mask_hole={hole}")
     if not has_hole.all():

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 ROUNDS = 4  # of averaging at each level; the coarser one did most of it
-SMALLEST = 2  # pixels per side of the coarsest level
+SMALLEST = 4  # pixels per side of the coarsest level
 LEAST_WEIGHT = 1e-6  # a coarse pixel with fewer known ones has none
 
 

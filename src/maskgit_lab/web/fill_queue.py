@@ -13,6 +13,7 @@ from maskgit_lab.web.watch import OutOfTimeError, StoppedError, Watch
 
 log = logging.getLogger("maskgit_lab")
 
+ENDED = "The fill was ended."
 BEAT = 0.5  # seconds after which a request hears that it still waits
 Event = dict[str, Any]  # as the page gets it, one JSON line each
 
@@ -26,6 +27,7 @@ class FillQueue:
         self._moved = asyncio.Condition()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fill")
         self._watches: set[Watch] = set()
+        self._over = False
 
     def require_room(self) -> None:
         """Raise RefusedError when too many wait already."""
@@ -53,6 +55,9 @@ class FillQueue:
             while self._line[0] is not ticket:
                 yield {"kind": "waiting", "ahead": self._line.index(ticket)}
                 await self._wait_a_beat()
+            if self._over:
+                yield {"kind": "failed", "error": ENDED}
+                return
             async with aclosing(self._run(work)) as events:
                 async for event in events:
                     yield event
@@ -62,7 +67,8 @@ class FillQueue:
                 self._moved.notify_all()
 
     def stop(self) -> None:
-        """End what runs at its next step, and the thread with it."""
+        """End what runs at its next step, and the thread with it; who waits is told."""
+        self._over = True
         for watch in self._watches:
             watch.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -99,7 +105,7 @@ class FillQueue:
         except OutOfTimeError:
             sentence = f"This fill took longer than {self._limits.max_seconds:g} seconds (max_seconds): fewer steps or candidates."
         except (StoppedError, asyncio.CancelledError):
-            sentence = "The fill was ended."
+            sentence = ENDED
         except MemoryError:
             sentence = "There is not enough memory for this fill: a smaller image or fewer candidates."
         except Exception:

@@ -35,9 +35,14 @@ export async function fill(request, signal, tell) {
   const options = { method: "POST", body: JSON.stringify(request), headers: { "Content-Type": "application/json" }, signal };
   const answer = await answered("api/fill", options);
   let last = null;
-  for await (const line of lines(answer.body)) {
-    last = JSON.parse(line);
-    tell(last);
+  try {
+    for await (const line of lines(answer.body)) {
+      last = JSON.parse(line);
+      tell(last);
+    }
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused("The server ended before the fill did.");
   }
   if (last?.kind === "done") return last;
   throw new Refused(last?.error ?? "The server ended before the fill did.");

@@ -14,8 +14,9 @@ export class History {
     this.changed();
   }
 
-  keep(undo, redo, bytes = 0) {
-    this.done.push({ undo, redo, bytes });
+  // a step { undo, redo, bytes } that has been taken
+  keep(step) {
+    this.done.push(step);
     this.undone = [];
     let total = this.done.reduce((sum, step) => sum + step.bytes, 0);
     while (this.done.length > 1 && (total > MOST_BYTES || this.done.length > MOST_STEPS)) total -= this.done.shift().bytes;

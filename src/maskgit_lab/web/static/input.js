@@ -3,6 +3,7 @@
 const WHEEL = 0.0022; // of zoom a pixel of the wheel
 const KEY_STEPS = 40; // arrow presses across the shorter side of the image
 const ZOOM_STEP = 1.4;
+const FINGER = 4; // CSS pixels that a finger moves before it paints: a second one may follow, to zoom
 
 export class Input {
   // `painting` hears begin, to, end and cancel with pixels of the image; `shortcuts` maps keys to what they do
@@ -10,6 +11,7 @@ export class Input {
     Object.assign(this, { canvas, session, scene, painting, shortcuts });
     this.pointers = new Map();
     [this.pen, this.pinch, this.moving, this.corner] = [false, null, false, false];
+    this.touched = null; // where a finger is that may yet become one of two
     const on = (name, handler) => canvas.addEventListener(name, handler.bind(this), { passive: false });
     on("pointerdown", this.down);
     on("pointermove", this.move);
@@ -38,14 +40,15 @@ export class Input {
     this.pointers.set(event.pointerId, this.place(event));
     if (this.pointers.size === 2) {
       this.painting.cancel();
-      this.pen = false;
+      [this.pen, this.touched] = [false, null];
       this.pinch = this.fingers();
     } else if (event.button === 1) {
       event.preventDefault();
       this.moving = true;
     } else if (event.button === 0 && this.pointers.size === 1) {
       this.at(event);
-      this.pen = this.painting.begin(this.session.pointer);
+      if (event.pointerType === "touch") this.touched = this.place(event);
+      else this.pen = this.painting.begin(this.session.pointer);
     }
   }
 
@@ -54,6 +57,7 @@ export class Input {
     const before = this.pointers.get(event.pointerId);
     if (before) this.pointers.set(event.pointerId, this.place(event));
     const { view } = this.session;
+    if (this.touched && Math.hypot(...this.place(event).map((value, i) => value - this.touched[i])) > FINGER) this.beginTouch();
     if (this.pinch && this.pointers.size === 2) {
       const now = this.fingers();
       view.zoom(now.apart / this.pinch.apart, now.middle);
@@ -71,12 +75,18 @@ export class Input {
 
   up(event) {
     this.pointers.delete(event.pointerId);
+    if (this.touched) this.beginTouch();
     if (this.pen) {
       this.at(event);
       this.painting.to(this.session.pointer);
       this.painting.end();
     }
     this.released(event);
+  }
+
+  beginTouch() {
+    this.pen = this.painting.begin(this.session.view.toImage(...this.touched));
+    this.touched = null;
   }
 
   cancelled(event) {
@@ -86,7 +96,7 @@ export class Input {
   }
 
   released(event) {
-    [this.pen, this.moving] = [false, false];
+    [this.pen, this.moving, this.touched] = [false, false, null];
     if (this.pointers.size < 2) this.pinch = null;
     if (event.pointerType === "touch") this.session.pointer = null;
     this.scene.ask();

@@ -23,15 +23,12 @@ const session = {
 };
 session.view = new View(canvas);
 const history = new History(() => showState());
-session.hole = new Hole((undo, redo, bytes) => {
-  const { hole } = session;
-  const onSame = (step) => () => hole === session.hole && step();
-  history.keep(onSame(undo), onSame(redo), bytes);
-});
+session.hole = new Hole((undo, redo, bytes) => history.keep({ undo, redo, bytes }));
 const scene = new Scene(canvas, session);
 const replay = new Replay(session, scene, { chosen: () => showState() });
 let settings = null;
 let cancelFill = null;
+let lastSaid = -Infinity; // when the status last told of a step, in milliseconds
 
 function say(text) {
   by("status").textContent = text;
@@ -74,7 +71,9 @@ async function open(file, name) {
     session.result = null;
     session.base = { key: told.image, name: told.name, bitmap, size: told.size, shown: told.shown, transparent: told.transparent };
     session.hole.reset(told.shown);
+    const focusGoes = document.activeElement === document.body || by("start").contains(document.activeElement);
     showState();
+    if (focusGoes) canvas.focus({ preventScroll: true });
     session.view.show(told.shown);
     chooseSize();
     if (painted) session.hole.load(painted);
@@ -138,6 +137,9 @@ function summary({ candidates, seconds }) {
 function tell(event) {
   if (event.kind === "step") {
     Object.assign(by("progress"), { max: event.of, value: event.step });
+    const now = performance.now();
+    if (now - lastSaid < 800) return; // readers of the screen say every text
+    lastSaid = now;
     say(`Step ${event.step} of ${event.of}`);
   } else if (event.kind === "waiting") {
     by("progress").removeAttribute("value");
@@ -148,6 +150,7 @@ function tell(event) {
 // back to the hole as it was painted
 function leaveResult() {
   by("progress").removeAttribute("value");
+  lastSaid = -Infinity;
   session.result = null;
   replay.close();
 }
@@ -170,7 +173,7 @@ function keepCandidate() {
     hole.reset(next.shown);
   };
   forward();
-  history.keep(restore, forward, painted.data.length);
+  history.keep({ undo: restore, redo: forward, bytes: painted.data.length, ofResult: true });
   say("Kept. Paint what is to be filled next.");
   showState();
 }
@@ -215,7 +218,10 @@ function chooseTool(name) {
 function step(way) {
   if (session.busy || !session.base) return;
   session.hole.cancel();
-  history[way]();
+  // the hole does not change below a result: a step back leaves the result first
+  const leaves = session.result && (way === "undo" || !history.undone.at(-1)?.ofResult);
+  if (leaves) leaveResult();
+  if (!leaves || way === "redo") history[way]();
   showState();
 }
 
@@ -306,7 +312,6 @@ function offerExamples(count) {
     button.addEventListener("click", async () => {
       try {
         await open(await api.example(number), `cat_${number + 1}.png`);
-        canvas.focus();
       } catch (error) {
         complain(error);
       }

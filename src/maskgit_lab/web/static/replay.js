@@ -20,7 +20,7 @@ export class Replay {
     });
     by("confidence").addEventListener("change", () => {
       session.look.confidence = by("confidence").checked;
-      if (session.result.position > session.result.steps) this.show(session.result.steps);
+      if (session.look.confidence && session.result.position > session.result.steps) this.show(session.result.steps);
       scene.ask();
     });
     by("wipe").addEventListener("input", () => {
