@@ -147,7 +147,7 @@ def test_inpainter_leaves_known_pixels_alone_and_ignores_batches(made: Made):
     np.testing.assert_array_equal(filled.composited[~masks], images[~masks])
     assert filled.step_images.shape == (7, 4, 64, 64, 3)
     np.testing.assert_array_equal(inpainter(images[2:3], masks[2:3], first=2).composited[0], filled.composited[2])
-    with pytest.raises(ValueError, match=r"images must be \(n, 64, 64, 3\)"):
+    with pytest.raises(ValueError, match="mask 0 has 64x64 pixels, but its image, as a viewer shows it, 64x32"):
         inpainter(images[:, :32], masks)
 
 

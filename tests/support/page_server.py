@@ -42,7 +42,11 @@ class StandIn:
     def watched(self, watch: Any) -> "StandIn":
         return replace(self, watch=watch)
 
-    def __call__(self, image: Image.Image, hole: np.ndarray, *, num_samples: int, seed: int, strategy: str, steps: bool) -> Any:
+    def __call__(
+        self, images: Any, masks: Any = None, *, num_samples: int = 1, seed: int | None = None, strategy: str = "crop",
+        steps: bool = False,
+    ) -> Any:  # fmt: skip
+        image, hole = images, masks
         self.running.set()
         stop = self.settings.stop
         try:
@@ -52,7 +56,7 @@ class StandIn:
         finally:
             self.running.clear()
         given, mask = np.asarray(image.convert("RGB")), Image.fromarray(hole)
-        colours = [Image.new("RGB", image.size, COLOURS[(seed + k) % 4]).convert(image.mode) for k in range(num_samples)]
+        colours = [Image.new("RGB", image.size, COLOURS[((seed or 0) + k) % 4]).convert(image.mode) for k in range(num_samples)]
         images = [Image.composite(colour, image, mask) for colour in colours]
         return SimpleNamespace(composited=images if num_samples > 1 else images[0], crops=[[self._crop(given, hole, num_samples)]])
 

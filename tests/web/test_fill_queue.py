@@ -127,6 +127,7 @@ def test_queue_that_is_stopped_ends_what_runs():
 
 
 def test_limits_refuse_what_bounds_nothing():
-    for key, value in (("max_queue", -1), ("max_seconds", 0), ("max_pixels", 0), ("max_steps", 1.5), ("max_seconds", float("inf"))):
+    refused: dict[str, Any] = {"max_queue": -1, "max_seconds": float("inf"), "max_pixels": 0, "max_steps": 1.5}
+    for key, value in refused.items():
         with pytest.raises(ValueError, match=key):
             Limits(**{key: value})

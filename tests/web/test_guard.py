@@ -11,7 +11,7 @@ from tests.support.page_requests import sentence
 from tests.support.page_server import page, served
 
 
-def status(path: str, *, place: Place | None = None, method: str = "GET", **headers: str) -> tuple[int, Any]:
+def status(path: str, *, place: Place | None = None, method: str = "GET", **headers: Any) -> tuple[int, Any]:
     async def asked() -> tuple[int, Any]:
         async with served(page(place=place)) as client:
             named = {name.replace("_", "-"): value for name, value in headers.items()}

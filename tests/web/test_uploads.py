@@ -123,9 +123,9 @@ def test_transparent_hole_is_what_is_transparent():
     image = noise(8, 8, mode="RGBA")
     image.putalpha(Image.fromarray((~box_hole(8, 8, (1, 1, 4, 5))).astype(np.uint8) * 255))
     hole = transparent_hole(image)
+    assert hole is not None
     assert np.array_equal(hole, box_hole(8, 8, (1, 1, 4, 5)))
     assert transparent_hole(noise(8, 8)) is None
     image.putalpha(255)
     assert transparent_hole(image) is None
-    assert hole is not None
     assert hole_png(hole).startswith(b"\x89PNG")

@@ -116,7 +116,8 @@ class _Out:
             files += [self._animation(one) for one in seen]
         images = [self.folder / folder / name for folder in self.of_crops for name in names]
         self._old = _crops_in({image.parent for image in images})
-        return [*files, *(path for image in images for path in self._old.get(image, []))]
+        files += [image.with_name(f"{image.name}_1.png") for image in images]  # how many there will be is not known yet
+        return list(dict.fromkeys([*files, *(path for image in images for path in self._old.get(image, []))]))
 
     def write(self, one: Seen, photo: Photo, filled: Filled, number: int) -> None:
         """Write what came out of one image: number `number` of `filled`."""

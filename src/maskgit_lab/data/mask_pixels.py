@@ -23,6 +23,7 @@ SAME_COLOUR = 32  # grey levels per channel between a pixel and the colour that 
 MOSTLY = 0.9
 MINORITY = 0.45  # share of pixels up to which one side of a transparency is the smaller one beyond doubt
 
+NAME_IT = "which colour is the hole? Name it, mask_hole=#rrggbb, or save it in black and white"
 BY_PAINT = "their transparency, what is painted is the hole"
 BY_ERASED = "their transparency, what is erased is the hole"
 BY_COLOUR = "their colour, what is not black counts as white"
@@ -152,13 +153,11 @@ def _painted(image: Image.Image, colours: np.ndarray) -> np.ndarray:
     bright = colours.max(-1)
     paint = bright > 64
     if paint.all():
-        raise BadImageError(
-            "coloured, with no black: which colour is the hole? Name it, mask_hole=#rrggbb, or save it in black and white"
-        )
+        raise BadImageError(f"coloured, with no black: {NAME_IT}")
     # edges fade to black: the colour is compared at full brightness
     strong = colours[paint].astype(np.float32) * (255 / bright[paint][:, None])
     if (np.abs(strong - np.median(strong, axis=0)).max(-1) <= SAME_PAINT).mean() < MOSTLY:
-        raise BadImageError("several colours: which one is the hole? Name it, mask_hole=#rrggbb, or save it in black and white")
+        raise BadImageError(f"several colours: {NAME_IT}")
     return bright >= np.median(bright[paint]) / 2
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,15 +20,20 @@ MAX_STEP_PIXELS = 12_000_000  # of all steps, crops and candidates that one answ
 class Fills(Protocol):
     """What the page needs of an `Inpainter`."""
 
-    resolution: int
+    @property
+    def resolution(self) -> int:
+        """Pixels per side of what the network fills."""
 
     def with_decode(self, **changes: Any) -> "Fills":
         """Return one that decodes otherwise."""
 
-    def watched(self, watch: Any) -> "Fills":
+    def watched(self, watch: Callable[[int, int], None]) -> "Fills":
         """Return one that calls `watch(number, of)` after every pass of decoding."""
 
-    def __call__(self, images: Any, masks: Any = None, **options: Any) -> Any:
+    def __call__(
+        self, images: Any, masks: Any = None, *, num_samples: int = 1, seed: int | None = None, strategy: str = "crop",
+        steps: bool = False,
+    ) -> Any:  # fmt: skip
         """Fill one image."""
 
 

@@ -83,7 +83,7 @@ class FillQueue:
         self._watches.add(watch)
         try:
             future = asyncio.get_running_loop().run_in_executor(self._thread, _begun, work, watch)
-            future.add_done_callback(lambda ended: (ended.cancelled() or ended.exception(), watch.wake()))
+            future.add_done_callback(lambda ended: _looked_at(ended, watch))
             yield {"kind": "running"}
             while not future.done():
                 event = await watch.next(seconds=BEAT)
@@ -117,3 +117,10 @@ class FillQueue:
 def _begun(work: Callable[[Watch], Event], watch: Watch) -> Event:
     watch.begin()
     return work(watch)
+
+
+def _looked_at(ended: asyncio.Future[Event], watch: Watch) -> None:
+    """Wake who listens; the error of a fill that nobody listens to any more counts as seen."""
+    if not ended.cancelled():
+        ended.exception()
+    watch.wake()
