@@ -22,7 +22,7 @@ RUNS = (
 )  # fmt: skip
 IMAGES = ("photos", "tests", "filled", "test_gt", "DIR/train", "DIR/val", "DIR/masked_image", "DIR/test_gt")
 MASKS = ("masks", "mask64", "DIR/mask64")
-EMPTY = ("VQGAN.pt", "inception_v3.pth", "squeezenet1_0.pth")  # only looked for
+EMPTY = ("VQGAN.pt", "ckpt.pt", "inception_v3.pth", "squeezenet1_0.pth")  # only looked for
 NUM_IMAGES = 3
 
 
