@@ -1,11 +1,12 @@
-"""Decoding policies on one checkpoint: policy x steps, with quality, diversity of the seeds' fills, and time.
+"""Decoding policies on one checkpoint: policy x steps x temperature, with quality, diversity of the seeds' fills, and time.
 
     python -m benchmarks.policies runs/cosine/RUN
-    python -m benchmarks.policies RUN --policies confidence halton eb --steps 4 8 16 --seeds 3 --images 64 --token-temperature 1.0
+    python -m benchmarks.policies RUN --policies confidence halton eb --steps 4 8 16 --seeds 3 --token-temperature 0 0.7 1
+    python -m benchmarks.policies RUN --on val --images 747 --inception inception_v3.pth     # where settings are chosen
 
-Policies are the files of conf/decode/policy. `moment` and `vectors` set the tokens' temperature themselves. fd_tokenizer is the
-Frechet distance of composited images in features of the run's tokenizer. `seconds` is the time per image of decoding the tokens
-of a batch of 16, median of five after a warm-up. Prints a Markdown table and writes nothing.
+Policies are the files of conf/decode/policy. `moment` and `vectors` set the tokens' temperature themselves. The distance is of
+composited images, in features of the run's tokenizer or of ImageNet's Inception; `decoded` is that of decoded ones. `seconds` is
+the time per image of decoding the tokens of a batch of 16, median of five after a warm-up. Prints a Markdown table, writes nothing.
 """
 
 import argparse
@@ -18,77 +19,65 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
+from benchmarks.study import Study, add_arguments, schedule, study
 from maskgit_lab.assembly.config import build, config_dir
-from maskgit_lab.assembly.load import load_splits
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
-from maskgit_lab.data.image_set import InpaintSet
-from maskgit_lab.evaluation.features import TokenizerFeatures
-from maskgit_lab.evaluation.fill_set import Filler
-from maskgit_lab.evaluation.grid import Grid, evaluate_grid
 from maskgit_lab.evaluation.spread import Spread
-from maskgit_lab.evaluation.truth import Truth, read_truth
-from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.models.filling import decode_masked, read_masked
 from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.reporting.tables import render_markdown
 
-HEADERS = ["policy", "T", "fd_tokenizer", "mae_hole", "best_mae_hole", "diversity_hole", "seconds"]
+SCORES = ["mae_hole", "best_mae_hole", "diversity_hole"]
 FOLDER = Path(config_dir()) / "decode" / "policy"
 
 
 def main() -> None:
-    """Measure every policy at every number of steps and print the table."""
+    """Measure every policy at every number of steps and temperature, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="run folder of maskgit_lab.train")
     parser.add_argument("--policies", nargs="+", default=sorted(path.stem for path in FOLDER.glob("*.yaml")))
     parser.add_argument("--steps", nargs="+", type=int, default=[4, 8, 16])
-    parser.add_argument("--seeds", type=int, default=3, help="candidates for each hole, at least 2")
-    parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--token-temperature", type=float, default=0.0, help="0 = the most likely token")
+    parser.add_argument("--token-temperature", nargs="+", type=float, default=[0.0], help="0 = the most likely token")
+    parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--schedule", help="option of the group mask_schedule; default: the run's")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "maskgit_lab")
+    parser.add_argument("--blend", type=int, default=0, help="mask_blend_pixels")
+    add_arguments(parser)
     args = parser.parse_args()
     if args.seeds < 2:
         parser.error("--seeds must be at least 2: a single fill has no diversity")
-    filler = Inpainter.from_run(args.run).filler
-    whole = load_splits(args.run).test
-    assert whole.truth is not None
-    images, holes, true = (array[: args.images] for array in (whole.images, whole.holes, whole.truth))
-    test = InpaintSet(images, holes, whole.names[: args.images], true, "part")
-    extractor, device = TokenizerFeatures(tokenizer=filler.tokenizer), str(filler.tokenizer.device)
-    truth = read_truth(true, holes, extractor, cache=args.cache, batch_size=64, device=device)
-    schedule = build(OmegaConf.load(FOLDER.parents[1] / "mask_schedule" / f"{args.schedule}.yaml")) if args.schedule else None
+    made = study(args.run, args)
+    changes: dict[str, Any] = {"schedule": schedule(args.schedule)} if args.schedule else {}
+    headers = ["policy", "T", "temperature", made.distance, "decoded", *SCORES, "seconds"]
     rows = []
     for name in args.policies:
         policy = build(OmegaConf.load(FOLDER / f"{name}.yaml"))
-        changes: dict[str, Any] = {"schedule": schedule} if schedule else {}
-        changes["token_temperature"] = 0.0 if policy.sets_token_temperature else args.token_temperature
         for steps in args.steps:
-            settings = dataclasses.replace(
-                filler.settings, policy=policy, num_steps=steps, sweet_spot=None, refresh_every=None, **changes
-            )
-            scores = measured(filler, test, truth, settings, args.seeds)
-            rows.append([name, str(steps), *scores, f"{seconds(filler, test, settings):.4f}"])
-            print(*rows[-1], flush=True)
-    print("\n" + render_markdown(HEADERS, rows))
-    print(
-        escaped(
-            f"{len(test)} images, {args.seeds} seeds, tokens at temperature {args.token_temperature:g}, {where_measured(filler)}"
-        )
-    )
+            for temperature in [0.0] if policy.sets_token_temperature else args.token_temperature:
+                settings = dataclasses.replace(
+                    made.filler.settings, policy=policy, num_steps=steps, sweet_spot=None, refresh_every=None, **changes,
+                    token_temperature=temperature, top_p=args.top_p if temperature else 1.0, mask_blend_pixels=args.blend,
+                )  # fmt: skip
+                own = "its own" if policy.sets_token_temperature else f"{temperature:g}"
+                rows.append([name, str(steps), own, *measured(made, settings, args.seeds), f"{seconds(made, settings):.4f}"])
+                print(*rows[-1], flush=True)
+    print("\n" + render_markdown(headers, rows))
+    print(escaped(f"{len(made.images)} {args.on} images, {args.seeds} seeds, {where_measured(made)}"))
 
 
-def measured(filler: Filler, test: InpaintSet, truth: Truth, settings: DecodeSettings, seeds: int) -> list[str]:
-    """Return the scores of the composited images as text."""
-    grid = Grid(settings=settings, schedules={"run": settings.schedule}, sweet_spots=[settings.num_steps], seeds=list(range(seeds)))
-    scores = evaluate_grid(filler, test, truth, grid, batch_size=64).cells[-1].scores
-    return [str(Spread.of(scores[name])) for name in HEADERS[2:-1]]
+def measured(made: Study, settings: DecodeSettings, seeds: int) -> list[str]:
+    """Return the scores as text: distance of composited and of decoded images, then those of composited ones."""
+    found = made.cells(settings, schedules={"run": settings.schedule}, sweet_spots=[settings.num_steps], seeds=seeds)
+    by_output = {cell.output: cell.scores for cell in found}
+    composited = by_output["composited"]
+    values = [composited[made.distance], by_output["decoded"][made.distance], *(composited[name] for name in SCORES)]
+    return [str(Spread.of(value)) for value in values]
 
 
-def seconds(filler: Filler, test: InpaintSet, settings: DecodeSettings, *, repeats: int = 5) -> float:
+def seconds(made: Study, settings: DecodeSettings, *, repeats: int = 5) -> float:
     """Return the median seconds per image of decoding the tokens of one batch."""
-    images, holes = (torch.from_numpy(np.array(array[:16])) for array in (test.images, test.holes))
+    filler = made.filler
+    images, holes = (torch.from_numpy(np.array(array[:16])) for array in (made.images.images, made.images.holes))
     masked = read_masked(filler.model, filler.tokenizer, images, holes, mask_dilation=settings.mask_dilation)
     times = []
     for _ in range(repeats + 1):
@@ -99,9 +88,9 @@ def seconds(filler: Filler, test: InpaintSet, settings: DecodeSettings, *, repea
     return sorted(times[1:])[repeats // 2] / len(images)
 
 
-def where_measured(filler: Filler) -> str:
+def where_measured(made: Study) -> str:
     """Return in words where it was measured."""
-    return f"{filler.tokenizer.device}, {torch.get_num_threads()} threads"
+    return f"{made.filler.tokenizer.device}, {torch.get_num_threads()} threads"
 
 
 if __name__ == "__main__":

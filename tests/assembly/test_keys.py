@@ -141,3 +141,17 @@ def test_decoder_key_depends_on_what_its_weights_depend_on():
     ]  # fmt: skip
     assert len(set(same)) == 1
     assert len({*same, *others}) == 10
+
+
+def test_perceptual_weights_give_both_stages_their_loss_unless_they_have_one():
+    node = {"_target_": "maskgit_lab.models.perceptual.PerceptualLoss", "weights": "w.pth"}
+    own = "tokenizer.training.perceptual={_target_: maskgit_lab.models.perceptual.PerceptualLoss, weights: own.pth}"
+    given = configuration("perceptual_weights=w.pth", "decoder=conditional")
+    assert given.decoder is not None
+    assert given.tokenizer.training["perceptual"] == given.decoder.training["perceptual"] == node
+    assert configuration("perceptual_weights=w.pth").decoder is None
+    assert configuration("perceptual_weights=w.pth", own).tokenizer.training["perceptual"]["weights"] == "own.pth"
+    assert configuration().tokenizer.training["perceptual"] is None
+    spelt_out = configuration(own.replace("own.pth", "w.pth"))
+    splits = builders.splits()
+    assert tokenizer_key(configuration("perceptual_weights=w.pth"), splits) == tokenizer_key(spelt_out, splits)

@@ -44,6 +44,12 @@ MEANINGFUL = {
     "decoder.training.fill_steps": {"0"},  # true tokens to the end
     "tokenizer.training.gan_start_step": {"0"},
     "tokenizer.training.gan_weight": {"0"},
+    "tokenizer.training.lecam_weight": {"0"},
+    "tokenizer.training.r1_weight": {"0"},
+    "decoder.training.gan_start_step": {"0"},
+    "decoder.training.gan_weight": {"0"},
+    "decoder.training.lecam_weight": {"0"},
+    "decoder.training.r1_weight": {"0"},
     "model.transformer.dropout": {"0"},
     "model.transformer.attention_dropout": {"0"},
     "model.context.num_blocks": {"0"},

@@ -153,6 +153,7 @@ def test_as_yaml_records_no_place_of_the_run_itself():
         ("interrupted", ["decode.num_steps=5"], False),
         ("interrupted", ["seed=1"], False),
         ("interrupted", ["paths.runs=elsewhere", "force=true"], True),
+        ("interrupted", ["perceptual_weights=other.pth"], False),
     ],
 )
 def test_is_unfinished_finds_the_same_configuration_that_has_not_ended(
@@ -161,6 +162,12 @@ def test_is_unfinished_finds_the_same_configuration_that_has_not_ended(
     root = run_folder(tmp_path / "run", "trainer.max_epochs=3")
     RunFolder(root).write_result({"status": status, "process": {"host": process()["host"], "pid": 2**22 + 1}})
     assert is_unfinished(root, typed_alone("trainer.max_epochs=3", "resume=auto", *overrides)) is expected
+
+
+def test_is_unfinished_knows_the_perceptual_loss_that_was_recorded(tmp_path: Path):
+    root = run_folder(tmp_path / "run", "perceptual_weights=w.pth")
+    RunFolder(root).write_result({"status": "interrupted", "process": {"host": process()["host"], "pid": 2**22 + 1}})
+    assert is_unfinished(root, typed_alone("perceptual_weights=w.pth", "resume=auto"))
 
 
 def test_is_unfinished_leaves_a_run_alone_that_is_worked_on_and_one_that_cannot_be_read(tmp_path: Path):

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskgit_lab.assembly.load import load_tokenizer
+from maskgit_lab.assembly.load import load_decoder, load_tokenizer
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.assembly.stage1 import find_or_train_tokenizer
@@ -30,6 +30,8 @@ from maskgit_lab.data.image_files import load_images
 from maskgit_lab.data.image_listing import list_images
 from maskgit_lab.data.token_cache import cached_tokens
 from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.models.conditional_decoder import ConditionalDecoder
+from maskgit_lab.models.frozen_decoder import FrozenDecoder
 from maskgit_lab.runs.folder import RunFolder
 from maskgit_lab.runs.metrics_file import read_epochs, read_rows
 from maskgit_lab.runs.sweep import read_result
@@ -83,6 +85,7 @@ class Kind:
     path: str  # within the folder
     read: Callable[[Path], Any]  # run folder -> what the file says
     same: Callable[[Any, Any], bool] = operator.eq  # whether what was read may be taken for what was written
+    write: Callable[[Path], None] = lambda folder: None  # a file that a run folder need not have is put there
 
 
 def _digest(content: Any) -> str:
@@ -116,6 +119,7 @@ def _in_a_run(kind: Kind, harm: str, bench: Bench, rng: random.Random) -> None:
     folder = bench.fresh() / "run"
     shutil.copytree(bench.finished, folder)
     path = folder / kind.path
+    kind.write(folder)
     whole, expected = path.read_bytes(), kind.read(folder)
     HARM[harm](path, rng)
     if path.read_bytes() == whole:
@@ -128,6 +132,18 @@ def _in_a_run(kind: Kind, harm: str, bench: Bench, rng: random.Random) -> None:
         require(kind.same(found, expected), f"{harm}: {path.name} was read as something else")
     finally:
         shutil.rmtree(folder.parent)
+
+
+def _write_decoder(folder: Path) -> None:
+    torch.manual_seed(0)
+    tokenizer = load_tokenizer(RunFolder(folder))
+    FrozenDecoder(ConditionalDecoder(network=tokenizer.model), tokenizer).save(RunFolder(folder).decoder)
+
+
+def _decoder(folder: Path) -> str:
+    found = load_decoder(RunFolder(folder), load_tokenizer(RunFolder(folder)), "conditional")
+    assert found is not None
+    return found.sha256
 
 
 def _curves(folder: Path) -> list[dict[str, str]]:
@@ -151,6 +167,7 @@ RUN_FILES = {
     "best.ckpt": Kind("checkpoints/best.ckpt", functools.partial(_weights, "best")),
     "last.ckpt": Kind("checkpoints/last.ckpt", functools.partial(_weights, "last")),
     "tokenizer.pt": Kind("tokenizer.pt", lambda folder: load_tokenizer(RunFolder(folder)).sha256),
+    "decoder.pt": Kind("decoder.pt", _decoder, write=_write_decoder),
     "config.yaml": Kind("config.yaml", lambda folder: asdict(load_config(folder))),
     "result.json": Kind("result.json", lambda folder: json.dumps(read_result(folder))),
     "metrics.csv": Kind("metrics.csv", _curves, _same_curves),

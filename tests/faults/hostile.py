@@ -106,7 +106,7 @@ def _by_command(door: str, bench: Bench, rng: random.Random) -> None:
 def _pickle(bench: Bench, rng: random.Random) -> None:
     """Put pickles where weights are."""
     folder, canary = _stranger(bench)
-    path = folder / "run" / rng.choice(["checkpoints/best.ckpt", "checkpoints/last.ckpt", "tokenizer.pt"])
+    path = folder / "run" / rng.choice(["checkpoints/best.ckpt", "checkpoints/last.ckpt", "tokenizer.pt", "decoder.pt"])
     evil = Touch(canary)
     wrapped = rng.choice([evil, {"state_dict": {}, "x": evil}, {"format": "maskgit_lab.tokenizer/1", "x": evil}])
     if rng.random() < 0.5:

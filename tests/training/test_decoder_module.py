@@ -13,6 +13,7 @@ from maskgit_lab.core.masking import token_mask
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.data.synthetic_cats import SyntheticCats
 from maskgit_lab.models.conditional_decoder import ConditionalDecoder
+from maskgit_lab.models.discriminator import PatchDiscriminator
 from maskgit_lab.models.frozen_decoder import FrozenDecoder
 from maskgit_lab.models.patch_vqgan import PatchVQGAN
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -98,6 +99,16 @@ def test_decoder_module_trains_the_decoder_only_and_keeps_tokens(tmp_path: Path)
     content = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert {name.split(".")[0] for name in content["state_dict"]} == {"network", "average"}
     assert content["tokenizer_sha256"] == trained.tokenizer.sha256
+
+
+def test_decoder_module_with_a_discriminator_trains_both(tmp_path: Path):
+    torch.manual_seed(1)
+    trained = module(discriminator=PatchDiscriminator(num_filters=4, num_layers=2, normalisation="group"), gan_adaptive=True)
+    assert trained.adversary is not None
+    before = {name: value.clone() for name, value in trained.adversary.named_parameters()}
+    logged = fit(trained, tmp_path, steps=3).callback_metrics
+    assert not any(torch.equal(value, before[name]) for name, value in trained.adversary.named_parameters())
+    assert {"train/loss_gan", "train/gan_weight", "train/loss_discriminator"} <= logged.keys()
 
 
 def test_decoder_module_resumed_equals_uninterrupted(tmp_path: Path):

@@ -203,12 +203,12 @@ def test_require_finite_weights_names_the_tensors():
 
 
 def test_train_tokenizer_that_diverges_leaves_nothing_to_go_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    whole = TokenizerModule._update
+    whole = TokenizerModule.update
 
-    def harmed(self: TokenizerModule, loss: Tensor) -> None:
-        whole(self, loss * torch.nan if self.global_step == 3 else loss)
+    def harmed(self: TokenizerModule, loss: Tensor, step: int, **given: Any) -> None:
+        whole(self, loss * torch.nan if step == 3 else loss, step, **given)
 
-    monkeypatch.setattr(TokenizerModule, "_update", harmed)
+    monkeypatch.setattr(TokenizerModule, "update", harmed)
     arguments: dict[str, Any] = {
         "splits": splits(), "mean": (0.5,) * 3, "std": (0.25,) * 3, "flip": False, "seed": 0, "folder": tmp_path / "run",
         "checkpoints": tmp_path / "kept", "max_steps": 6, "batch_size": 4, "val_every_n_steps": 2, "accelerator": "cpu", "lr": 1e-3,

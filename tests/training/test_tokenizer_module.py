@@ -78,10 +78,10 @@ def test_tokenizer_module_counts_its_own_updates_for_max_steps(gan: bool) -> Non
 def test_tokenizer_module_rests_the_discriminator_before_the_gate_and_trains_it_after() -> None:
     for steps, moved in ((3, False), (5, True)):
         trained = module(**gan_parts())
-        assert trained.discriminator is not None
-        before = {name: value.clone() for name, value in trained.discriminator.named_parameters()}
+        assert trained.adversary is not None
+        before = {name: value.clone() for name, value in trained.adversary.named_parameters()}
         fit(trained, steps=steps)
-        assert any(not torch.equal(before[n], p) for n, p in trained.discriminator.named_parameters()) is moved
+        assert any(not torch.equal(before[n], p) for n, p in trained.adversary.named_parameters()) is moved
 
 
 def test_tokenizer_module_logs_everything_announced() -> None:
@@ -132,12 +132,16 @@ def test_normalised_takes_bytes_and_floats_for_the_same_images() -> None:
 def test_tokenizer_module_checkpoint_holds_the_networks_alone(tmp_path: Path) -> None:
     fit(module(**gan_parts()), steps=4).save_checkpoint(tmp_path / "last.ckpt")
     content = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert {name.split(".")[0] for name in content["state_dict"]} == {"model", "discriminator", "revival"}
+    assert {name.split(".")[0] for name in content["state_dict"]} == {"model", "adversary", "revival"}
 
 
-def test_tokenizer_module_resumed_equals_uninterrupted(tmp_path: Path) -> None:
-    fit(module(**gan_parts()), steps=6).save_checkpoint(tmp_path / "last.ckpt")
-    resumed, uninterrupted = module(**gan_parts()), module(**gan_parts())
+CALM = {"lecam_weight": 0.1, "r1_weight": 0.1, "gan_augment": True, "gan_adaptive": False, "gan_lr": 1e-3}
+
+
+@pytest.mark.parametrize("changes", [{}, CALM], ids=["lab", "calm"])
+def test_tokenizer_module_resumed_equals_uninterrupted(tmp_path: Path, changes: dict[str, Any]) -> None:
+    fit(module(**gan_parts(), **changes), steps=6).save_checkpoint(tmp_path / "last.ckpt")
+    resumed, uninterrupted = module(**gan_parts(), **changes), module(**gan_parts(), **changes)
     assert fit(resumed, steps=10, ckpt=tmp_path / "last.ckpt").global_step == 10
     fit(uninterrupted, steps=10)
     expected = uninterrupted.state_dict()

@@ -54,7 +54,7 @@ NEEDED = (
 MASK_HOLES = ("mask_hole", "data.mask_hole", "data.train_mask_hole")
 READ_FROM = (
     "data.root", "data.test_root", "data.masks", "data.train_masks", "tokenizer.checkpoint", "images", "masks", "outputs", "truth",
-    "lpips_weights",
+    "lpips_weights", "perceptual_weights",
 )  # fmt: skip
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 

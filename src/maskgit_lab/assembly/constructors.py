@@ -25,6 +25,8 @@ GIVEN = {
     "logger.wandb": ("folder", "provenance"),
     "logger.tensorboard": ("folder",),
     "metrics.extractor": ("tokenizer",),
+    "tokenizer.training.discriminator": ("mean", "std"),
+    "decoder.training.discriminator": ("mean", "std"),
 }
 
 
@@ -54,8 +56,9 @@ def check_decoder_constructors(decoder: DecoderConfig) -> None:
     if isinstance(fill_steps, int) and isinstance(steps, int) and fill_steps > steps:
         raise ValueError(f"decoder.training.fill_steps must be at most decoder.training.max_steps ({steps}), got {fill_steps}")
     check_constructor("decoder.model", decoder.model)
-    if decoder.training.get("perceptual") is not None:
-        check_constructor("decoder.training.perceptual", decoder.training["perceptual"])
+    for name in ("perceptual", "discriminator"):
+        if decoder.training.get(name) is not None:
+            check_constructor(f"decoder.training.{name}", decoder.training[name])
 
 
 def check_constructor(place: str, node: Mapping[str, Any]) -> None:

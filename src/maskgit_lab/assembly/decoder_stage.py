@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.discriminator import build_discriminator
 from maskgit_lab.assembly.keys import decoder_key
 from maskgit_lab.assembly.schemas import DecoderConfig, TrainConfig
 from maskgit_lab.data.array_cache import cached_array
@@ -115,7 +116,10 @@ def _train(
     own = dict(decoder.training)
     torch.manual_seed(seed)  # the key names this seed, not what was drawn before, with any other
     network = build(decoder.model, network=filler.tokenizer.model)
-    perceptual = build(own["perceptual"]) if own["perceptual"] is not None else None
+    built = {
+        "perceptual": build(own["perceptual"]) if own["perceptual"] is not None else None,
+        "discriminator": build_discriminator(own["discriminator"], mean=filler.tokenizer.mean, std=filler.tokenizer.std),
+    }
     batch_size, num_fills = own.pop("batch_size"), own.pop("num_fills")
     serving = dataclasses.replace(Serving.of(config.data), batch_size=batch_size)
     data = InpaintingDataModule(
@@ -127,7 +131,7 @@ def _train(
     )
     return train_decoder(
         network=network, datamodule=data, holes=holes, fills=fills, folder=folder, checkpoints=checkpoints, accelerator=accelerator,
-        precision=precision, seed=seed, **{**own, "perceptual": perceptual},
+        precision=precision, seed=seed, **{**own, **built},
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ DECODER_VERSION = 1
 # what weights do not depend on: names and places, decoding, and callbacks that only look
 INDEPENDENT: tuple[str, ...] = (
     "name", "tags", "notes", "resume", "checkpoint", "force", "reuse", "paths", "logger", "metrics", "decode", "mask_schedule",
-    "decoder",
+    "decoder", "perceptual_weights",
 )  # fmt: skip
 ONLY_LOOKING = ("scores", "samples", "learning_rate", "throughput", "fixed_train_loss")
 # these count by what they produce: the images' fingerprints, the tokenizer's hash
@@ -29,6 +29,11 @@ BY_CONTENT = (
 # keys that earlier versions did not have, with the values that leave everything as it was
 NEW_DEFAULTS: dict[str, Any] = {
     "matrix_lr": None, "mask_dilation": 0, "mask_share": [0.0, 1.0], "num_decoder_blocks": None, "ema_decay": 0,
+    "gan_adaptive": True, "gan_lr": None, "gan_augment": False, "lecam_weight": 0, "r1_weight": 0,
+}  # fmt: skip
+NEW_IN_DECODER: dict[str, Any] = {
+    "discriminator": None, "gan_start_step": 0, "gan_weight": 0.1, "gan_adaptive": False, "gan_lr": None, "gan_augment": False,
+    "lecam_weight": 0, "r1_weight": 0,
 }  # fmt: skip
 MISSING = object()
 # keys of decode that earlier versions did not have, at values that decode as they did
@@ -104,7 +109,7 @@ def decoder_key(
     data = {name: config.data[name] for name in ("flip", "hole_style", "hole_share", "num_train_holes")}
     content = {
         "version": DECODER_VERSION,
-        "decoder": asdict(decoder),
+        "decoder": {**asdict(decoder), "training": _without_new_defaults(decoder.training, NEW_IN_DECODER)},
         "data": data,
         "images": [splits.train.fingerprint, splits.val.fingerprint],
         "tokenizer_sha256": tokenizer.sha256,

@@ -111,12 +111,9 @@ def is_unfinished(root: Path, cfg: DictConfig) -> bool:
         if not folder.result.is_file() or folder.read_result().get("status") == "completed":
             return False
         require_idle(folder)
-        schema = OmegaConf.structured(TrainConfig)
-        mine = OmegaConf.create({key: cfg._get_node(key) for key in schema})  # without Hydra's own
-        recorded, composed = (OmegaConf.merge(schema, config) for config in (_recorded(root), mine))
-        assert isinstance(recorded, DictConfig)
-        assert isinstance(composed, DictConfig)
-        return same_run(recorded, composed)
+        mine = OmegaConf.create({key: cfg._get_node(key) for key in OmegaConf.structured(TrainConfig)})  # without Hydra's own
+        assert isinstance(mine, DictConfig)
+        return same_run(typed(_recorded(root), TrainConfig), typed(mine, TrainConfig))
     except (ValueError, FileNotFoundError, ConfigKeyError):
         return False
 

@@ -1,6 +1,7 @@
 """What `resume=RUN` runs: the recorded configuration with what was typed on top, as far as it acts on a run that has begun."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from maskgit_lab.assembly.schemas import TrainConfig
 from maskgit_lab.runs.recorded import read_values
 
 AUTO = "auto"  # value of `resume`: go on with the latest unfinished run of this name and configuration, else begin one
@@ -88,11 +90,11 @@ def changed(recorded: DictConfig, composed: DictConfig, overrides: Sequence[str]
     return config
 
 
-def same_run(recorded: DictConfig, composed: DictConfig) -> bool:
-    """Return whether two configurations, both with the schema's defaults, make the same run: all but places is equal."""
+def same_run(recorded: TrainConfig, composed: TrainConfig) -> bool:
+    """Return whether two configurations make the same run: all but places is equal."""
     contents = []
     for config in (recorded, composed):
-        content: Any = OmegaConf.to_container(config, resolve=True)
+        content = asdict(config)
         contents.append({key: value for key, value in content.items() if key not in ("paths", "resume", "force", "checkpoint")})
     return bool(contents[0] == contents[1])
 

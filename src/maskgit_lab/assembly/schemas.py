@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 Group = dict[str, Any]
+PERCEPTUAL_LOSS = "maskgit_lab.models.perceptual.PerceptualLoss"
 
 
 @dataclass
@@ -80,6 +81,11 @@ class TrainingConfig:
     compile: Any = False  # bool or str
 
 
+def _give_perceptual_loss(training: Any, weights: str | None) -> None:
+    if weights is not None and isinstance(training, dict) and training.get("perceptual") is None:
+        training["perceptual"] = {"_target_": PERCEPTUAL_LOSS, "weights": weights}
+
+
 @dataclass
 class TrainConfig:
     """Root keys of `train` and `train_tokenizer`, and of the config.yaml in a run folder."""
@@ -93,6 +99,7 @@ class TrainConfig:
     checkpoint: str = "last"
     reuse: str = "sweep"
     speed: str = "fast"  # runs from before the key were fast
+    perceptual_weights: str | None = None
     paths: Paths = field(default_factory=Paths)
     data: Group = MISSING
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -106,6 +113,12 @@ class TrainConfig:
     callbacks: Group = MISSING
     logger: Group = MISSING
     metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        """Give the stages that have no perceptual loss of their own the one of `perceptual_weights`."""
+        for stage in (self.tokenizer, self.decoder):
+            if stage is not None:
+                _give_perceptual_loss(stage.training, self.perceptual_weights)
 
     @property
     def stage1_seed(self) -> int:
@@ -123,7 +136,12 @@ class TrainDecoderConfig:
     seed: int = 0
     overwrite: bool = False
     accelerator: str = "auto"
+    perceptual_weights: str | None = None
     paths: Paths = field(default_factory=Paths)
+
+    def __post_init__(self) -> None:
+        """Use `perceptual_weights` where the decoder has no perceptual loss of its own."""
+        _give_perceptual_loss(self.decoder.training, self.perceptual_weights)
 
 
 @dataclass

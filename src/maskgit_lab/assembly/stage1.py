@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.discriminator import build_discriminator
 from maskgit_lab.assembly.keys import tokenizer_key
 from maskgit_lab.assembly.schemas import TokenizerConfig, TrainConfig
 from maskgit_lab.data.image_set import DataSplits
@@ -18,8 +19,6 @@ from maskgit_lab.machine.text_file import write_text
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 log = logging.getLogger("maskgit_lab")
-
-NETWORKS = ("perceptual", "discriminator")  # of tokenizer.training: networks next to the tokenizer, or null
 
 
 def find_or_train_tokenizer(config: TrainConfig, splits: DataSplits, *, folder: Path) -> FrozenTokenizer:
@@ -61,7 +60,11 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
     start = time.perf_counter()
     own = config.tokenizer
     torch.manual_seed(config.stage1_seed)  # the key names this seed, not what was drawn before, with any other
-    built = {name: node and build(node) for name, node in own.training.items() if name in NETWORKS}
+    perceptual = own.training["perceptual"]
+    built = {
+        "perceptual": None if perceptual is None else build(perceptual),
+        "discriminator": build_discriminator(own.training["discriminator"], mean=own.mean, std=own.std),
+    }
     tokenizer, scores = train_tokenizer(
         model=build(own.model), splits=splits, mean=own.mean, std=own.std, flip=config.data["flip"], seed=config.stage1_seed,
         accelerator=config.trainer["accelerator"], precision=stage1_precision(config), folder=folder, checkpoints=path.parent,

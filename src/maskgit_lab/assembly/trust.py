@@ -18,7 +18,7 @@ from maskgit_lab.assembly.config import config_dir
 PLACES = {
     r"data\.source": "data",
     r"tokenizer\.model|tokenizer\.training\.(perceptual|discriminator)": "tokenizer",
-    r"decoder\.(model|training\.perceptual)": "decoder",
+    r"decoder\.(model|training\.(perceptual|discriminator))": "decoder",
     r"model\.(transformer|context)": "model",
     r"(training\.)?mask_schedule": "mask_schedule",
     r"decode\.policy": "decode/policy",

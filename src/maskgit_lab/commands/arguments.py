@@ -12,7 +12,7 @@ from pathlib import Path
 PATHS = (
     "resume", "run", "images", "masks", "out", "outputs", "truth", "paths.runs", "paths.cache", "data.root", "data.test_root",
     "data.masks", "data.train_masks", "data.source.root", "data.source.test_root", "data.source.masks", "tokenizer.checkpoint",
-    "metrics.extractor.weights", "tokenizer.training.perceptual.weights", "hydra.run.dir", "hydra.sweep.dir",
+    "metrics.extractor.weights", "tokenizer.training.perceptual.weights", "perceptual_weights", "hydra.run.dir", "hydra.sweep.dir",
 )  # fmt: skip
 TEXTS = (
     "name", "notes", "logger.wandb.name", "logger.wandb.project", "logger.wandb.group", "logger.wandb.notes", "mask_hole",

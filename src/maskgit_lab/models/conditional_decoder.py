@@ -46,6 +46,11 @@ class ConditionalDecoder(nn.Module):
         self.pixel_blocks = nn.Sequential(*(_identity_block(inner[-1].channels) for _ in range(num_pixel_blocks)))
         self.last = last.layers
 
+    @property
+    def last_layer(self) -> Tensor:
+        """Weight of the last convolution, which an adversarial loss is weighed at."""
+        return next(p for name, p in reversed(list(self.last.named_parameters())) if name.endswith("weight"))
+
     def forward(self, latents: Tensor, images: Tensor, holes: Tensor) -> Tensor:
         """Decode.
 

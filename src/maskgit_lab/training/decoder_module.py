@@ -7,7 +7,6 @@ without a condition. Every draw is a function of (seed, step): a resumed stage e
 from dataclasses import dataclass
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,28 +18,19 @@ from maskgit_lab.data.hole_draw import HoleDraw
 from maskgit_lab.models.conditional_decoder import ConditionalDecoder
 from maskgit_lab.models.tokenizer import FrozenTokenizer, require_same_tokenizer
 from maskgit_lab.runs.checkpoint import TOKENIZER_KEY
-from maskgit_lab.training.divergence import DivergedError, DivergenceGuard, require_finite_weights
-from maskgit_lab.training.optim import AdamSettings
-from maskgit_lab.training.weight_average import WeightAverage
+from maskgit_lab.training.divergence import DivergedError
+from maskgit_lab.training.stage_module import StageModule, StageSettings
 
 REMEDIES = "a lower decoder.training.lr, more decoder.training.warmup_steps"
 Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoderSettings:
+class DecoderSettings(StageSettings):
     """How a conditional decoder is trained."""
 
-    lr: float  # of Adam, at its highest
-    total_steps: int  # length of the learning rate's cosine decay
-    betas: tuple[float, float] = (0.9, 0.99)  # of Adam
-    warmup_steps: int = 0  # of the learning rate, linear
-    gradient_clip: float = 1.0  # largest norm of the gradient
-    perceptual_weight: float = 1.0  # of the perceptual distance next to the L1 distance of normalised pixels
     composite_weight: float = 1.0  # of both distances of the composite next to those of the whole output
-    ema_decay: float = 0.0  # of the averaged weights, which are what is kept; 0 = the trained ones
     fill_steps: int = 0  # so many of the last steps see the run's own fills instead of true tokens
-    seed: int = 0  # of holes and fills
 
     def __post_init__(self) -> None:
         if self.fill_steps > self.total_steps:
@@ -66,7 +56,7 @@ class Given:
     num_conditional: int
 
 
-class DecoderModule(L.LightningModule):
+class DecoderModule(StageModule):
     """Train a conditional decoder on one device.
 
     A batch is a dict: `tokens` (B, N) int64 of the images, and `images` (B, H, W, 3) uint8.
@@ -78,6 +68,7 @@ class DecoderModule(L.LightningModule):
         turn_holes: take each of them in eight orientations; False for own masks.
         fills: for the last `fill_steps` steps; None where there are none.
         perceptual: distance of two batches of images in [0, 1]; stays out of the checkpoint.
+        discriminator: of normalised images; None = no adversarial loss.
         **settings: fields of DecoderSettings.
     """
 
@@ -90,28 +81,25 @@ class DecoderModule(L.LightningModule):
         turn_holes: bool = True,
         fills: FillBank | None = None,
         perceptual: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__()
-        self.settings = own = DecoderSettings(**settings)
+        own = DecoderSettings(**settings)
         if own.fill_steps and fills is None:
             raise ValueError("decoder.training.fill_steps needs the fills of a run")
-        self.automatic_optimization = False  # as in stage 1: the update is left out when it is not finite
-        self.divergence = DivergenceGuard(stage="the decoder", keys=REMEDIES)
+        super().__init__(own, stage="the decoder", keys=REMEDIES, perceptual=perceptual, discriminator=discriminator)
+        self.settings = own
         self.network = network
-        self.average = WeightAverage(network, decay=own.ema_decay) if own.ema_decay else None
+        self.begin(network)
         self.tokenizer, self.fills, self.turn_holes = tokenizer, fills, turn_holes
-        # in a tuple: frozen weights do not belong in the checkpoint or the optimiser
-        self.perceptual = (perceptual,) if perceptual is not None and own.perceptual_weight else ()
-        first, second = own.betas
-        self.adam = AdamSettings(lr=own.lr, betas=(first, second), warmup_steps=own.warmup_steps)
         self.register_buffer("holes", holes, persistent=False)
         self.holes: Tensor
 
     @property
     def best_network(self) -> ConditionalDecoder:
         """The averaged network where there is one, else the trained one."""
-        return self.network if self.average is None else self.average.network
+        network: ConditionalDecoder = self.network if self.average is None else self.average.network
+        return network
 
     def setup(self, stage: str) -> None:
         """Move the frozen networks to the device."""
@@ -169,23 +157,8 @@ class DecoderModule(L.LightningModule):
             rim = perceptual(self.tokenizer.pixels(composite), self.tokenizer.pixels(truth))
             self.log("train/loss_perceptual", whole.detach())
             loss = loss + own.perceptual_weight * (whole + own.composite_weight * rim)
-        optimizer: Any = self.optimizers()
-        rate = optimizer.param_groups[0]["lr"]
-        self.divergence.watch(loss, f"step {step} (from 0), learning rate {rate:.3g}")
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), own.gradient_clip)
-        self.divergence.protect(optimizer.optimizer, norm)
-        optimizer.step()
-        schedule: Any = self.lr_schedulers()
-        schedule.step()
-        if self.average is not None:
-            self.average.update(self.network, step)
-        self.log("train/loss", loss.detach())
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Stop after the first batch whose loss is not finite; its update was left out."""
-        self.divergence.look(now=self.trainer.is_last_batch)
+        made = torch.cat([composite, output[count:]])  # what a user gets: composites, and whole outputs where all is hidden
+        self.update(loss, step, distance=loss, real=given.images, made=made, last_layer=self.network.last_layer)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log errors of 8-bit-range pixels: in the hole, in the known part, and without a condition; true tokens are given."""
@@ -202,14 +175,9 @@ class DecoderModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record which tokenizer the tokens came from; refuse weights that are not finite."""
-        require_finite_weights(checkpoint["state_dict"], "no checkpoint is written")
+        super().on_save_checkpoint(checkpoint)
         checkpoint[TOKENIZER_KEY] = self.tokenizer.sha256
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights for another tokenizer's tokens."""
         require_same_tokenizer(checkpoint.get(TOKENIZER_KEY), self.tokenizer)
-
-    def configure_optimizers(self) -> Any:
-        """Build the optimiser with its schedule."""
-        optimizer, scheduler = self.adam.build(self.network, lambda: self.settings.total_steps)
-        return [optimizer], [scheduler]

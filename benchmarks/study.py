@@ -1,0 +1,99 @@
+"""A run ready to be measured at many settings: on validation images, where settings are chosen, or on test images, once.
+
+What `benchmarks.policies` and `benchmarks.sweet_spot` share.
+"""
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from maskgit_lab.assembly.config import build, config_dir
+from maskgit_lab.assembly.load import load_splits
+from maskgit_lab.assembly.read import load_config
+from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.schedules import MaskSchedule
+from maskgit_lab.data.holes import draw_holes
+from maskgit_lab.data.image_set import DataSplits, InpaintSet
+from maskgit_lab.evaluation.features import Extractor, InceptionImagenet, TokenizerFeatures
+from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.evaluation.grid import Cell, Grid, evaluate_grid
+from maskgit_lab.evaluation.truth import Truth, read_truth
+from maskgit_lab.inpainter import Inpainter
+
+VAL_HOLES_SEED = 1_000_003  # of no run: holes that nothing was chosen on
+
+
+@dataclass(frozen=True)
+class Study:
+    """Networks, images and truth."""
+
+    filler: Filler
+    images: InpaintSet
+    truth: Truth
+    batch_size: int = 64
+
+    @property
+    def distance(self) -> str:
+        """Name of the Frechet distance."""
+        return f"fd_{self.truth.extractor.name}"
+
+    def cells(
+        self, settings: DecodeSettings, *, schedules: dict[str, MaskSchedule], sweet_spots: list[int], seeds: int
+    ) -> list[Cell]:
+        """Return the composited and decoded cells of a grid."""
+        grid = Grid(settings=settings, schedules=schedules, sweet_spots=sweet_spots, seeds=list(range(seeds)))
+        return evaluate_grid(self.filler, self.images, self.truth, grid, batch_size=self.batch_size).cells
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what is measured, by command line."""
+    parser.add_argument("--on", choices=["val", "test"], default="test", help="val: drawn holes; choose there, report on test")
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=3, help="candidates for each hole, at least 2")
+    parser.add_argument("--decoder", choices=["plain", "conditional"], help="default: conditional where the run has one")
+    parser.add_argument("--checkpoint", default="best", help="best or last")
+    parser.add_argument("--inception", type=Path, help="torchvision's inception_v3 state dict; default: features of the tokenizer")
+    parser.add_argument("--cut", choices=["mixed_6e", "mixed_7a"], default="mixed_6e")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "maskgit_lab")
+
+
+def study(run: Path, args: argparse.Namespace) -> Study:
+    """Load a run, and the images it is measured on."""
+    filler = Inpainter.from_run(run, checkpoint=args.checkpoint, decoder=args.decoder).filler
+    extractor: Extractor = TokenizerFeatures(tokenizer=filler.tokenizer)
+    if args.inception:
+        extractor = InceptionImagenet(weights=args.inception, cut=args.cut)
+    splits = load_splits(run)
+    images = part(splits.test, args.images) if args.on == "test" else val_set(run, splits, args.images)
+    assert images.truth is not None
+    device = str(filler.tokenizer.device)
+    truth = read_truth(images.truth, images.holes, extractor.to(device), cache=args.cache, batch_size=64, device=device)
+    return Study(filler, images, truth)
+
+
+def part(whole: InpaintSet, count: int) -> InpaintSet:
+    """Return the first images of a set."""
+    truth = None if whole.truth is None else whole.truth[:count]
+    return replace(
+        whole, images=whole.images[:count], holes=whole.holes[:count], names=whole.names[:count], truth=truth, fingerprint="part"
+    )
+
+
+def val_set(run: Path, splits: DataSplits, count: int) -> InpaintSet:
+    """Return validation images with holes of the run's style, which neither training nor the choice of an epoch has seen."""
+    data, val = load_config(run).data, splits.val
+    count = min(count, len(val.images))
+    holes = draw_holes(
+        style=data["hole_style"], share=tuple(data["hole_share"]), seed=VAL_HOLES_SEED, indices=range(count),
+        resolution=val.images.shape[1],
+    )  # fmt: skip
+    return InpaintSet.of(np.ascontiguousarray(val.images[:count]), holes, val.names[:count], f"{val.fingerprint}-study-{count}")
+
+
+def schedule(name: str) -> MaskSchedule:
+    """Build an option of the group mask_schedule."""
+    made: MaskSchedule = build(OmegaConf.load(Path(config_dir()) / "mask_schedule" / f"{name}.yaml"))
+    return made
