@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.listing import ListingTransformer, listing_of
 from maskgit_lab.assembly.config import build, config_dir
+from maskgit_lab.assembly.resolution import followed
 from maskgit_lab.assembly.schemas import register
 from maskgit_lab.core.masking import token_mask
 from maskgit_lab.core.pixels import HOLE_GREY
@@ -57,7 +58,7 @@ def subject(size: str, device: torch.device) -> Subject:
     """Return networks of a size. The transformer is the lab's kind at every size: tokens alone, LayerNorm after the sum."""
     register()
     with initialize_config_dir(version_base="1.3", config_dir=config_dir()):
-        cfg = compose(config_name="train", overrides=list(SIZES[size]))
+        cfg = followed(compose(config_name="train", overrides=list(SIZES[size])))
     torch.manual_seed(0)
     vqgan = build(cfg.tokenizer.model)
     plain = build(cfg.tokenizer.model)

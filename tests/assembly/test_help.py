@@ -54,7 +54,7 @@ def test_help_fits_a_terminal(command: str):
     ("command", "groups"),
     [
         ("report", set()), ("audit", {"data"}), ("inpaint", {"decode/policy", "mask_schedule"}),
-        ("evaluate", {"decode/policy", "metrics"}),
+        ("evaluate", {"data", "decode/policy", "metrics"}),
         ("train_tokenizer", {"data", "debug", "experiment", "recipe", "tokenizer", "trainer"}),
     ],
 )  # fmt: skip

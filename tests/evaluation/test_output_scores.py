@@ -10,9 +10,10 @@ from torch import Tensor
 from maskgit_lab.evaluation.baselines import OTHER_REAL, reconstruct, reference_outputs, score_outputs
 from maskgit_lab.evaluation.features import TokenizerFeatures
 from maskgit_lab.evaluation.frechet import frechet_distance
-from maskgit_lab.evaluation.output_scores import OutputScores, distance_name, is_higher_better, kernel_distance
+from maskgit_lab.evaluation.output_scores import OutputScores, distance_name, kernel_distance
 from maskgit_lab.evaluation.perceptual_similarity import PerceptualSimilarity
 from maskgit_lab.evaluation.rulers import Rulers
+from maskgit_lab.evaluation.score_direction import is_higher_better
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from tests.support.builders import inpaint_set, pictures, tokenizer
 

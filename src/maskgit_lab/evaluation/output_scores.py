@@ -15,19 +15,6 @@ from maskgit_lab.evaluation.neighbours import precision_recall
 from maskgit_lab.evaluation.rulers import PLAIN, Rulers
 from maskgit_lab.evaluation.truth import Truth, extract
 
-# which way is better, by the start of a score's name
-HIGHER_IS_BETTER = (
-    "psnr",
-    "ssim",
-    "token_accuracy",
-    "precision",
-    "recall",
-    "p_ids",
-    "u_ids",
-    "best_psnr",
-    "best_ssim",
-    "diversity",
-)
 FEATURES, TOKENS = "features", "tokens"  # values that are no scores
 FEWEST = 2  # images that have a covariance
 
@@ -151,8 +138,3 @@ def distance_name(extractor: str, kind: str = "fd") -> str:
     """Return fid or kid for the 2015 Inception only, else fd_<extractor> or kd_<extractor>."""
     published = {"fd": "fid", "kd": "kid"}
     return published[kind] if extractor == "inception" else f"{kind}_{extractor}"
-
-
-def is_higher_better(score: str) -> bool:
-    """Return whether larger values of a score are better."""
-    return score.startswith(HIGHER_IS_BETTER)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskgit_lab.evaluation.output_scores import is_higher_better
+from maskgit_lab.evaluation.score_direction import is_higher_better
 from maskgit_lab.runs.metrics_file import DECODED_SCORES
 from maskgit_lab.runs.metrics_file import VALIDATION_LOSS as LOSS
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maskgit_lab.evaluation.grid import Cell
-from maskgit_lab.evaluation.output_scores import is_higher_better
+from maskgit_lab.evaluation.score_direction import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.reporting.markdown import escaped
 from maskgit_lab.reporting.marks import LEGEND, texts

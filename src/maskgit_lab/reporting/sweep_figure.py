@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from maskgit_lab.evaluation.output_scores import is_higher_better
+from maskgit_lab.evaluation.score_direction import is_higher_better
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.reporting.plots import calm, plots, save_figure
 from maskgit_lab.runs.sweep import RunRecord, differing_keys, shown_key, shown_value

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from maskgit_lab.evaluation.output_scores import is_higher_better
+from maskgit_lab.evaluation.score_direction import is_higher_better
 from maskgit_lab.evaluation.spread import MANY_SPREADS, Spread
 from maskgit_lab.reporting.marks import BEST, LEVEL, marks
 
