@@ -52,9 +52,9 @@ def test_fill_does_not_depend_on_batch_or_order(seed: int, monkeypatch: pytest.M
     images, holes = [case.image for case in cases], [case.hole for case in cases]
     together = stubbed(monkeypatch, Squares())(images, holes, num_samples=2).composited
     for i, case in enumerate(cases):
-        alone = stubbed(monkeypatch, Squares())(case.image, case.hole, num_samples=2, first=i).composited
+        by_itself = stubbed(monkeypatch, Squares())(case.image, case.hole, num_samples=2, first=i).composited
         for sample in range(2):
-            np.testing.assert_array_equal(values_of(alone[sample]), values_of(together[sample][i]))
+            np.testing.assert_array_equal(values_of(by_itself[sample]), values_of(together[sample][i]))
     unnumbered = stubbed(monkeypatch, Squares(numbered=False))
     forward, backward = unnumbered(images, holes).composited, unnumbered(images[::-1], holes[::-1]).composited
     for one, other in zip(forward, backward[::-1], strict=True):

@@ -55,7 +55,7 @@ def test_grid_verdict_names_the_best_cell_or_says_that_there_is_none():
         "fid: linear, sweet spot 3 (4.10 ± 0.14) beats the diffusion fill (8) by 3.9, 14 times the spread. "
         "That is 65 % of the way to the reconstruction of the truth (2).",
     ]
-    alone = [cell for cell in CELLS if cell.sweet_spot == 3 and cell.schedule != "cosine"]
-    assert grid_verdict(alone, references, score="fid", output="decoded")[0] == (
+    one_cell = [cell for cell in CELLS if cell.sweet_spot == 3 and cell.schedule != "cosine"]
+    assert grid_verdict(one_cell, references, score="fid", output="decoded")[0] == (
         "fid: linear, sweet spot 3 is the best, by more than the spread."
     )

@@ -13,7 +13,7 @@ from maskgit_lab.assembly.schemas import Group, TrainConfig
 IMAGES, TOKENIZER = "data.source.resolution", "tokenizer.model.img_resolution"
 PATCH, GRID = "tokenizer.model.patch_size", "tokenizer.model.latent_resolution"
 SCHEDULES = ("mask_schedule", "training.mask_schedule")
-SMALL = 64  # pixels per side up to which a token stands for a cell of 4 x 4 pixels, as the lab's does; above it is 8 x 8
+SMALL = 64  # pixels per side up to which a token is a cell of 4 x 4 pixels, as the lab's does; above it is 8 x 8
 SMALL_CELL, LARGE_CELL = 4, 8
 
 

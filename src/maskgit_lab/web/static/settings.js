@@ -3,7 +3,7 @@
 import { drawCurve } from "./colours.js";
 
 const by = (id) => document.getElementById(id);
-const AS_RUN = ""; // an option that stands for none of conf: as the run has it
+const AS_RUN = ""; // an option of this page only: as the run has it
 const SLIDERS = ["num_steps", "sweet_spot", "token_temperature", "choice_temperature"];
 const LARGEST_SEED = 2 ** 32 - 1;
 
