@@ -12,6 +12,7 @@ from maskgit_lab.core.policies.halton import Halton
 from maskgit_lab.core.schedules import Linear
 from maskgit_lab.data.image_opening import ORIENTATION
 from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.repair.watching import FillNow
 from tests.support.builders import boxes, pictures
 
 RUN = Path(__file__).parent / "fixtures" / "run"
@@ -37,17 +38,50 @@ def hole_in(image: np.ndarray, *boxes: tuple[int, int, int, int]) -> np.ndarray:
 def test_inpainter_that_is_watched_tells_of_every_pass_and_ends_by_what_is_raised(inpainter: Inpainter):
     image, told = photo(), []
     quick = inpainter.with_decode(num_steps=3)
-    watched = quick.watched(lambda number, of: told.append((number, of)))
-    filled = watched(image, hole_in(image), num_samples=2)
-    assert told == [(1, 3), (2, 3), (3, 3)] * 2
+    filled = quick.watched(told.append)(image, hole_in(image), num_samples=2)
+    assert [(now.candidate, now.number, now.of, now.step) for now in told] == [(k, t, 3, t) for k in (0, 1) for t in (1, 2, 3)]
     plain = quick(image, hole_in(image), num_samples=2)
     assert all(np.array_equal(one, other) for one, other in zip(filled.composited, plain.composited, strict=True))
 
-    def end(number: int, of: int) -> None:
+    def end(now: FillNow) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
         inpainter.watched(end)(image, hole_in(image))
+
+
+def test_inpainter_that_is_watched_shows_the_steps_that_it_keeps(inpainter: Inpainter, monkeypatch: pytest.MonkeyPatch):
+    """Two holes, one of them in pieces: what was seen of a crop is what the result says of it, and nothing is decoded twice."""
+    image, decoded = photo(), 0
+    hole = hole_in(image, (10, 20, 40, 50), (100, 5, 290, 195))
+    seen: dict[tuple[int, int, int], Any] = {}
+
+    def see(now: FillNow) -> None:
+        for crop in now.crops:
+            assert crop.image == 1
+            seen[now.candidate, crop.number, now.number] = crop, crop.decoded()
+
+    pixels = type(inpainter.filler).pixels
+
+    def counted(*given: Any) -> Any:
+        nonlocal decoded
+        decoded += len(given[1])
+        return pixels(*given)
+
+    monkeypatch.setattr(type(inpainter.filler), "pixels", counted)
+    quick = inpainter.with_decode(num_steps=3, token_temperature=1.0).watched(see)
+    filled = quick([image, image], [np.zeros_like(hole), hole], num_samples=2, steps=True)
+    crops = filled.crops[1]
+    assert len(crops) > 3
+    assert decoded == 3 * 2 * len(crops)
+    assert set(seen) == {(k, n, t) for k in range(2) for n in range(len(crops)) for t in range(1, 4)}
+    for (k, n, t), (now, images) in seen.items():
+        crop = crops[n]
+        assert (now.box, now.part) == (crop.box, crop.part)
+        np.testing.assert_array_equal(now.pasted, crop.pasted)
+        np.testing.assert_array_equal(now.hidden, crop.step_masks[k, t - 1])
+        np.testing.assert_array_equal(now.confidence[~now.hidden], crop.confidence[k][~now.hidden])
+        np.testing.assert_array_equal(images, crop.step_images[k, t - 1])
 
 
 def test_inpainter_gives_the_pixels_of_its_networks_at_their_resolution(inpainter: Inpainter):

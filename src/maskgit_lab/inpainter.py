@@ -17,21 +17,23 @@ import torch
 from torch import Tensor
 
 from maskgit_lab.core.by_name import changed_settings
-from maskgit_lab.core.decoding import DecodeSettings, Watch
+from maskgit_lab.core.decoding import DecodedPass, DecodeSettings
 from maskgit_lab.core.ranges import require_number
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.data.holes import DEFAULT_SHARE
 from maskgit_lab.evaluation.batches import in_batches
 from maskgit_lab.evaluation.fill_set import Filler
+from maskgit_lab.evaluation.step_images import StepImages
 from maskgit_lab.interop.saved import Saved, load, save
 from maskgit_lab.machine.device import chosen_device
 from maskgit_lab.models.filling import Fill
 from maskgit_lab.repair.fill import fill_photos
 from maskgit_lab.repair.filled import Filled
-from maskgit_lab.repair.inputs import are_many, check_output, converted, holes_of, images_of, together
-from maskgit_lab.repair.network import FilledSquares
+from maskgit_lab.repair.inputs import are_many, check_output, converted, holes_of, images_of, margins_of, together
+from maskgit_lab.repair.network import FilledSquares, SquaresNow, WatchSquares, joined
 from maskgit_lab.repair.plan import Geometry
 from maskgit_lab.repair.settings import Settings
+from maskgit_lab.repair.watching import FillWatch
 
 __all__ = ["Filled", "Inpainter"]
 
@@ -43,6 +45,7 @@ class Inpainter:
     filler: Filler  # networks, tokenizer, decoding settings and seed
     hole_share: tuple[float, float] = DEFAULT_SHARE  # of the holes that the networks were trained on
     speed: str = "fast"
+    watch: FillWatch | None = None  # told of every pass of decoding
 
     @classmethod
     def from_run(
@@ -201,9 +204,13 @@ class Inpainter:
         check_speed(self.speed, settings)
         return dataclasses.replace(self, filler=dataclasses.replace(self.filler, settings=settings))
 
-    def watched(self, watch: Watch) -> Self:
-        """Return an inpainter that calls `watch` after every pass of decoding; what that raises ends the fill."""
-        return dataclasses.replace(self, filler=dataclasses.replace(self.filler, watch=watch))
+    def watched(self, watch: FillWatch) -> Self:
+        """Return an inpainter that calls `watch` after every pass of decoding, with a `repair.watching.FillNow`.
+
+        It says which tokens are there, how sure they are and where in the image; results do not change. What `watch` raises ends
+        the fill.
+        """
+        return dataclasses.replace(self, watch=watch)
 
     @property
     def resolution(self) -> int:
@@ -253,7 +260,7 @@ class Inpainter:
         require_number("num_samples", num_samples, least=1, whole=True)
         require_number("seed", seed, least=0, whole=True, or_null=True)
         check_output(output)
-        margins = _margins(expand)
+        margins = margins_of(expand)
         geometry = Geometry(self.resolution, self.hole_share)
         settings = Settings(geometry, strategy, self.filler.settings.mask_blend_pixels, match_histogram, seamless)
         given = images_of(images)
@@ -268,8 +275,9 @@ class Inpainter:
             holes = [np.pad(hole, ((top, bottom), (left, right)), constant_values=True) for hole in holes]
         filler = self.filler if seed is None else dataclasses.replace(self.filler, seed=seed)
         filled = fill_photos(
-            photos, holes, range(first, first + len(photos)), _Squares(filler, steps), settings=settings, num_samples=num_samples
-        )
+            photos, holes, range(first, first + len(photos)), _Squares(filler, steps), settings=settings, num_samples=num_samples,
+            watch=self.watch,
+        )  # fmt: skip
 
         def frame(image: int, sample: int, step: int | None) -> Any:
             return converted(given[image].back(filled[image].frame(sample, step)), output)
@@ -292,46 +300,44 @@ class _Squares:
     steps: bool
 
     def __call__(
-        self, images: np.ndarray, holes: np.ndarray, numbers: Sequence[int], *, first_sample: int, num_samples: int
-    ) -> list[FilledSquares]:
+        self, images: np.ndarray, holes: np.ndarray, numbers: Sequence[int], *, first_sample: int, num_samples: int,
+        watch: WatchSquares | None = None,
+    ) -> list[FilledSquares]:  # fmt: skip
         def work(part: slice) -> list[FilledSquares]:
+            seen = StepImages(self.filler, torch.from_numpy(images[part]), torch.from_numpy(holes[part]))
+
+            def tell(sample: int, now: DecodedPass) -> None:
+                if watch is not None:
+                    watch(self._now(part, sample, now, seen))
+
             fills = self.filler.candidates(
-                images[part], holes[part], numbers[part], num_samples=num_samples, first_sample=first_sample
-            )
-            return [self._filled(fill, torch.from_numpy(images[part]), torch.from_numpy(holes[part])) for fill in fills]
+                images[part], holes[part], numbers[part], num_samples=num_samples, first_sample=first_sample,
+                watch=None if watch is None else tell,
+            )  # fmt: skip
+            return [self._filled(fill, first_sample + k, seen) for k, fill in enumerate(fills)]
 
         parts = [made for _, made in in_batches(len(images), work, batch_size=None, device=self.filler.tokenizer.device)]
-        return [_joined(batches) for batches in zip(*parts, strict=True)]
+        return [joined(batches) for batches in zip(*parts, strict=True)]
 
-    def _filled(self, fill: Fill, given: Tensor, holes: Tensor) -> FilledSquares:
+    def _now(self, part: slice, sample: int, now: DecodedPass, seen: StepImages) -> SquaresNow:
+        """Return what a pass made of some squares as arrays."""
+        return SquaresNow(
+            part, sample, now.number, now.of, now.step, self._grids(now.hidden), self._grids(now.log_p.exp()),
+            decoded=lambda: seen.of(sample, now.step, now.tokens),
+        )  # fmt: skip
+
+    def _filled(self, fill: Fill, sample: int, seen: StepImages) -> FilledSquares:
         """Return a fill as arrays."""
-        grid, trace = self.filler.tokenizer.grid, fill.trace
+        trace, decoded = fill.trace, fill.decoded.cpu().numpy()
         shown = trace.step_tokens if self.steps else trace.step_tokens[:0]
-        images = [self.filler.pixels(tokens, given, holes) for tokens in shown]
-        none = torch.empty((0, *fill.decoded.shape), dtype=torch.uint8)
+        images = [seen.of(sample, step, tokens) for step, tokens in enumerate(shown[:-1], 1)] + [decoded] * bool(len(shown))
         return FilledSquares(
-            decoded=fill.decoded.cpu().numpy(),
-            confidence=trace.log_p.exp().unflatten(-1, (grid, grid)).cpu().numpy(),
-            step_images=(torch.stack(images) if images else none).cpu().numpy(),
-            step_masks=trace.step_masks[: len(shown)].unflatten(-1, (grid, grid)).cpu().numpy(),
+            decoded=decoded,
+            confidence=self._grids(trace.log_p.exp()),
+            step_images=np.stack(images) if images else np.empty((0, *decoded.shape), np.uint8),
+            step_masks=self._grids(trace.step_masks[: len(shown)]),
         )
 
-
-def _joined(batches: Sequence[FilledSquares]) -> FilledSquares:
-    if len(batches) == 1:
-        return batches[0]
-    return FilledSquares(
-        decoded=np.concatenate([made.decoded for made in batches]),
-        confidence=np.concatenate([made.confidence for made in batches]),
-        step_images=np.concatenate([made.step_images for made in batches], 1),
-        step_masks=np.concatenate([made.step_masks for made in batches], 1),
-    )
-
-
-def _margins(expand: Sequence[int]) -> tuple[int, int, int, int]:
-    if len(expand) != 4:
-        raise ValueError(f"expand must be four numbers of pixels, left, top, right and bottom, got {expand!r}")
-    for margin in expand:
-        require_number("expand", margin, least=0, whole=True, unit="pixels")
-    left, top, right, bottom = (int(margin) for margin in expand)
-    return left, top, right, bottom
+    def _grids(self, values: Tensor) -> np.ndarray:
+        """Return (..., N) of tokens as (..., grid, grid)."""
+        return values.unflatten(-1, (self.filler.tokenizer.grid, -1)).cpu().numpy()

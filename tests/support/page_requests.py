@@ -53,7 +53,7 @@ async def filled(client: TestClient, told: dict[str, Any], hole: np.ndarray, **s
     request = {"image": told["image"], "hole": painted(hole), **settings}
     async with client.post("/api/fill", json=request) as answer:
         assert answer.status == 200, await answer.text()
-        return [json.loads(line) async for line in answer.content]
+        return [json.loads(line) for line in (await answer.read()).splitlines()]
 
 
 async def downloaded(client: TestClient, key: str) -> Image.Image:

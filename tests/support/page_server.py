@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -15,6 +15,8 @@ from PIL import Image
 from maskgit_lab.assembly.decode_choices import choices
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
+from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.repair.watching import CropNow, FillNow
 from maskgit_lab.web.fill_request import FillChoices
 from maskgit_lab.web.limits import Limits
 from maskgit_lab.web.painting import Painting
@@ -32,6 +34,8 @@ class StandIn:
 
     settings: DecodeSettings = field(default_factory=lambda: DecodeSettings(schedule=Cosine(), num_steps=3))
     seconds: float = 0.0  # of each step
+    gate: Callable[[], object] | None = None  # waited for before each step
+    asked: list[dict[str, Any]] = field(default_factory=list)  # further settings of each fill
     watch: Any = None
     running: threading.Event = field(default_factory=threading.Event)  # set while a fill runs
     resolution: int = RESOLUTION
@@ -44,21 +48,32 @@ class StandIn:
 
     def __call__(
         self, images: Any, masks: Any = None, *, num_samples: int = 1, seed: int | None = None, strategy: str = "crop",
-        steps: bool = False,
+        steps: bool = False, **further: Any,
     ) -> Any:  # fmt: skip
         image, hole = images, masks
+        self.asked.append({"strategy": strategy, **further})
         self.running.set()
         stop = self.settings.stop
         try:
+            crop = self._crop(np.asarray(image.convert("RGB")), hole, num_samples)
             for number in range(num_samples * stop):
+                if self.gate is not None:
+                    self.gate()
                 time.sleep(self.seconds)
-                self.watch(number % stop + 1, stop)
+                self.watch(self._now(crop, *divmod(number, stop)))
         finally:
             self.running.clear()
         given, mask = np.asarray(image.convert("RGB")), Image.fromarray(hole)
         colours = [Image.new("RGB", image.size, COLOURS[((seed or 0) + k) % 4]).convert(image.mode) for k in range(num_samples)]
         images = [Image.composite(colour, image, mask) for colour in colours]
         return SimpleNamespace(composited=images if num_samples > 1 else images[0], crops=[[self._crop(given, hole, num_samples)]])
+
+    def _now(self, crop: Any, candidate: int, step: int) -> FillNow:
+        hidden, stop = crop.step_masks[candidate, step], self.settings.stop
+        now = CropNow(
+            0, 0, crop.box, crop.part, crop.pasted, hidden, crop.confidence[candidate], lambda: crop.step_images[candidate, step]
+        )
+        return FillNow(candidate, step + 1, stop, step + 1, [now])
 
     def _crop(self, given: np.ndarray, hole: np.ndarray, num_samples: int) -> Any:
         height, width = hole.shape
@@ -75,9 +90,21 @@ class StandIn:
         )  # fmt: skip
 
 
-def page(stand_in: StandIn | None = None, *, place: Place | None = None, **limits: Any) -> Application:
+class RealRun:
+    """A run's inpainter, with the settings where the stand-in has them."""
+
+    def __init__(self, inpainter: Inpainter) -> None:
+        self.inpainter = inpainter
+        self.settings, self.resolution = inpainter.filler.settings, inpainter.resolution
+
+    def with_decode(self, **changes: Any) -> Inpainter:
+        return self.inpainter.with_decode(**changes)
+
+
+def page(stand_in: StandIn | RealRun | None = None, *, place: Place | None = None, **limits: Any) -> Application:
     """Return the application of a page; inside a running loop."""
-    inpainter, bounds = stand_in or StandIn(), Limits(**limits)
+    inpainter: Any = stand_in or StandIn()
+    bounds = Limits(**limits)
     offered = FillChoices(schedules=SCHEDULES, policies=POLICIES, limits=bounds)
     painting = Painting.of(inpainter, settings=inpainter.settings, choices=offered, name="runs/stand_in", seed=0)
     return application(painting.routes(), place=place or Place(), limits=bounds, queue=painting.queue)

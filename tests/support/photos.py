@@ -32,7 +32,7 @@ class Squares:
         self.seen = 0
 
     def __call__(
-        self, images: np.ndarray, holes: np.ndarray, numbers: Sequence[int], *, first_sample: int, num_samples: int
+        self, images: np.ndarray, holes: np.ndarray, numbers: Sequence[int], *, first_sample: int, num_samples: int, watch: Any
     ) -> list[FilledSquares]:
         assert images.dtype == np.uint8
         assert images.shape == (*holes.shape, 3)

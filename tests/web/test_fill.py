@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import maskgit_lab.web.fill as web_fill
-from maskgit_lab.web.fill import _crop, _patch, _shown_steps, _touched
+from maskgit_lab.web.crops import touched
+from maskgit_lab.web.fill import _crop, _patch, _shown_steps
 from tests.support.page_requests import box_hole, noise
 
 
@@ -55,13 +56,13 @@ def test_crop_holds_its_steps_one_below_the_other():
 def test_crop_of_a_hole_in_pieces_shows_the_tokens_that_it_gives_only():
     pasted = np.zeros((10, 12), bool)
     pasted[:, 9:] = True
-    touched = _touched(crop_of((20, 30, 32, 40), pasted), 4)  # cells of 8 pixels from (10, 20) on
-    assert np.argwhere(touched).tolist() == [[1, 2], [2, 2]]
+    found = touched(crop_of((20, 30, 32, 40), pasted), 4)  # cells of 8 pixels from (10, 20) on
+    assert np.argwhere(found).tolist() == [[1, 2], [2, 2]]
 
 
 def test_crop_may_exceed_a_small_image():
-    touched = _touched(crop_of((0, 0, 8, 8), np.ones((8, 8), bool), box=(-12, -12, 32)), 4)
-    assert np.argwhere(touched).tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
+    found = touched(crop_of((0, 0, 8, 8), np.ones((8, 8), bool), box=(-12, -12, 32)), 4)
+    assert np.argwhere(found).tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
 
 
 def test_steps_are_left_out_evenly_where_they_would_be_too_many_pixels(monkeypatch: pytest.MonkeyPatch):

@@ -47,10 +47,10 @@ def test_fills_wait_for_each_other_in_order_and_too_many_are_refused():
             assert (await client.get("/api/about")).status == 200  # the loop is free while the thread fills
             assert time.perf_counter() - began < 5
             assert not first.done()
-            assert kinds(await first) == ["running", "step", "done"]
+            assert kinds(await first) == ["running", "crops", "step", "done"]
             events = await second
             assert events[0] == {"kind": "waiting", "ahead": 1}
-            assert kinds(events) == ["waiting", "running", "step", "done"]
+            assert kinds(events) == ["waiting", "running", "crops", "step", "done"]
 
     asyncio.run(asking())
 

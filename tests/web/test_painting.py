@@ -14,13 +14,13 @@ from PIL import Image
 
 from maskgit_lab.inpainter import Inpainter
 from tests.support.page_requests import OCTETS, box_hole, downloaded, file_of, filled, noise, opened, painted, sentence  # fmt: skip
-from tests.support.page_server import COLOURS, StandIn, page, served
+from tests.support.page_server import COLOURS, RealRun, StandIn, page, served
 from tests.test_light_start import RUN
 
 HOLE = box_hole(40, 30, (5, 6, 15, 16))
 
 
-def on_page(asking: Callable[[TestClient], Awaitable[Any]], stand_in: StandIn | None = None, **limits: Any) -> Any:
+def on_page(asking: Callable[[TestClient], Awaitable[Any]], stand_in: StandIn | RealRun | None = None, **limits: Any) -> Any:
     async def served_and_asked() -> Any:
         async with served(page(stand_in, **limits)) as client:
             return await asking(client)
@@ -36,7 +36,7 @@ def test_page_downloads_a_fill_whose_known_pixels_are_those_of_the_file(mode: st
         told = await opened(client, given)
         assert (told["size"], told["shown"], told["transparent"]) == ([40, 30], [40, 30], mode == "RGBA")
         *steps, done = await filled(client, told, HOLE, num_samples=2)
-        assert [event for event in steps if event["kind"] == "step"][-1] == {"kind": "step", "step": 6, "of": 6}
+        assert [(event["step"], event["of"]) for event in steps if event["kind"] == "step"] == [(i, 6) for i in range(1, 7)]
         assert done["kind"] == "done"
         assert len(done["candidates"]) == 2
         for number, candidate in enumerate(done["candidates"]):
@@ -65,7 +65,7 @@ def test_page_goes_on_from_a_candidate_and_names_its_file():
 
 
 def test_page_fills_with_a_real_run_and_tells_of_every_token():
-    inpainter: Any = Inpainter.from_run(RUN, device="cpu")
+    inpainter = Inpainter.from_run(RUN, device="cpu")
     given, hole = noise(90, 70), box_hole(90, 70, (30, 20, 60, 45))
 
     async def asking(client: TestClient) -> None:
@@ -85,19 +85,7 @@ def test_page_fills_with_a_real_run_and_tells_of_every_token():
             assert hidden[0] > hidden[-1] == 0
             assert len(crop["confidence"]) == crop["grid"] ** 2
 
-    stand_in: Any = RealRun(inpainter)
-    on_page(asking, stand_in)
-
-
-class RealRun:
-    """A run's inpainter, with the settings where the stand-in has them."""
-
-    def __init__(self, inpainter: Inpainter) -> None:
-        self.inpainter = inpainter
-        self.settings, self.resolution = inpainter.filler.settings, inpainter.resolution
-
-    def with_decode(self, **changes: Any) -> Inpainter:
-        return self.inpainter.with_decode(**changes)
+    on_page(asking, RealRun(inpainter))
 
 
 def test_page_says_what_can_be_chosen_and_begins_with_what_the_run_has():
@@ -108,6 +96,7 @@ def test_page_says_what_can_be_chosen_and_begins_with_what_the_run_has():
     assert told["defaults"]["schedule"] == "cosine"
     assert told["defaults"]["policy"] == "confidence"
     assert told["limits"]["max_samples"] == 5
+    assert (told["defaults"]["seamless"], told["defaults"]["match_histogram"]) == (True, False)
     curves = {schedule["name"]: schedule["curve"] for schedule in told["schedules"]}
     assert {"cosine", "linear", "square"} <= set(curves)
     assert all(curve[0] == 1 and curve[-1] == 0 for curve in curves.values())
@@ -128,7 +117,8 @@ def test_page_says_what_can_be_chosen_and_begins_with_what_the_run_has():
         ({"policy": "p2", "policy_numbers": {"_target_": "os.system"}}, "p2 has no number _target_"),
         ({"policy": "p2", "policy_numbers": 3}, "no JSON object"), ({"strategy": "magic"}, "strategy must be one of"),
         ({"extra": 1}, "a key that is not known: extra"), ({"image": "none"}, "no longer has this image"),
-        ({"hole": "x"}, "no PNG"),
+        ({"hole": "x"}, "no PNG"), ({"seamless": 1}, "seamless must be true or false."),
+        ({"match_histogram": "yes"}, "match_histogram must be true or false."),
     ],
 )  # fmt: skip
 def test_page_refuses_a_fill_that_asks_for_what_there_is_not(changes: dict[str, Any], said: str):
@@ -141,6 +131,18 @@ def test_page_refuses_a_fill_that_asks_for_what_there_is_not(changes: dict[str, 
             return await sentence(answer)
 
     assert said in on_page(asking)
+
+
+def test_page_fills_with_and_without_seams_and_tones():
+    stand_in = StandIn()
+
+    async def asking(client: TestClient) -> None:
+        told = await opened(client, noise(40, 30))
+        for settings in ({}, {"seamless": False, "match_histogram": True}):
+            assert (await filled(client, told, HOLE, **settings))[-1]["kind"] == "done"
+
+    on_page(asking, stand_in)
+    assert [(asked["seamless"], asked["match_histogram"]) for asked in stand_in.asked] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from maskgit_lab.core.ranges import require_number
 from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.core.token_choice import TokenRule
 
-Watch = Callable[[int, int], None]  # called after each pass with its number, from 1, and how many there are; may raise to end it
 Network = Callable[[Tensor], Tensor]  # tokens (B, N) -> logits (B, N, V + 1)
 
 
@@ -102,6 +101,21 @@ class DecodeTrace:
     log_p: Tensor  # (B, N) float32: log probability of each token of `tokens` when it was chosen; 0 where it was known
 
 
+@dataclass(frozen=True)
+class DecodedPass:
+    """What decoding has come to after a pass. The tensors are the loop's own: they are read, and never written to."""
+
+    number: int  # of the pass, from 1
+    of: int  # passes; an adaptive policy may need fewer
+    step: int | None  # from 1, the step that this pass ends; None of a pass that is taken again later (time travel)
+    tokens: Tensor  # (B, N) int64: the result if decoding stopped here
+    hidden: Tensor  # (B, N) bool: tokens that are still hidden
+    log_p: Tensor  # (B, N) float32: log probability of each token when it was last chosen; 0 where it was known
+
+
+Watch = Callable[[DecodedPass], None]  # called after each pass; may raise to end the decoding
+
+
 def predictor_of(network: Network) -> Predictor:
     """Return a predictor that computes a network's logits of the whole grid."""
 
@@ -136,7 +150,7 @@ def decode(
         mask_token_id: id that marks a hidden token.
         generator: of all draws: one for the batch, or one per image, so that a result does not depend on its batch; None where
             nothing is drawn.
-        watch: told of every pass.
+        watch: told of every pass; None costs nothing.
 
     Returns:
         The tokens, and what every step predicted and left hidden.
@@ -147,7 +161,7 @@ def decode(
     """
     _require_grid(tokens, mask)
     policy, walk = settings.policy, settings.policy.walk(settings.stop)
-    ends = {len(policy.walk(spot)) - 1 for spot in range(1, settings.stop + 1)}  # the passes that end a step for good
+    ends = {len(policy.walk(spot)) - 1: spot for spot in range(1, settings.stop + 1)}  # the passes that end a step for good
     noise = DecodeNoise(generator, passes=len(walk), tokens=tokens)
     counts = hidden_counts(mask, settings)  # (S + 1, B)
     planned, on_host = counts.to(mask.device), counts.tolist()
@@ -170,7 +184,7 @@ def decode(
         if number in ends:
             steps.append((step.tokens, state.hidden))
         if watch is not None:
-            watch(number + 1, len(walk))
+            watch(DecodedPass(number + 1, len(walk), ends.get(number), step.tokens, state.hidden, log_p))
         if policy.adaptive and not bool(state.hidden.any()):
             break
     steps += [steps[-1]] * (settings.stop - len(steps))  # an adaptive policy may have been done sooner

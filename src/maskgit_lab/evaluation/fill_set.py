@@ -1,13 +1,14 @@
 """Fill a whole set of images, batch by batch, each image with its own noise, so that the batch size changes nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from maskgit_lab.core.decoding import DecodeSettings, Watch
+from maskgit_lab.core.decoding import DecodedPass, DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.evaluation.batches import in_batches
 from maskgit_lab.models.filling import Fill, fill_masked, predict_at_once, read_masked
@@ -16,6 +17,8 @@ from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
 NOISE_STREAM = "decode"
+
+CandidateWatch = Callable[[int, DecodedPass], None]  # told of every pass of decoding, with the number of the sample
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,15 @@ class Filler:
     seed: int = 0
     autocast: torch.dtype | None = None  # precision of the transformer's matrix products; None = float32
     decoder: FrozenDecoder | None = None  # that reads the known pixels; None = the tokenizer's own
-    watch: Watch | None = None  # told of every pass of decoding
 
     def fill(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int]) -> Fill:
         """Fill one batch: uint8 (B, H, W, 3), bool (B, H, W), and the images' numbers, which choose their noise."""
         return self.candidates(images, holes, indices, num_samples=1)[0]
 
     def candidates(
-        self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int], *, num_samples: int, first_sample: int = 0
-    ) -> list[Fill]:
+        self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int], *, num_samples: int, first_sample: int = 0,
+        watch: CandidateWatch | None = None,
+    ) -> list[Fill]:  # fmt: skip
         """Fill one batch several times with other noise; sample 0 is what `fill` returns. Images are read once."""
         training = self.model.training
         self.model.eval()
@@ -52,7 +55,7 @@ class Filler:
                 fill_masked(
                     self.model, self.tokenizer, masked, settings=self.settings, autocast=self.autocast,
                     generators=image_generators(self.seed, NOISE_STREAM, numbers, sample=sample), decoder=self.decoder,
-                    watch=self.watch,
+                    watch=None if watch is None else partial(watch, sample),
                 )
                 for sample in range(first_sample, first_sample + num_samples)
             ]  # fmt: skip

@@ -13,6 +13,7 @@ from maskgit_lab.repair.filled_photo import FilledPhoto
 from maskgit_lab.repair.network import FilledSquares, FillSquares
 from maskgit_lab.repair.photo import Photo
 from maskgit_lab.repair.settings import Settings
+from maskgit_lab.repair.watching import FillWatch, squares_watch
 
 log = logging.getLogger("maskgit_lab")
 
@@ -27,6 +28,7 @@ def fill_photos(
     *,
     settings: Settings,
     num_samples: int,
+    watch: FillWatch | None = None,
 ) -> list[FilledPhoto]:
     """Fill every hole of every image.
 
@@ -37,6 +39,7 @@ def fill_photos(
         fill: the network.
         settings: how.
         num_samples: candidates for each image.
+        watch: told of every pass of decoding; what it raises ends the fill.
 
     Returns:
         The images, filled.
@@ -50,17 +53,19 @@ def fill_photos(
     ]  # fmt: skip
     _warn_of_enlargement(filled, settings.geometry.resolution)
     first = True
-    while tasks := [(one, task) for one in filled for task in one.next_tasks()]:
+    while tasks := [(image, task) for image, one in enumerate(filled) for task in one.next_tasks()]:
+        told = squares_watch(watch, tasks)
         samples = [(0, num_samples)] if first else [(sample, 1) for sample in range(num_samples)]
         answers: list[FilledSquares] = []
         for sample, count in samples:
-            images = np.stack([one.cut(task.square, sample) for one, task in tasks])
+            images = np.stack([filled[image].cut(task.square, sample) for image, task in tasks])
             squares = np.stack([task.hole for _, task in tasks])
-            answers += fill(images, squares, [task.number for _, task in tasks], first_sample=sample, num_samples=count)
+            chosen = [task.number for _, task in tasks]
+            answers += fill(images, squares, chosen, first_sample=sample, num_samples=count, watch=told)
             if sample == 0:
                 shown = images
-        for i, (one, task) in enumerate(tasks):
-            one.paste(task, shown[i], [_one_of(answer, i) for answer in answers])
+        for i, (image, task) in enumerate(tasks):
+            filled[image].paste(task, shown[i], [_one_of(answer, i) for answer in answers])
         first = False
     return filled
 

@@ -32,7 +32,8 @@ class Task:
     hole: np.ndarray  # (R, R) bool
     part: Box  # of the image: where pixels are pasted
     pasted: np.ndarray  # (h, w) bool, which of them
-    number: int
+    number: int  # which chooses its noise
+    place: int  # among the crops of its image
 
 
 class FilledPhoto:
@@ -130,7 +131,8 @@ class FilledPhoto:
         rows, columns = square.rows(self.photo.height), square.columns(self.photo.width)
         # a copy: what is left changes when others are pasted
         hole = shrunk_hole(_taken(self.left, rows, columns), self.settings.geometry.resolution).copy()
-        return Task(square, hole, *_trimmed(part, pasted), self.number + NEXT_CROP * (len(self.crops) + place))
+        place += len(self.crops)
+        return Task(square, hole, *_trimmed(part, pasted), self.number + NEXT_CROP * place, place)
 
     def cut(self, square: Square, sample: int) -> np.ndarray:
         """Return a square of a candidate as the network sees it, (R, R, 3) uint8."""
@@ -141,7 +143,7 @@ class FilledPhoto:
     def paste(self, task: Task, image: np.ndarray, answers: Sequence[FilledSquares]) -> None:
         """Take the pixels of a filled square into each candidate."""
         crop = Crop(
-            box=(task.square.left, task.square.top, task.square.side),
+            box=task.square.box,
             image=image,
             hole=task.hole,
             decoded=np.concatenate([answer.decoded for answer in answers]),

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from maskgit_lab.core.ranges import require_number
 from maskgit_lab.data.image_opening import BadImageError, ReadOptions, opened
 from maskgit_lab.data.mask_pixels import hole_pixels
 from maskgit_lab.repair.photo import ArrayPhoto, Photo
@@ -143,6 +144,16 @@ def check_output(output: str | None) -> None:
     """Raise ValueError unless results can be given so."""
     if output is not None and output not in OUTPUTS:
         raise ValueError(f"output must be one of {', '.join(OUTPUTS)} or None = as given, got {output!r}")
+
+
+def margins_of(expand: Sequence[int]) -> tuple[int, int, int, int]:
+    """Return by how many pixels a canvas grows to the left, top, right and bottom; raise ValueError for anything else."""
+    if len(expand) != 4:
+        raise ValueError(f"expand must be four numbers of pixels, left, top, right and bottom, got {expand!r}")
+    for margin in expand:
+        require_number("expand", margin, least=0, whole=True, unit="pixels")
+    left, top, right, bottom = (int(margin) for margin in expand)
+    return left, top, right, bottom
 
 
 def _as_pillow(array: np.ndarray) -> Image.Image:

@@ -19,6 +19,11 @@ class Square:
     top: int
     side: int
 
+    @property
+    def box(self) -> tuple[int, int, int]:
+        """Left, top and side."""
+        return self.left, self.top, self.side
+
     def rows(self, height: int) -> np.ndarray:
         """Return which row of the image each of its rows shows, (side,) int64."""
         return mirrored(self.top, self.side, height)

@@ -6,7 +6,7 @@ from typing import Any
 from maskgit_lab.assembly.decode_choices import Choice
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.web.examples import NUM_EXAMPLES
-from maskgit_lab.web.fill_request import STRATEGIES, FillChoices
+from maskgit_lab.web.fill_request import STRATEGIES, SWITCHES, FillChoices
 
 CURVE_POINTS = 33  # of a schedule, from progress 0 to 1
 AS_RUN = ""  # the name of what is no option: as the run has it
@@ -41,6 +41,7 @@ def about(*, name: str, resolution: int, settings: DecodeSettings, seed: int, ch
             "choice_temperature": settings.choice_temperature,
             "token_temperature": settings.token_temperature,
             "seed": seed,
+            **SWITCHES,
         },
         "limits": {
             "max_upload_bytes": limits.max_upload_bytes,

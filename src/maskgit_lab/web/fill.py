@@ -1,17 +1,19 @@
 """Do one fill, and put what the page shows of it into one event: candidates, and every step of every crop."""
 
-import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from maskgit_lab.data.image_pixels import has_transparency, rgb_pixels
+from maskgit_lab.repair.watching import FillWatch
+from maskgit_lab.web.crops import bits, place, probabilities, text, touched
 from maskgit_lab.web.fill_request import FillRequest
 from maskgit_lab.web.image_store import ImageStore, KeptImage
-from maskgit_lab.web.uploads import MAX_VIEW, hole_png, png
+from maskgit_lab.web.live import Live
+from maskgit_lab.web.uploads import MAX_VIEW, png
 from maskgit_lab.web.watch import Watch
 
 MAX_STEP_PIXELS = 12_000_000  # of all steps, crops and candidates that one answer shows
@@ -27,12 +29,12 @@ class Fills(Protocol):
     def with_decode(self, **changes: Any) -> "Fills":
         """Return one that decodes otherwise."""
 
-    def watched(self, watch: Callable[[int, int], None]) -> "Fills":
-        """Return one that calls `watch(number, of)` after every pass of decoding."""
+    def watched(self, watch: FillWatch) -> "Fills":
+        """Return one that calls `watch` after every pass of decoding."""
 
     def __call__(
         self, images: Any, masks: Any = None, *, num_samples: int = 1, seed: int | None = None, strategy: str = "crop",
-        steps: bool = False,
+        steps: bool = False, seamless: bool = True, match_histogram: bool = False,
     ) -> Any:  # fmt: skip
         """Fill one image."""
 
@@ -44,16 +46,17 @@ def fill(inpainter: Fills, asked: FillRequest, images: ImageStore, watch: Watch)
         inpainter: of the run.
         asked: what to fill and how.
         images: where the candidates go.
-        watch: told of every step.
+        watch: told of every pass, as `Live` says it.
 
     Returns:
         The event: seconds, the numbers of the steps that are shown, and for each candidate the key of its image, the patch over the
         hole, and its crops.
     """
     began = time.perf_counter()
-    ready = inpainter.with_decode(**asked.changes).watched(_Progress(watch, asked.num_samples))
+    ready = inpainter.with_decode(**asked.changes).watched(Live(watch, asked.num_samples))
     filled = ready(
-        asked.kept.image, asked.hole, num_samples=asked.num_samples, seed=asked.seed, strategy=asked.strategy, steps=True
+        asked.kept.image, asked.hole, num_samples=asked.num_samples, seed=asked.seed, strategy=asked.strategy, steps=True,
+        seamless=asked.seamless, match_histogram=asked.match_histogram,
     )  # fmt: skip
     seconds = time.perf_counter() - began
     composited = filled.composited if asked.num_samples > 1 else [filled.composited]
@@ -69,17 +72,6 @@ def fill(inpainter: Fills, asked: FillRequest, images: ImageStore, watch: Watch)
         for k, image in enumerate(composited)
     ]
     return {"candidates": candidates, "steps": [step + 1 for step in shown], "seconds": round(seconds, 2)}
-
-
-class _Progress:
-    """Tell the page how far a fill is: passes of all candidates together."""
-
-    def __init__(self, watch: Watch, num_samples: int) -> None:
-        self._watch, self._num_samples, self._done = watch, num_samples, 0
-
-    def __call__(self, number: int, of: int) -> None:
-        self._done += 1  # a large hole takes several rounds, each with all passes; how many is not known before
-        self._watch.tell(kind="step", step=self._done, of=max(self._done, of * self._num_samples))
 
 
 def _shown_steps(crops: Sequence[Any], num_samples: int) -> list[int]:
@@ -99,51 +91,25 @@ def _patch(image: Image.Image, hole: np.ndarray) -> dict[str, Any]:
     scale = min(1.0, MAX_VIEW / max(layer.size))
     if scale < 1:
         layer = layer.resize((max(1, round(layer.width * scale)), max(1, round(layer.height * scale))), Image.Resampling.BOX)
-    return {"box": [left, top, right - left, bottom - top], "png": _text(png(layer))}
+    return {"box": [left, top, right - left, bottom - top], "png": text(png(layer))}
 
 
 def _crop(crop: Any, k: int, shown: Sequence[int]) -> dict[str, Any]:
-    """Return what candidate k of a crop was after steps: its images one below the other, which tokens were hidden.
-
-    Of a hole that is filled in pieces a crop gives some pixels only, `pasted`; tokens that touch none of them are left out.
-    """
-    left, top, right, bottom = crop.part
+    """Return what candidate k of a crop was after steps: its images one below the other, which tokens were hidden."""
     masks = crop.step_masks[k]
-    start = _touched(crop, masks.shape[-1])
+    start = touched(crop, masks.shape[-1])
     return {
-        "box": [*crop.box[:2], crop.box[2], crop.box[2]],
-        "part": [left, top, right - left, bottom - top],
-        "pasted": _text(hole_png(crop.pasted)),
+        **place(crop),
         "resolution": len(crop.hole),
         "grid": masks.shape[-1],
-        "images": _text(png(Image.fromarray(np.concatenate(crop.step_images[k][list(shown)])))),
-        "start": _bits(start),
-        "masks": [_bits(masks[step] & start) for step in shown],
-        "confidence": [round(float(value), 3) for value in crop.confidence[k].ravel()],
+        "images": text(png(Image.fromarray(np.concatenate(crop.step_images[k][list(shown)])))),
+        "start": bits(start),
+        "masks": [bits(masks[step] & start) for step in shown],
+        "confidence": probabilities(crop.confidence[k].ravel()),
     }
-
-
-def _touched(crop: Any, grid: int) -> np.ndarray:
-    """Return which tokens (grid, grid) were hidden at first and lie over pixels that the image got from this crop."""
-    x, y, side = crop.box
-    left, top, _, _ = crop.part
-    edges = np.round(np.arange(grid + 1) * (side / grid)).astype(int)
-    rows, columns = (np.clip(edges + shift, 0, None) for shift in (y - top, x - left))
-    found = np.zeros((grid, grid), bool)
-    for row, column in np.ndindex(grid, grid):
-        found[row, column] = crop.pasted[rows[row] : rows[row + 1], columns[column] : columns[column + 1]].any()
-    return found
 
 
 def _box_of(hole: np.ndarray) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom of what is True in (H, W) bool, of which something is."""
     rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _bits(mask: np.ndarray) -> str:
-    return "".join("1" if value else "0" for value in mask.ravel())
-
-
-def _text(content: bytes) -> str:
-    return base64.b64encode(content).decode()

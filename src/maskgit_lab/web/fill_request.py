@@ -16,9 +16,10 @@ from maskgit_lab.web.uploads import painted_hole, scaled_hole, view_size
 LARGEST_SEED = 2**32 - 1
 LARGEST_TEMPERATURE = 100.0
 STRATEGIES = ("crop", "resize")  # of the inpainter, for images of any size
+SWITCHES = {"seamless": True, "match_histogram": False}  # of the inpainter, as it has them where nothing else is asked for
 KEYS = {
     "image", "hole", "strategy", "schedule", "policy", "policy_numbers", "num_steps", "sweet_spot", "choice_temperature",
-    "token_temperature", "num_samples", "seed",
+    "token_temperature", "num_samples", "seed", *SWITCHES,
 }  # fmt: skip
 
 
@@ -32,6 +33,8 @@ class FillRequest:
     num_samples: int
     seed: int
     strategy: str
+    seamless: bool  # fit the fill to the known pixels beside the hole
+    match_histogram: bool  # give each crop the tones of what is known in it
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ class FillChoices:
             changes = self._changes(asked)
         except ValueError as error:
             raise RefusedError(f"{error}.") from error
-        return FillRequest(kept, hole, changes, asked.get("num_samples", 1), asked.get("seed", 0), strategy)
+        return FillRequest(
+            kept, hole, changes, asked.get("num_samples", 1), asked.get("seed", 0), strategy,
+            **{key: _switch(asked, key) for key in SWITCHES},
+        )  # fmt: skip
 
     def _changes(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         changes: dict[str, Any] = {}
@@ -86,6 +92,13 @@ class FillChoices:
             numbers = require_object(asked.get("policy_numbers", {}))
             changes["policy"] = _option(self.policies, "policy", asked["policy"]).built(**numbers)
         return changes
+
+
+def _switch(asked: Mapping[str, Any], key: str) -> bool:
+    value = asked.get(key, SWITCHES[key])
+    if not isinstance(value, bool):
+        raise RefusedError(f"{key} must be true or false.")
+    return value
 
 
 def _option(options: Mapping[str, Choice], key: str, name: object) -> Choice:

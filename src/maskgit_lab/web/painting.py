@@ -18,6 +18,7 @@ from maskgit_lab.web.examples import NUM_EXAMPLES, example
 from maskgit_lab.web.fill import Fills, fill
 from maskgit_lab.web.fill_queue import FillQueue
 from maskgit_lab.web.fill_request import FillChoices
+from maskgit_lab.web.growing import grown
 from maskgit_lab.web.image_store import ImageStore
 from maskgit_lab.web.uploads import (
     hole_png,
@@ -77,6 +78,7 @@ class Painting:
             web.get("/api/images/{key}/view", self.view),
             web.get("/api/images/{key}/hole.png", self.transparent),
             web.post("/api/images/{key}/mask", self.open_mask),
+            web.post("/api/images/{key}/grown", self.grow),
             web.get("/api/images/{key}.png", self.download),
             web.post(FILL_PATH, self.fill),
         ]
@@ -120,6 +122,14 @@ class Painting:
             content = await request.read()
             hole = await asyncio.to_thread(read_mask, content, _name(request), size=size, max_pixels=self.choices.limits.max_pixels)
         return web.Response(body=await asyncio.to_thread(hole_png, hole), content_type="image/png")
+
+    async def grow(self, request: web.Request) -> web.Response:
+        """Keep an image on a larger canvas, by the pixels that the body gives for each side; answer as to `open_image`."""
+        kept = self.images.get(request.match_info["key"])
+        content = await _json(request)
+        async with self.reading:
+            larger = await asyncio.to_thread(grown, kept, content, max_pixels=self.choices.limits.max_pixels)
+            return web.json_response(await asyncio.to_thread(self._description, self.images.keep(larger)))
 
     async def download(self, request: web.Request) -> web.Response:
         """Answer with an image in its own size, as PNG."""
@@ -183,7 +193,7 @@ def _name(request: web.Request) -> str:
 
 async def _json(request: web.Request) -> Any:
     if request.content_type != "application/json":
-        raise RefusedError("A fill is asked for as application/json.", status=415)
+        raise RefusedError("This is asked for as application/json.", status=415)
     try:
         return json.loads(await request.read())
     except (ValueError, RecursionError) as error:

@@ -40,6 +40,11 @@ class Watch:
             raise OutOfTimeError
         self._loop.call_soon_threadsafe(self._told.put_nowait, event)
 
+    @property
+    def num_waiting(self) -> int:
+        """How many events were told and not yet asked for: of a browser that reads slowly, many."""
+        return self._told.qsize()
+
     def stop(self) -> None:
         """End the fill at its next step; from anywhere."""
         self._stopped.set()

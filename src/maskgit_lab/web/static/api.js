@@ -23,6 +23,10 @@ export const example = async (number) => (await answered(exampleAddress(number))
 export const openImage = async (file, name) => (await answered(`api/images?name=${encodeURIComponent(name)}`, octets(file))).json();
 export const view = async (key) => createImageBitmap(await (await answered(`api/images/${key}/view`)).blob());
 export const transparentHole = async (key) => createImageBitmap(await (await answered(`api/images/${key}/hole.png`)).blob());
+const json = (content) => ({ method: "POST", body: JSON.stringify(content), headers: { "Content-Type": "application/json" } });
+
+// Grow an image's canvas by pixels on its sides: { left, top, right, bottom }.
+export const grow = async (key, margins) => (await answered(`api/images/${key}/grown`, json(margins))).json();
 export const downloadAddress = (key) => `api/images/${key}.png`;
 
 export async function openMask(key, file) {
@@ -32,8 +36,7 @@ export async function openMask(key, file) {
 
 // Fill a hole; `tell` hears every event of the server. Aborting the signal ends the fill there.
 export async function fill(request, signal, tell) {
-  const options = { method: "POST", body: JSON.stringify(request), headers: { "Content-Type": "application/json" }, signal };
-  const answer = await answered("api/fill", options);
+  const answer = await answered("api/fill", { ...json(request), signal });
   let last = null;
   try {
     for await (const line of lines(answer.body)) {
@@ -60,7 +63,7 @@ async function* lines(body) {
   }
 }
 
-export async function pngBitmap(base64) {
+export async function bitmapOf(base64, type = "image/png") {
   const octets = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  return createImageBitmap(new Blob([octets], { type: "image/png" }));
+  return createImageBitmap(new Blob([octets], { type }));
 }

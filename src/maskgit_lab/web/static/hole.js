@@ -123,6 +123,21 @@ export class Hole {
     this.look();
   }
 
+  // on a larger canvas: what was painted, at left, top, right, bottom, and everything around it
+  grown([width, height], [left, top, right, bottom]) {
+    const [, ctx] = layer(width, height);
+    const inside = [Math.ceil(left), Math.ceil(top), Math.floor(right) - Math.ceil(left), Math.floor(bottom) - Math.ceil(top)];
+    ctx.fillStyle = HOLE_COLOUR;
+    ctx.fillRect(0, 0, width, height);
+    ctx.clearRect(...inside);
+    ctx.rect(...inside);
+    ctx.clip();
+    ctx.drawImage(this.canvas, left, top, right - left, bottom - top);
+    const content = ctx.getImageData(0, 0, width, height);
+    decide(content.data);
+    return content;
+  }
+
   async png() {
     const blob = await new Promise((done) => this.canvas.toBlob(done, "image/png"));
     const octets = new Uint8Array(await blob.arrayBuffer());

@@ -1,11 +1,14 @@
 // The page: what happens when, between the image, the hole, the server and the result.
 
 import * as api from "./api.js";
+import { offerExamples, wireFiles } from "./files.js";
+import { oldPlace, wireGrowing } from "./grow.js";
 import { History } from "./history.js";
 import { Hole } from "./hole.js";
 import { Input } from "./input.js";
+import { Live } from "./live.js";
 import { Replay } from "./replay.js";
-import { merged, readResult } from "./result.js";
+import { merged, readResult, summary } from "./result.js";
 import { Scene } from "./scene.js";
 import { Settings } from "./settings.js";
 import { View } from "./view.js";
@@ -14,6 +17,7 @@ const by = (id) => document.getElementById(id);
 const canvas = by("canvas");
 const session = {
   base: null, // key, name, bitmap, size, shown, transparent: the image that is painted on
+  live: null, // a fill while it runs
   result: null, // of a fill, while it is shown
   busy: false,
   tool: "brush",
@@ -52,7 +56,7 @@ function showState() {
   by("fill").hidden = busy;
   by("fill").textContent = result ? "Fill again" : "Fill the hole";
   by("busy").hidden = !busy;
-  for (const id of ["open", "load-mask"]) by(id).disabled = busy;
+  for (const id of ["open", "load-mask", "grow"]) by(id).disabled = busy;
   by("download").href = api.downloadAddress(result ? result.candidates[result.chosen].key : base.key);
   scene.ask();
 }
@@ -69,7 +73,7 @@ async function open(file, name) {
     const painted = told.transparent ? await api.transparentHole(told.image) : null;
     replay.close();
     session.result = null;
-    session.base = { key: told.image, name: told.name, bitmap, size: told.size, shown: told.shown, transparent: told.transparent };
+    session.base = described(told, bitmap);
     session.hole.reset(told.shown);
     const focusGoes = document.activeElement === document.body || by("start").contains(document.activeElement);
     showState();
@@ -84,6 +88,11 @@ async function open(file, name) {
     say("");
     complain(error);
   }
+}
+
+// an image as the server told of it
+function described({ image, name, size, shown, transparent }, bitmap) {
+  return { key: image, name, bitmap, size, shown, transparent };
 }
 
 async function openMask(file) {
@@ -102,16 +111,24 @@ async function fill() {
   if (!asked || session.busy) return;
   by("error").hidden = true;
   const stop = new AbortController();
-  cancelFill = () => stop.abort();
+  const live = new Live(session.base, { shown: (event) => showStep(event, asked.num_samples) });
+  cancelFill = () => {
+    stop.abort();
+    live.end();
+  };
   session.busy = true;
   leaveResult();
+  session.live = live;
   showState();
+  by("stage").scrollIntoView({ block: "nearest" });
   tell({ kind: "running" });
   if (document.activeElement === document.body) by("cancel").focus({ preventScroll: true });
   try {
     const request = { ...asked, image: session.base.key, hole: await session.hole.png() };
     const event = await api.fill(request, stop.signal, tell);
-    session.result = await readResult(event, session.base);
+    const [result] = await Promise.all([readResult(event, session.base), live.seen()]);
+    stop.signal.throwIfAborted();
+    session.result = result;
     say(summary(event));
   } catch (error) {
     if (error.name === "AbortError") say("Cancelled.");
@@ -120,36 +137,38 @@ async function fill() {
       complain(error);
     }
   }
-  [session.busy, cancelFill] = [false, null];
+  live.end();
+  [session.busy, session.live, cancelFill] = [false, null, null];
   const focusGoes = [by("cancel"), document.body].includes(document.activeElement);
   showState();
-  if (session.result) replay.open({ play: true });
+  if (session.result) replay.open();
   if (focusGoes) by("fill").focus({ preventScroll: true });
 }
 
-// a fill that is much enlarged to fit its hole looks soft, which is no mistake of the page
-function summary({ candidates, seconds }) {
-  const enlarged = Math.max(0, ...candidates[0].crops.map((crop) => crop.box[2] / crop.resolution));
-  const soft = enlarged > 4 ? `, enlarged ${enlarged.toFixed(0)} times: soft` : "";
-  return `${candidates.length === 1 ? "Filled" : `${candidates.length} candidates`} in ${seconds.toFixed(1)} s${soft}.`;
-}
-
 function tell(event) {
-  if (event.kind === "step") {
-    Object.assign(by("progress"), { max: event.of, value: event.step });
-    const now = performance.now();
-    if (now - lastSaid < 800) return; // readers of the screen say every text
-    lastSaid = now;
-    say(`Step ${event.step} of ${event.of}`);
-  } else if (event.kind === "waiting") {
+  if (event.kind === "step" || event.kind === "crops") session.live?.take(event);
+  else if (event.kind === "waiting") {
     by("progress").removeAttribute("value");
     say(`${event.ahead} ${event.ahead === 1 ? "fill is" : "fills are"} before this one …`);
   } else if (event.kind === "running" && !by("progress").hasAttribute("value")) say("Filling …");
 }
 
+// a step has come into sight
+function showStep({ step, of, candidate }, numSamples) {
+  scene.ask();
+  Object.assign(by("progress"), { max: of, value: step });
+  const text = `Step ${step} of ${of}${numSamples > 1 ? `, candidate ${candidate + 1} of ${numSamples}` : ""}`;
+  by("step-now").textContent = text;
+  const now = performance.now();
+  if (now - lastSaid < 800) return; // readers of the screen say every text
+  lastSaid = now;
+  say(text);
+}
+
 // back to the hole as it was painted
 function leaveResult() {
   by("progress").removeAttribute("value");
+  by("step-now").textContent = "";
   lastSaid = -Infinity;
   session.result = null;
   replay.close();
@@ -165,7 +184,7 @@ function keepCandidate() {
     session.base = base;
     session.result = result;
     hole.restore(painted);
-    replay.open({ play: false });
+    replay.open();
   };
   const forward = () => {
     leaveResult();
@@ -177,6 +196,38 @@ function keepCandidate() {
   say("Kept. Paint what is to be filled next.");
   showState();
 }
+
+// a larger canvas, whose margin is the hole; undo brings the smaller one back
+async function grow(margins) {
+  const { base: asked, result, hole } = session;
+  if (session.busy || !asked) return false;
+  by("error").hidden = true;
+  try {
+    const told = await api.grow(result ? result.candidates[result.chosen].key : asked.key, margins);
+    const bitmap = await api.view(told.image);
+    if (session.busy || session.base !== asked) return false;
+    keepCandidate();
+    const { base } = session;
+    const next = { ...described(told, bitmap), filled: base.filled };
+    const [before, after] = [hole.snapshot(), hole.grown(next.shown, oldPlace(base, next, margins))];
+    const go = (to, painted) => () => {
+      session.base = to;
+      hole.restore(painted);
+      session.view.show(to.shown);
+    };
+    go(next, after)();
+    history.keep({ undo: go(base, before), redo: go(next, after), bytes: before.data.length + after.data.length });
+    chooseSize();
+    by("stage").scrollIntoView({ block: "nearest" });
+    say(`${next.size[0]} × ${next.size[1]} now. The margin is the hole.`);
+    showState();
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  }
+}
+
 
 const painting = {
   begin(point) {
@@ -253,8 +304,6 @@ function wireControls() {
   click("zoom-in", () => input.zoom(1));
   click("zoom-out", () => input.zoom(-1));
   click("zoom-fit", () => input.zoom(0));
-  for (const id of ["open", "open-first"]) click(id, () => by("file").click());
-  click("load-mask", () => by("mask-file").click());
   click("fill", fill);
   click("cancel", () => cancelFill?.());
   click("paint-on", keepCandidate);
@@ -281,53 +330,15 @@ function wireControls() {
   }).observe(canvas);
 }
 
-function wireFiles() {
-  const taken = (id, act) =>
-    by(id).addEventListener("change", () => {
-      const [file] = by(id).files;
-      by(id).value = "";
-      if (file) act(file);
-    });
-  taken("file", (file) => open(file, file.name));
-  taken("mask-file", openMask);
-  document.addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (file) open(file, file.name || "pasted");
-  });
-  for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-    document.addEventListener(name, (event) => {
-      event.preventDefault();
-      by("stage").classList.toggle("over", name === "dragenter" || name === "dragover");
-      if (name === "drop" && event.dataTransfer.files[0]) open(event.dataTransfer.files[0], event.dataTransfer.files[0].name);
-    });
-  }
-}
-
-function offerExamples(count) {
-  for (let number = 0; number < count; number++) {
-    const [button, image] = [document.createElement("button"), new Image(76, 76)];
-    Object.assign(image, { src: api.exampleAddress(number), alt: `Painted cat ${number + 1}` });
-    button.type = "button";
-    button.append(image);
-    button.addEventListener("click", async () => {
-      try {
-        await open(await api.example(number), `cat_${number + 1}.png`);
-      } catch (error) {
-        complain(error);
-      }
-    });
-    by("examples").append(button);
-  }
-}
-
 async function start() {
   wireControls();
-  wireFiles();
+  wireFiles({ open, openMask });
+  wireGrowing(grow);
   try {
     const about = await api.about();
     by("run").textContent = `${about.run} · ${about.resolution} × ${about.resolution}`;
     settings = new Settings(about);
-    offerExamples(about.examples);
+    offerExamples(about.examples, { open, complain });
     if (matchMedia("(max-width: 860px)").matches) by("panel").open = false;
   } catch (error) {
     complain(error);

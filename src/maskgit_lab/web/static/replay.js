@@ -12,7 +12,7 @@ export class Replay {
   constructor(session, scene, { chosen }) {
     [this.session, this.scene, this.onChosen] = [session, scene, chosen];
     this.frame = null;
-    drawLegend(by("legend"));
+    for (const canvas of document.querySelectorAll(".legend canvas")) drawLegend(canvas);
     by("play").addEventListener("click", () => (this.frame === null ? this.play() : this.pause()));
     by("step").addEventListener("input", () => {
       this.pause();
@@ -30,16 +30,14 @@ export class Replay {
   }
 
   // show a new result, or one that came back by undo
-  open({ play }) {
+  open() {
     const { result, look } = this.session;
     look.wipe = 0;
     by("wipe").value = 100;
     by("step").max = result.steps + 1;
     by("result").hidden = false;
     this.candidates();
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (play && !still && result.steps > 0) this.play();
-    else this.show(result.steps + 1);
+    this.show(result.steps + 1);
   }
 
   close() {

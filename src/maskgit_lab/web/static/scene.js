@@ -1,11 +1,16 @@
 // Draw the canvas: the image, the hole or the steps of its fill, the cells with their confidence, the brush.
+//
+// What is drawn of a crop is a frame: where it is (`box`, `part`, `pasted`), its image and which part of that (`image`, `from`), its
+// grid, the state of each cell (known, hidden, new, old) and its confidence. They come from a fill that runs, or from its result.
 
 import { confidenceColour } from "./colours.js";
 import { layer } from "./hole.js";
+import { frames } from "./result.js";
 
 const PIXELS_SEEN = 3; // CSS pixels for one of the image, from which its pixels are shown as squares
 const CHECKS = 10; // CSS pixels of a square behind transparent images
 const VEIL = "rgb(38 30 46 / .86)";
+const NO_IMAGE = "rgb(128 128 128 / .9)"; // under tokens whose image was left out for a slow connection
 
 export class Scene {
   constructor(canvas, session) {
@@ -27,7 +32,7 @@ export class Scene {
 
   draw() {
     const { canvas, ctx } = this;
-    const { base, view, result, look } = this.session;
+    const { base, view, live, result, look } = this.session;
     const sharp = Math.max(1, window.devicePixelRatio);
     const [width, height] = [Math.round(canvas.clientWidth * sharp), Math.round(canvas.clientHeight * sharp)];
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
@@ -39,10 +44,13 @@ export class Scene {
     ctx.imageSmoothingEnabled = view.scale < PIXELS_SEEN;
     ctx.imageSmoothingQuality = "high";
     ctx.drawImage(base.bitmap, 0, 0, ...base.shown);
-    if (result) this.result(result, look);
-    else this.hole();
+    const atStep = result && result.position <= result.steps && !look.wipe;
+    const shown = live ? live.frames() : atStep ? frames(result) : [];
+    if (!result) this.hole();
+    else if (!atStep) this.result(result, look);
+    shown.forEach((frame, number) => this.crop(frame, number, result?.fade ?? 1));
     ctx.setTransform(sharp, 0, 0, sharp, 0, 0);
-    if (result && result.position <= result.steps && !look.wipe) this.cells(result, look);
+    for (const frame of shown) this.cells(frame, look);
     if (result && look.wipe) this.wipeLine(look.wipe);
     this.brush();
   }
@@ -67,13 +75,13 @@ export class Scene {
 
   hole() {
     const { ctx } = this;
-    const { hole, progress } = this.session;
-    ctx.globalAlpha = progress ? 0.75 : 0.55;
+    const { hole } = this.session;
+    ctx.globalAlpha = 0.55;
     ctx.drawImage(hole.canvas, 0, 0);
     ctx.globalAlpha = 1;
   }
 
-  // the candidate over the image, or what it was after a step; left of the line as it was before
+  // the candidate over the image; left of the line as it was before
   result(result, look) {
     const { ctx } = this;
     const [width, height] = this.session.base.shown;
@@ -83,20 +91,15 @@ export class Scene {
       ctx.rect(width * look.wipe, 0, width * (1 - look.wipe), height);
       ctx.clip();
     }
-    const candidate = result.candidates[result.chosen];
-    const patch = candidate.patch;
-    if (result.position > result.steps || look.wipe) {
-      ctx.drawImage(patch.bitmap, ...patch.box);
-    } else {
-      candidate.crops.forEach((crop, number) => this.crop(crop, number, result));
-    }
+    const { patch } = result.candidates[result.chosen];
+    ctx.drawImage(patch.bitmap, ...patch.box);
     ctx.restore();
   }
 
   // what one crop gives of the hole
-  crop(crop, number, result) {
-    const [left, top, width, height] = crop.part;
-    const dense = Math.max(1, crop.resolution / crop.box[2]); // of a small image that was enlarged for the network
+  crop(frame, number, fade) {
+    const [left, top, width, height] = frame.part;
+    const dense = frame.image ? Math.max(1, frame.from[2] / frame.box[2]) : 1; // of a small image that was enlarged for the network
     const side = [width, height].map((length) => Math.max(1, Math.round(length * dense)));
     const [canvas, ctx] = this.layerOf(number, ...side);
     ctx.setTransform(1, 0, 0, 1, 0, 0);
@@ -104,57 +107,50 @@ export class Scene {
     ctx.setTransform(side[0] / width, 0, 0, side[1] / height, (-left * side[0]) / width, (-top * side[1]) / height);
     ctx.globalCompositeOperation = "source-over";
     ctx.imageSmoothingQuality = "high";
-    const row = (Math.max(result.position, 1) - 1) * crop.resolution;
-    ctx.drawImage(crop.images, 0, row, crop.resolution, crop.resolution, ...crop.box);
-    this.veil(ctx, crop, result);
+    if (frame.image) ctx.drawImage(frame.image, ...frame.from, ...frame.box);
+    this.veil(ctx, frame, fade);
     ctx.globalCompositeOperation = "destination-in";
     ctx.imageSmoothingEnabled = false;
-    ctx.drawImage(crop.pasted, ...crop.part);
+    ctx.drawImage(frame.pasted, ...frame.part);
     ctx.imageSmoothingEnabled = true;
-    this.ctx.drawImage(canvas, ...crop.part);
+    this.ctx.drawImage(canvas, ...frame.part);
   }
 
   // hidden tokens are covered; those of this step appear while `fade` goes from 0 to 1
-  veil(ctx, crop, { position, fade }) {
-    const [left, top, width, height] = crop.box;
-    const [across, down] = [width / crop.grid, height / crop.grid];
-    ctx.fillStyle = VEIL;
-    for (let cell = 0; cell < crop.grid ** 2; cell++) {
-      const state = cellState(crop, cell, position);
-      if (state !== "hidden" && (state !== "new" || fade >= 1)) continue;
-      ctx.globalAlpha = state === "new" ? 1 - fade : 1;
-      const [x, y] = [left + (cell % crop.grid) * across, top + Math.floor(cell / crop.grid) * down];
-      ctx.fillRect(x, y, across, down);
-    }
+  veil(ctx, frame, fade) {
+    eachCell(frame, (cell, x, y, width, height) => {
+      const state = frame.state(cell);
+      const covered = state === "hidden" || (state === "new" && fade < 1);
+      if (!covered && (frame.image || state === "known")) return;
+      ctx.fillStyle = covered ? VEIL : NO_IMAGE;
+      ctx.globalAlpha = state === "new" && covered ? 1 - fade : 1;
+      ctx.fillRect(x, y, width, height);
+    });
     ctx.globalAlpha = 1;
   }
 
-  cells(result, look) {
+  cells(frame, look) {
     const { ctx } = this;
     const { view } = this.session;
-    for (const crop of result.candidates[result.chosen].crops) {
-      const [left, top] = view.toCanvas(crop.box[0], crop.box[1]);
-      const [width, height] = [(crop.box[2] * view.scale) / crop.grid, (crop.box[3] * view.scale) / crop.grid];
+    eachCell(frame, (cell, left, top, across, down) => {
+      const [[x, y], width, height] = [view.toCanvas(left, top), across * view.scale, down * view.scale];
       const thick = Math.min(2, Math.max(0.75, width / 8));
-      for (let cell = 0; cell < crop.grid ** 2; cell++) {
-        const state = cellState(crop, cell, result.position);
-        const [x, y] = [left + (cell % crop.grid) * width, top + Math.floor(cell / crop.grid) * height];
-        if (state === "hidden") {
-          [ctx.lineWidth, ctx.strokeStyle] = [1, "rgb(255 255 255 / .22)"];
-          ctx.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
-        }
-        if (state !== "new" && !(look.confidence && state === "old")) continue;
-        const colour = (alpha) => (look.confidence ? confidenceColour(crop.confidence[cell], alpha) : `rgb(255 255 255 / ${alpha})`);
-        if (look.confidence) {
-          ctx.fillStyle = colour(state === "new" ? 0.45 : 0.22);
-          ctx.fillRect(x, y, width, height);
-        }
-        if (state === "new") {
-          [ctx.lineWidth, ctx.strokeStyle] = [thick, colour(1)];
-          ctx.strokeRect(x + thick / 2, y + thick / 2, width - thick, height - thick);
-        }
+      const state = frame.state(cell);
+      if (state === "hidden") {
+        [ctx.lineWidth, ctx.strokeStyle] = [1, "rgb(255 255 255 / .22)"];
+        ctx.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
       }
-    }
+      if (state !== "new" && !(look.confidence && state === "old")) return;
+      const colour = (alpha) => (look.confidence ? confidenceColour(frame.confidence[cell], alpha) : `rgb(255 255 255 / ${alpha})`);
+      if (look.confidence) {
+        ctx.fillStyle = colour(state === "new" ? 0.45 : 0.22);
+        ctx.fillRect(x, y, width, height);
+      }
+      if (state === "new") {
+        [ctx.lineWidth, ctx.strokeStyle] = [thick, colour(1)];
+        ctx.strokeRect(x + thick / 2, y + thick / 2, width - thick, height - thick);
+      }
+    });
   }
 
   wipeLine(share) {
@@ -200,11 +196,9 @@ export class Scene {
   }
 }
 
-// known, hidden, new (revealed in this step) or old, after a step counted from 1; 0 = before the first
-export function cellState(crop, cell, step) {
-  if (crop.start[cell] !== "1") return "known";
-  if (step === 0) return "hidden";
-  const hidden = (at) => (at === 0 ? crop.start : crop.masks[at - 1])[cell] === "1";
-  if (hidden(step)) return "hidden";
-  return hidden(step - 1) ? "new" : "old";
+// call `act` with each cell of a frame's grid and its place in pixels of the image as it is shown
+function eachCell({ box, grid }, act) {
+  const [left, top, width, height] = box;
+  const [across, down] = [width / grid, height / grid];
+  for (let cell = 0; cell < grid ** 2; cell++) act(cell, left + (cell % grid) * across, top + Math.floor(cell / grid) * down, across, down);
 }

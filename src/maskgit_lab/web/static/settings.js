@@ -5,6 +5,7 @@ import { drawCurve } from "./colours.js";
 const by = (id) => document.getElementById(id);
 const AS_RUN = ""; // an option of this page only: as the run has it
 const SLIDERS = ["num_steps", "sweet_spot", "token_temperature", "choice_temperature"];
+const SWITCHES = ["seamless", "match_histogram"];
 const LARGEST_SEED = 2 ** 32 - 1;
 
 export class Settings {
@@ -41,6 +42,7 @@ export class Settings {
     by("choice_temperature").max = Math.max(10, defaults.choice_temperature);
     by("choice_temperature").value = defaults.choice_temperature;
     by("seed").value = defaults.seed;
+    for (const id of SWITCHES) by(id).checked = defaults[id];
     this.describeSchedule();
     this.describePolicy();
     SLIDERS.forEach((id) => this.follow(id));
@@ -85,6 +87,7 @@ export class Settings {
     asked.sweet_spot = by("sweet_spot").value === by("sweet_spot").max ? null : number("sweet_spot");
     asked.token_temperature = number("token_temperature");
     asked.choice_temperature = number("choice_temperature");
+    for (const id of SWITCHES) asked[id] = by(id).checked;
     if (by("schedule").value !== AS_RUN) asked.schedule = by("schedule").value;
     if (by("policy").value !== AS_RUN) {
       asked.policy = by("policy").value;
