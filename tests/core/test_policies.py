@@ -36,12 +36,30 @@ def settings_of(policy: Policy, *, temperature: float = 0.0, **changes) -> Decod
     return DecodeSettings(**{"schedule": Cosine(), "token_temperature": token_temperature, "policy": policy, **changes})
 
 
-def decoded(policy: Policy, *, network=predict, rows=slice(None), seed: int = 0, **changes) -> DecodeTrace:
+def decoded(policy: Policy, *, network=predict, rows=slice(None), seed: int = 0, watch=None, **changes) -> DecodeTrace:
     tokens, mask = (grid[rows] for grid in example())
     return decode(
         predictor_of(network), tokens, mask, settings=settings_of(policy, **changes), mask_token_id=V,
-        generator=image_generators(seed, "d", range(BATCH)[rows]),
+        generator=image_generators(seed, "d", range(BATCH)[rows]), watch=watch,
     )  # fmt: skip
+
+
+@EVERY
+@TOKENS
+def test_policies_are_watched_pass_by_pass_and_do_not_notice(policy, temperature):
+    passes = []
+    trace, alone = (decoded(policy, num_steps=7, temperature=temperature, watch=watch) for watch in (passes.append, None))
+    assert torch.equal(trace.step_tokens, alone.step_tokens)
+    assert torch.equal(trace.log_p, alone.log_p)
+    assert [now.number for now in passes] == list(range(1, len(passes) + 1))
+    assert {now.of for now in passes} == {len(policy.walk(7))}
+    ended = [now for now in passes if now.step is not None]
+    assert [now.step for now in ended] == list(range(1, len(ended) + 1))
+    assert len(ended) == 7 or policy.adaptive
+    for now in ended:
+        assert torch.equal(now.tokens, trace.step_tokens[now.step - 1])
+        assert torch.equal(now.hidden, trace.step_masks[now.step - 1])
+    assert torch.equal(passes[-1].log_p, trace.log_p)
 
 
 @EVERY
