@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.support.browser import SHOWN
+from tests.support.browser import AXE, POOR_CONTRAST, SHOWN, UNNAMED
 from tests.support.page_requests import file_of, noise
 
 SIZE = (96, 64)  # of the image
@@ -86,3 +86,13 @@ class Visit:
         """Return the colour on the screen over a pixel of the image, when the next frame is drawn."""
         self.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return self.tab.evaluate(SHOWN, list(self.place(x, y)))[:3]
+
+
+def check_access(visit: Visit) -> None:
+    """Check that controls have names, texts contrast, and what axe-core looks for, where it is."""
+    assert visit.tab.evaluate(UNNAMED) == []
+    assert visit.tab.evaluate(POOR_CONTRAST) == []
+    if AXE.is_file():
+        visit.tab.evaluate(AXE.read_text(encoding="utf-8"))
+        found = visit.tab.evaluate("async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])")
+        assert found == []

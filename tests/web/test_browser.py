@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.browser import AXE, POOR_CONTRAST, UNNAMED, chromium, served_from_a_thread
+from tests.support.browser import chromium, served_from_a_thread
 from tests.support.page_requests import box_hole, file_of, noise
 from tests.support.page_server import COLOURS, StandIn, page
-from tests.support.visit import FOCUS, SIZE, STATE, STATUS, STEP, Visit
+from tests.support.visit import FOCUS, SIZE, STATE, STATUS, STEP, Visit, check_access
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -202,15 +202,6 @@ def test_browser_page_is_accessible_in_every_state(browser: Any, address: str, s
     background = visit.tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, background[4:-1].split(","))) < 150) == (scheme == "dark")
     visit.end()
-
-
-def check_access(visit: Visit) -> None:
-    assert visit.tab.evaluate(UNNAMED) == []
-    assert visit.tab.evaluate(POOR_CONTRAST) == []
-    if AXE.is_file():
-        visit.tab.evaluate(AXE.read_text(encoding="utf-8"))
-        found = visit.tab.evaluate("async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])")
-        assert found == []
 
 
 def test_browser_page_fits_a_phone_and_is_painted_on_by_a_finger(browser: Any, address: str):

@@ -1,7 +1,6 @@
 """The page while a fill runs: tokens come into sight step by step, at a pace that can be followed; growing the image."""
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,7 +12,7 @@ import pytest
 from tests.support.browser import chromium, served_from_a_thread
 from tests.support.page_requests import box_hole
 from tests.support.page_server import COLOURS, StandIn, page
-from tests.support.visit import SIZE, STATE, STATUS, Visit
+from tests.support.visit import SIZE, STATE, STATUS, Visit, check_access
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -75,6 +74,7 @@ def test_browser_shows_tokens_as_they_come_while_the_fill_runs(browser: Any, add
         assert tab.locator("#result").is_hidden()
         seen.append([visit.shown(*cell) for cell in cells])
     assert tab.locator("#progress").get_attribute("value") == "2"
+    check_access(visit)
     # StandIn gives cells from the end: 10 of 16 are hidden after the first step, 5 after the second
     first, second = seen
     assert first[1] != hole
@@ -105,17 +105,13 @@ def test_browser_paces_a_fill_that_takes_no_time(browser: Any, address: str, gat
       new MutationObserver(() => window.steps.push([performance.now(), {NOW}]))
         .observe(document.getElementById('step-now'), {{ childList: true }});
     }}""")
-    began = time.monotonic()
     visit.fill()
     steps = [(at, text) for at, text in tab.evaluate("window.steps") if text.startswith("Step")]
-    if motion == "reduce":
-        assert len(steps) <= 5
-    else:
+    pace = 400 if motion == "reduce" else 80  # milliseconds
+    assert min((after - before for (before, _), (after, _) in pairwise(steps)), default=pace) >= pace - 1
+    if motion == "no-preference":
         assert len(steps) >= 5  # of 96, where this machine is very slow
         assert steps[-1][1] == "Step 96 of 96, candidate 8 of 8"
-        assert min(after - before for (before, _), (after, _) in pairwise(steps)) >= 79
-        assert steps[-1][0] - steps[0][0] >= 400
-    assert time.monotonic() - began < 15
     visit.end()
 
 
@@ -157,6 +153,7 @@ def test_browser_grows_an_image_by_keyboard_and_undoes_it(browser: Any, address:
     tab.keyboard.press("Enter")
     visit.until(f"{STATUS} === '116 × 72 now. The margin is the hole.'")
     assert tab.locator("#error").is_hidden()
+    check_access(visit)
     tab.locator("#seamless").uncheck()
     tab.locator("#match_histogram").check()
     visit.fill()
