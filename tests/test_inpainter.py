@@ -51,7 +51,7 @@ def test_inpainter_that_is_watched_tells_of_every_pass_and_ends_by_what_is_raise
 
 
 def test_inpainter_that_is_watched_shows_the_steps_that_it_keeps(inpainter: Inpainter, monkeypatch: pytest.MonkeyPatch):
-    """Two holes, one of them in pieces: what was seen of a crop is what the result says of it, and nothing is decoded twice."""
+    """Two holes, one of them in pieces: what was seen of a crop is what the result says of it, and no step is decoded again for it."""
     image, decoded = photo(), 0
     hole = hole_in(image, (10, 20, 40, 50), (100, 5, 290, 195))
     seen: dict[tuple[int, int, int], Any] = {}

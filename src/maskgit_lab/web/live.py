@@ -59,7 +59,7 @@ class Live:
             "again": np.flatnonzero(again).tolist(),
         }
         if now.step is not None and self._watch.num_waiting < MAX_BEHIND:
-            news["image"] = text(_jpeg(crop.decoded()))  # no more work than without: the fill keeps the images of its steps
+            news["image"] = text(_jpeg(crop.decoded()))  # the fill keeps the images of its steps, and does not decode them again
         return news
 
 
