@@ -36,7 +36,8 @@ def hole_in(image: np.ndarray, *boxes: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def test_inpainter_that_is_watched_tells_of_every_pass_and_ends_by_what_is_raised(inpainter: Inpainter):
-    image, told = photo(), []
+    told: list[FillNow] = []
+    image = photo()
     quick = inpainter.with_decode(num_steps=3)
     filled = quick.watched(told.append)(image, hole_in(image), num_samples=2)
     assert [(now.candidate, now.number, now.of, now.step) for now in told] == [(k, t, 3, t) for k in (0, 1) for t in (1, 2, 3)]
@@ -51,7 +52,7 @@ def test_inpainter_that_is_watched_tells_of_every_pass_and_ends_by_what_is_raise
 
 
 def test_inpainter_that_is_watched_shows_the_steps_that_it_keeps(inpainter: Inpainter, monkeypatch: pytest.MonkeyPatch):
-    """Two holes, one of them in pieces: what was seen of a crop is what the result says of it, and no step is decoded again for it."""
+    """Two holes, one of them in pieces: what was seen of a crop is what the result says, and no step is decoded again for it."""
     image, decoded = photo(), 0
     hole = hole_in(image, (10, 20, 40, 50), (100, 5, 290, 195))
     seen: dict[tuple[int, int, int], Any] = {}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from maskgit_lab.core.decoding import DecodeSettings, DecodeTrace, decode, hidden_counts, predictor_of
+from maskgit_lab.core.decoding import DecodedPass, DecodeSettings, DecodeTrace, decode, hidden_counts, predictor_of
 from maskgit_lab.core.policies.policy import Policy
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine, Linear
@@ -47,7 +47,7 @@ def decoded(policy: Policy, *, network=predict, rows=slice(None), seed: int = 0,
 @EVERY
 @TOKENS
 def test_policies_are_watched_pass_by_pass_and_do_not_notice(policy, temperature):
-    passes = []
+    passes: list[DecodedPass] = []
     trace, alone = (decoded(policy, num_steps=7, temperature=temperature, watch=watch) for watch in (passes.append, None))
     assert torch.equal(trace.step_tokens, alone.step_tokens)
     assert torch.equal(trace.log_p, alone.log_p)

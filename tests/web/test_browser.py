@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.browser import chromium, served_from_a_thread
+from tests.support.browser import served_from_a_thread
 from tests.support.page_requests import box_hole, file_of, noise
 from tests.support.page_server import COLOURS, StandIn, page
 from tests.support.visit import FOCUS, SIZE, STATE, STATUS, STEP, Visit, check_access
@@ -23,12 +23,6 @@ GIVE = """([name, octets]) => {
   const init = { bubbles: true, clipboardData: data, dataTransfer: data };
   document.body.dispatchEvent(name === "paste" ? new ClipboardEvent(name, init) : new DragEvent(name, init));
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +192,7 @@ def test_browser_page_is_accessible_in_every_state(browser: Any, address: str, s
     visit.open(b"no image")
     visit.tab.wait_for_selector("#error:visible")
     visit.tab.select_option("#policy", "remdm")
+    visit.tab.locator("#grow-panel summary").click()
     check_access(visit)
     background = visit.tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, background[4:-1].split(","))) < 150) == (scheme == "dark")

@@ -57,8 +57,8 @@ def bits(mask: np.ndarray) -> str:
 
 
 def probabilities(values: Iterable[float]) -> list[float]:
-    """Return probabilities with as many digits as colours show."""
-    return [round(float(value), 3) for value in values]
+    """Return probabilities with as many digits as colours show; those of a network that has diverged are 0, which JSON can hold."""
+    return [round(float(value), 3) if np.isfinite(value) else 0.0 for value in values]
 
 
 def text(content: bytes) -> str:
