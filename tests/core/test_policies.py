@@ -56,9 +56,9 @@ def test_policies_are_watched_pass_by_pass_and_do_not_notice(policy, temperature
     ended = [now for now in passes if now.step is not None]
     assert [now.step for now in ended] == list(range(1, len(ended) + 1))
     assert len(ended) == 7 or policy.adaptive
-    for now in ended:
-        assert torch.equal(now.tokens, trace.step_tokens[now.step - 1])
-        assert torch.equal(now.hidden, trace.step_masks[now.step - 1])
+    for i, now in enumerate(ended):
+        assert torch.equal(now.tokens, trace.step_tokens[i])
+        assert torch.equal(now.hidden, trace.step_masks[i])
     assert torch.equal(passes[-1].log_p, trace.log_p)
 
 
