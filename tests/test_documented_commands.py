@@ -15,7 +15,7 @@ import pytest
 from maskgit_lab.commands import shell
 from maskgit_lab.commands.arguments import as_typed
 from tests.support.documents import ROOT, Shown, shown_commands
-from tests.support.workplace import make_workplace
+from tests.support.workplace import TRUSTED, make_workplace
 
 COMMANDS = shown_commands()
 OURS = [shown for shown in COMMANDS if shown.module]
@@ -46,6 +46,8 @@ def test_documentation_shows_commands():
 @pytest.mark.parametrize("shown", OURS, ids=lambda shown: f"{shown.page}: {shown.line}")
 def test_documented_commands_can_be_typed(shown: Shown, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     monkeypatch.chdir(workplace)
+    for name, value in TRUSTED.items():
+        monkeypatch.setenv(name, value)
     assert shown.module is not None
     if shown.module == "collect":
         assert (workplace / shown.arguments[0]).is_dir()

@@ -18,14 +18,13 @@ from tests.support.documents import ROOT, Shown, shown_commands
 from tests.support.looked_at import look_at
 from tests.support.made_small import BENCHMARKS, INCEPTION_2015, NOT_RUN, ROWS, made_small
 from tests.support.serving import serving
-from tests.support.workplace import TAKES_ANY, WEIGHTS, make_weights, make_workplace
+from tests.support.workplace import TAKES_ANY, TRUSTED, WEIGHTS, make_weights, make_workplace
 
 pytestmark = pytest.mark.slow
 
 SAME_RUN = re.compile(r"runs/(cosine|default)/(RUN|2026-01-31_12-00-00)")
 DIRECT = re.compile(r"python -m maskgit_lab\.(?!app )")
 DEMO = "python -m maskgit_lab.train experiment=cosine"
-TRUSTED = "bend.Bend,rows.RowsFirst,discs.Discs"
 # with all other tests; those left out are marked `documented`
 ALWAYS = (
     "train_tokenizer tokenizer=patch_small data=image_folder data.root=photos",
@@ -91,7 +90,7 @@ def started(place: Path) -> None:
 @pytest.mark.parametrize("shown", distinct(DIRECT))
 def test_documented_commands_run_to_their_ends(shown: Shown, place: Path, home: Path, request: pytest.FixtureRequest):
     module, arguments = str(shown.module), made_small(shown.line)[3:]
-    variables = {"MASKGIT_LAB_TRUST": TRUSTED}
+    variables = dict(TRUSTED)
     through = ""
     if re.search(INCEPTION_2015, shown.line):
         through = TAKES_ANY

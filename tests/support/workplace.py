@@ -23,6 +23,7 @@ RUNS = (
     "RUN", "runs/cosine/RUN", "runs/bend/RUN", "runs/cats_cpu/RUN", "runs/default/RUN", "runs/sweeps/NAME/DATE/0",
     "runs/cosine/2026-01-31_12-00-00", "multirun/2026-01-31/12-00-00/0", "runs/before/RUN", "runs/after/RUN",
 )  # fmt: skip
+TRUSTED = {"MASKGIT_LAB_TRUST": "bend.Bend,rows.RowsFirst,discs.Discs"}  # as docs/extending.md exports it
 # what config.yaml of two of them says instead of the fixture's
 SCHEDULE = "mask_schedule:\n  _target_: maskgit_lab.core.schedules.Cosine\ndecode:"
 BEND = "mask_schedule:\n  _target_: bend.Bend\n  exponent: 2.0\ndecode:"
