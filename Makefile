@@ -11,7 +11,7 @@ LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test browser quick compat faults bench docs format lint clean
+.PHONY: help demo test browser quick commands compat faults bench docs format lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -40,6 +40,9 @@ browser:  ## a browser for the tests of the page, by apt; axe-core too, by npm; 
 
 quick: $(STAMP)  ## the fast tests, within a minute
 	$(BIN)/python -m pytest $(QUICK)
+
+commands: $(STAMP)  ## every command of README and documentation, run small
+	$(BIN)/python -m pytest -m "" --numprocesses=2 tests/test_documented_commands.py tests/test_documented_runs.py tests/test_installed.py
 
 # old releases call what newer ones of theirs deprecate; that is not ours to mend
 compat: $(LOWEST)/.installed  ## the fast tests with exactly the lowest versions that pyproject.toml allows; WHOLE=1 for every test

@@ -37,6 +37,12 @@ print(json.dumps(said))
 """
 
 
+def scripts() -> dict[str, str]:
+    """Return the function of every script by the script's name."""
+    found: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    return found
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
@@ -61,9 +67,8 @@ def test_wheel_names_a_script_for_every_command(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         text = archive.read(name).decode()
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    assert {f"{script} = {target}" for script, target in scripts.items()} <= set(text.splitlines())
-    assert set(scripts.values()) == {f"maskgit_lab.{command}:main" for command in COMMANDS}
+    assert {f"{script} = {target}" for script, target in scripts().items()} <= set(text.splitlines())
+    assert set(scripts().values()) == {f"maskgit_lab.{command}:main" for command in COMMANDS}
 
 
 @pytest.mark.thorough

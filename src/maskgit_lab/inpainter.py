@@ -79,7 +79,7 @@ class Inpainter:
                 what a folder may not, or the device is not here.
         """
         # here, because they bring the configuration's readers, which `load` does not need
-        from maskgit_lab.assembly.load import load_decoder, load_tokenizer, load_weights
+        from maskgit_lab.assembly.load import load_decoder, load_tokenizer, load_weights, trained_hole_share
         from maskgit_lab.assembly.networks import build_model, decode_settings
         from maskgit_lab.assembly.read import load_config
         from maskgit_lab.runs.folder import RunFolder
@@ -91,10 +91,9 @@ class Inpainter:
         weights = folder.checkpoint(checkpoint)
         model = build_model(config.model, tokenizer, weights=weights)
         load_weights(model, weights, tokenizer)
-        low, high = config.data.get("hole_share", DEFAULT_SHARE)
         parts = Saved(
             model, tokenizer, load_decoder(folder, tokenizer, decoder), changed_settings(decode_settings(config), **decode),
-            (float(low), float(high)), speed or config.speed, seed,
+            trained_hole_share(config, folder), speed or config.speed, seed,
         )  # fmt: skip
         return cls._on(parts, device)
 

@@ -129,6 +129,15 @@ def test_read_of_a_run_takes_no_other_images():
         read("evaluate", composed(f"run={RUN}", "data=synthetic_cats", name="evaluate"), [])
 
 
+def test_read_knows_schedules_of_the_folder_of_config_dir(tmp_path: Path):
+    cfg = composed(f"run={RUN}", "schedules=[cosine,bend]", name="evaluate")
+    with pytest.raises(ValueError, match=r"no mask schedule bend; there are arccos, cosine"):
+        read("evaluate", cfg, [])
+    (tmp_path / "mask_schedule").mkdir()
+    (tmp_path / "mask_schedule" / "bend.yaml").write_text("_target_: bend.Bend\n")
+    assert read("evaluate", cfg, [], config_folder=str(tmp_path)).schedules == ["cosine", "bend"]
+
+
 def test_read_takes_what_is_right(commands: dict[str, DictConfig], tmp_path: Path):
     (tmp_path / "read_only").mkdir()
     (tmp_path / "read_only").chmod(0o555)

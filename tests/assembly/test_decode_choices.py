@@ -3,6 +3,7 @@
 import pytest
 
 from maskgit_lab.assembly.decode_choices import choices
+from maskgit_lab.assembly.networks import schedule_for
 from tests.support.configs import CONF
 from tests.support.policies import POLICIES
 
@@ -22,6 +23,15 @@ def test_choices_tell_of_numbers_and_build_with_others():
     assert remdm.numbers[0].text.startswith("0..1, of rescale")
     assert remdm.text.startswith("Revealed tokens go back to hidden")
     assert choices("decode/policy")["eb"].built(epsilon=1.5) == POLICIES["eb"]
+
+
+def test_schedules_are_made_for_the_grid_of_the_run():
+    found = choices("mask_schedule")
+    for name in ("exp", "log"):
+        assert found[name].for_grid(1024).built().log_tokens == 10
+        assert schedule_for(found[name].node, 1024).log_tokens == 10  # type: ignore[attr-defined]
+    assert found["cosine"].for_grid(1024) is found["cosine"]
+    assert schedule_for(found["cosine"].node, 1024)(0.5) == found["cosine"].built()(0.5)
 
 
 @pytest.mark.parametrize("numbers", [{"eta": -1.0}, {"etta": 1.0}, {"_target_": 1.0}, {"strategy": 1.0}, {"eta": "x"}])

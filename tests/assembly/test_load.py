@@ -8,12 +8,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from maskgit_lab.assembly.load import check_resumed, load_data, load_tokenizer, load_training_data, load_weights
+from maskgit_lab.assembly.load import check_resumed, load_data, load_tokenizer, load_training_data, load_weights, trained_hole_share
 from maskgit_lab.assembly.networks import build_model
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.machine.checksum import DamagedFileError
-from maskgit_lab.runs.folder import RunFolder
+from maskgit_lab.runs.folder import HOLE_SHARE, RunFolder
 from tests.support.builders import boxes, write_pictures
 from tests.support.configs import configuration
 
@@ -94,6 +94,24 @@ def test_load_tokenizer_builds_no_network_of_another_size_than_its_weights(key: 
     torch.save(content | {"arguments": content["arguments"] | {key: value}}, run.tokenizer)
     with pytest.raises(ValueError, match=r"tokenizer.pt has not the parts of a tokenizer \("):
         load_tokenizer(run)
+
+
+def test_trained_hole_share_is_that_of_own_masks_where_it_was_recorded(run: RunFolder):
+    config = load_config(run.root)
+    assert trained_hole_share(config, run) == (0.1, 0.3)  # as they were drawn
+    run.write_result(run.read_result() | {HOLE_SHARE: [0.02, 0.05]})
+    assert trained_hole_share(config, run) == (0.1, 0.3)  # of no masks of its own
+    OmegaConf.save(OmegaConf.merge(OmegaConf.load(run.config), {"data": {"train_masks": "masks"}}), run.config)
+    assert Inpainter.from_run(run.root, device="cpu").hole_share == (0.02, 0.05)
+    run.write_result({key: value for key, value in run.read_result().items() if key != HOLE_SHARE})
+    assert Inpainter.from_run(run.root, device="cpu").hole_share == (0.1, 0.3)  # of a version that did not record it
+
+
+@pytest.mark.parametrize("share", [[0.5], [0.5, 0.2], [0, 0.2], ["a", "b"], 0.5, [0.5, 1.5]])
+def test_read_hole_share_refuses_what_is_none(share: object, run: RunFolder):
+    run.write_result(run.read_result() | {HOLE_SHARE: share})
+    with pytest.raises(DamagedFileError, match=r"result.json is not of a run: its train_hole_share is"):
+        run.read_hole_share()
 
 
 @pytest.mark.parametrize("hole", ["white", "black"])

@@ -10,7 +10,7 @@ import torch
 from maskgit_lab.core.randomness import generator
 from maskgit_lab.data.content import content_differences, content_of
 from maskgit_lab.data.hole_draw import HoleDraw
-from maskgit_lab.data.train_masks import load_train_masks
+from maskgit_lab.data.train_masks import load_train_masks, usual_shares
 from tests.support.builders import boxes, datamodule, splits, write_pictures
 
 
@@ -44,6 +44,15 @@ def test_load_train_masks_needs_a_hole(tmp_path: Path):
     write_pictures(tmp_path / "m", np.zeros((2, 32, 32), bool))
     with pytest.raises(ValueError, match=r"none of 2 masks in .* has a hole for data.train_mask_hole=white"):
         load(tmp_path)
+
+
+def test_usual_shares_leave_the_odd_mask_out():
+    holes = np.zeros((11, 10, 10), bool)
+    for number, hole in enumerate(holes):
+        hole.reshape(-1)[: 10 + number] = True
+    holes[10] = True
+    assert usual_shares(holes) == pytest.approx((0.11, 0.19))
+    assert usual_shares(holes[:1]) == pytest.approx((0.1, 0.1))
 
 
 def test_hole_draw_leaves_own_masks_as_they_lie():

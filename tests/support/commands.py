@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.warm import WarmCommand
@@ -29,19 +30,38 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"maskgit_lab.{module}", *arguments]
 
 
-def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end and return it with its output; `tests.support.warm` says why no interpreter is started."""
+def run(
+    module: str, *arguments: str, cwd: Path, home: Path, through: str = "", variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and return it with its output; `tests.support.warm` says why no interpreter is started.
+
+    `through`: a module that runs it. `variables`: of the environment, besides.
+    """
+    words = [*([through] if through else []), f"maskgit_lab.{module}", *arguments]
+    return run_module(*words, cwd=cwd, home=home, variables=variables)
+
+
+def run_module(
+    module: str, *arguments: str, cwd: Path, home: Path, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run any module to its end, as `run` does."""
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
-        status = start(module, *arguments, cwd=cwd, home=home, out=out, err=err).wait()
-        return subprocess.CompletedProcess(command(module, *arguments), status, out.read_text(), err.read_text())
+        env = {**environment(home), **(variables or {})}
+        status = start_module(module, *arguments, cwd=cwd, env=env, out=out, err=err).wait()
+        return subprocess.CompletedProcess([sys.executable, "-m", module, *arguments], status, out.read_text(), err.read_text())
 
 
 def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
     """Start a command whose output goes to two files."""
+    return start_module(f"maskgit_lab.{module}", *arguments, cwd=cwd, env=environment(home), out=out, err=err)
+
+
+def start_module(module: str, *arguments: str, cwd: Path, env: Mapping[str, str], out: Path, err: Path) -> WarmCommand:
+    """Start any module as `python -m` does."""
     return WarmCommand({
-        "module": f"maskgit_lab.{module}", "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
-        "stderr": str(err), "timeout": TIMEOUT,
+        "module": module, "arguments": arguments, "cwd": str(cwd), "env": dict(env), "stdout": str(out), "stderr": str(err),
+        "timeout": TIMEOUT,
     })  # fmt: skip
 
 

@@ -2,28 +2,12 @@
 
 import re
 import shlex
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from maskgit_lab.data.synthetic_cats import render_cats
-from tests.support.builders import boxes, write_pictures
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
-FIXTURE_RUN = ROOT / "tests" / "fixtures" / "run"
 FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"]+)\")?\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-RUNS = (
-    "RUN", "runs/cosine/RUN", "runs/bend/RUN", "runs/cats_cpu/RUN", "runs/default/RUN", "runs/sweeps/NAME/DATE/0",
-    "runs/cosine/2026-01-31_12-00-00", "multirun/2026-01-31/12-00-00/0",
-)  # fmt: skip
-IMAGES = ("photos", "tests", "filled", "test_gt", "DIR/train", "DIR/val", "DIR/masked_image", "DIR/test_gt")
-MASKS = ("masks", "mask64", "DIR/mask64")
-EMPTY = ("VQGAN.pt", "ckpt.pt", "inception_v3.pth", "squeezenet1_0.pth")  # only looked for
-NUM_IMAGES = 3
 
 
 @dataclass(frozen=True)
@@ -72,24 +56,3 @@ def write_shown_files(page: Path, folder: Path) -> list[Path]:
         path.write_text(text, encoding="utf-8")
         paths.append(path)
     return paths
-
-
-def make_workplace(folder: Path) -> Path:
-    """Fill a folder with what the commands of the pages name: runs, photos, masks, the lab's folder, checkpoints."""
-    for name in RUNS:
-        shutil.copytree(FIXTURE_RUN, folder / name)
-    cats, holes = render_cats(5, range(NUM_IMAGES), 64), boxes(NUM_IMAGES, resolution=64)
-    for name in IMAGES:
-        write_pictures(folder / name, cats)
-    for name in MASKS:
-        write_pictures(folder / name, holes)
-    write_pictures(folder, holes[:1], name="scratch.png")
-    for name in ("photo.jpg", "b.jpg", "a.png"):
-        write_pictures(folder, cats[:1], name=name)
-    cut = Image.fromarray(cats[0])
-    cut.putalpha(Image.fromarray(np.where(holes[0], 0, 255).astype(np.uint8)))
-    cut.save(folder / "cut_out.png")
-    for name in EMPTY:
-        (folder / name).touch()
-    write_shown_files(ROOT / "docs" / "extending.md", folder)
-    return folder

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from maskgit_lab.assembly.config import config_dir
+from maskgit_lab.assembly.config import config_dir, options_of
 from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
 from maskgit_lab.assembly.resolution import check_resolution
@@ -60,12 +60,13 @@ READ_FROM = (
 TOKENIZER_DEFAULTS = ("gradient_clip",)  # of tokenizer.training: known, and in no option file
 
 
-def check(config: Any, cfg: DictConfig | None = None) -> None:
+def check(config: Any, cfg: DictConfig | None = None, *, config_folder: str | None = None) -> None:
     """Raise ValueError with one line about the first mistake.
 
     Args:
         config: what a command is told, typed.
         cfg: what Hydra composed it from; None where a run's own configuration was read, which this version has written.
+        config_folder: a further folder of option files (--config-dir).
     """
     if isinstance(config, TrainConfig):
         require_parts(config)
@@ -93,6 +94,8 @@ def check(config: Any, cfg: DictConfig | None = None) -> None:
         _check_images(config.images)
     _check_shares(config)
     _check_texts(config)
+    if isinstance(config, EvaluateConfig):
+        _check_evaluation(config, config_folder)
     if cfg is not None:
         _check_keys(config, cfg)
     _check_places(config)
@@ -159,16 +162,19 @@ def _check_texts(config: Any) -> None:
         raise ValueError(f"device must be auto, cpu, cuda, cuda:0, mps or the like, got {device!r}")
     if isinstance(config, EvaluateConfig | InpaintConfig):
         _check_networks(config)
-    if isinstance(config, EvaluateConfig):
-        if config.outputs is not None and config.truth is None:
-            raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
-        for key in ("schedules", "sweet_spots", "seeds"):
-            if not getattr(config, key):
-                raise ValueError(f"{key} is empty: at least one is needed, e.g. {key}=[{'cosine' if key == 'schedules' else 3}]")
-        there = _option_names("mask_schedule")
-        for name in config.schedules:
-            if name not in there:
-                raise ValueError(f"schedules: no mask schedule {name}; there are {', '.join(there)}{did_you_mean(name, there)}")
+
+
+def _check_evaluation(config: EvaluateConfig, config_folder: str | None) -> None:
+    """Check what a table is made of; own schedules are in the folder of --config-dir."""
+    if config.outputs is not None and config.truth is None:
+        raise ValueError("outputs=FOLDER needs truth=FOLDER, the real images of the same names")
+    for key in ("schedules", "sweet_spots", "seeds"):
+        if not getattr(config, key):
+            raise ValueError(f"{key} is empty: at least one is needed, e.g. {key}=[{'cosine' if key == 'schedules' else 3}]")
+    there = options_of("mask_schedule", config_folder)
+    for name in config.schedules:
+        if name not in there:
+            raise ValueError(f"schedules: no mask schedule {name}; there are {', '.join(there)}{did_you_mean(name, there)}")
 
 
 def _check_networks(config: EvaluateConfig | InpaintConfig) -> None:
@@ -236,10 +242,6 @@ def _option(group: str, option: str) -> dict[str, Any]:
     content = OmegaConf.to_container(OmegaConf.load(Path(config_dir()) / group / f"{option}.yaml"), resolve=False)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items() if key != "defaults"}
-
-
-def _option_names(group: str) -> list[str]:
-    return sorted(path.stem for path in (Path(config_dir()) / group).glob("[!_]*.yaml"))
 
 
 def _keys_of(group: str, part: str | None = None) -> set[str]:

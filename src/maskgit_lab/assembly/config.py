@@ -22,6 +22,12 @@ def options_of(group: str, folder: str | None = None) -> list[str]:
     return sorted({path.stem for place in places for path in (place / group).glob("[!_]*.yaml")})
 
 
+def option_file(group: str, name: str, folder: str | None = None) -> Path | None:
+    """Return the file of an option; where two have one name the package's, as for Hydra; None where there is none."""
+    places = [Path(config_dir()), *([Path(folder)] if folder else [])]
+    return next((path for place in places if (path := place / group / f"{name}.yaml").is_file()), None)
+
+
 def search_path(folder: str | None) -> list[str]:
     """Return the overrides that make Hydra look for options in a folder, too, as its flag --config-dir does; None = none.
 

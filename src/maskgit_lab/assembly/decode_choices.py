@@ -1,13 +1,14 @@
 """The options of a group of decoding as somebody may choose them while a program runs: name, one sentence, numbers to set."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from maskgit_lab.assembly.config import build, config_dir
+from maskgit_lab.assembly.networks import TOKENS
 
 COMMENTED = re.compile(r"^(\w+): .*?#\s*(.+)$", re.MULTILINE)
 
@@ -29,6 +30,10 @@ class Choice:
     text: str  # the sentence that its file begins with, empty where there is none
     numbers: tuple[Number, ...]
     node: dict[str, Any]
+
+    def for_grid(self, num_image_tokens: int) -> "Choice":
+        """Return a mask schedule for images of so many tokens."""
+        return replace(self, node={**self.node, TOKENS: num_image_tokens}) if TOKENS in self.node else self
 
     def built(self, **numbers: float) -> Any:
         """Return the object, with other numbers; raise ValueError naming one that it does not take or that is out of range."""

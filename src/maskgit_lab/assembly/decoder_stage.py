@@ -121,7 +121,10 @@ def _train(
         "discriminator": build_discriminator(own["discriminator"], mean=filler.tokenizer.mean, std=filler.tokenizer.std),
     }
     batch_size, num_fills = own.pop("batch_size"), own.pop("num_fills")
-    serving = dataclasses.replace(Serving.of(config.data), batch_size=batch_size)
+    items = len(splits.train) * (2 if config.data["flip"] else 1)
+    if batch_size > items:
+        log.warning(f"decoder.training.batch_size ({batch_size}) exceeds the training set: the decoder takes all {items} at once")
+    serving = dataclasses.replace(Serving.of(config.data), batch_size=min(batch_size, items))
     data = InpaintingDataModule(
         splits=splits, tokenizer=filler.tokenizer, cache=cache, serving=serving, with_images=True, seed=config.seed
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.read import load_config
 from maskgit_lab.assembly.schemas import Group, Paths, TrainConfig
+from maskgit_lab.data.holes import DEFAULT_SHARE
 from maskgit_lab.data.image_opening import MAX_PIXELS, ReadOptions
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.data.train_masks import load_train_masks
@@ -74,6 +75,17 @@ def load_decoder(folder: RunFolder, tokenizer: FrozenTokenizer, which: str | Non
     if which == "plain" or (which is None and not folder.decoder.is_file()):
         return None
     return FrozenDecoder.load(folder.decoder, tokenizer)
+
+
+def trained_hole_share(config: TrainConfig, folder: RunFolder) -> tuple[float, float]:
+    """Return the least and the largest usual share of hole pixels that a run was trained on, in masks of its own or drawn.
+
+    Raise ValueError when what was recorded of own masks is no two shares.
+    """
+    low, high = config.data.get("hole_share", DEFAULT_SHARE)
+    if config.data.get("train_masks") is not None and folder.result.is_file():
+        low, high = folder.read_hole_share() or (low, high)
+    return float(low), float(high)
 
 
 def load_data(data: Group, paths: Paths) -> DataSplits:

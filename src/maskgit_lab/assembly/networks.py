@@ -1,5 +1,6 @@
 """The networks of a run and how it decodes: what a fill needs of a configuration, and nothing that training brings along."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.schemas import Group, ModelConfig, TrainConfig
 from maskgit_lab.assembly.suggest import did_you_mean
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.core.shapes import shapes_only
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 
+TOKENS = "num_image_tokens"  # of a schedule that depends on the size of the token grid
 FIGURE_STEPS = "figure_steps"  # of the group decode: how far the schedule figures go; everything else is DecodeSettings
 
 
@@ -52,10 +55,14 @@ def decode_settings(config: TrainConfig) -> DecodeSettings:
     return DecodeSettings(schedule=build(config.mask_schedule), **_decode_fields(config.decode))
 
 
-def decode_changes(decode: Group, mask_schedule: Group | None = None) -> dict[str, Any]:
+def decode_changes(decode: Group) -> dict[str, Any]:
     """Return what a command changes in how a run decodes, as fields of DecodeSettings; null = as the run."""
-    changes = {key: value for key, value in _decode_fields(decode).items() if value is not None}
-    return changes if mask_schedule is None else {**changes, "schedule": build(mask_schedule)}
+    return {key: value for key, value in _decode_fields(decode).items() if value is not None}
+
+
+def schedule_for(node: Mapping[str, Any], num_image_tokens: int) -> MaskSchedule:
+    """Build a mask schedule for images of so many tokens, whatever the number is in its option file."""
+    return build({**node, TOKENS: num_image_tokens} if TOKENS in node else dict(node))
 
 
 def _decode_fields(decode: Group) -> dict[str, Any]:

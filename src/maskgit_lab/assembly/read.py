@@ -27,8 +27,10 @@ Schema = TypeVar("Schema")
 OF_SWEEPS_TOO = ("report", "app")  # commands whose `run` may be the folder of a sweep
 
 
-def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
+def read(command: str, cfg: DictConfig, overrides: Sequence[str], *, config_folder: str | None = None) -> Any:
     """Turn what a command is told, as Hydra composed it and KEY=VALUE as typed, into an instance of its schema in `SCHEMAS`.
+
+    `config_folder`: a further folder of option files (--config-dir).
 
     Raise OmegaConfBaseException for a value of another type, ValueError for any other mistake that the configuration itself shows;
     see also `resumed`.
@@ -41,7 +43,7 @@ def read(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Any:
     config: Any = typed(prepared, SCHEMAS[command])
     if getattr(config, "run", None) == "":
         raise ValueError("run is empty: run=RUN_FOLDER")
-    check(config, cfg if composed else None)
+    check(config, cfg if composed else None, config_folder=config_folder)
     if getattr(config, "run", None) is not None and not (command in OF_SWEEPS_TOO and _is_sweep(Path(config.run))):
         load_config(config.run)  # a run that cannot be read is said now, not after the imports
     return config

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from maskgit_lab.assembly.decode_choices import choices
-from maskgit_lab.assembly.networks import decode_changes
+from maskgit_lab.assembly.networks import decode_changes, schedule_for
 from maskgit_lab.assembly.schemas import AppConfig
 from maskgit_lab.commands.report import report_blocks
 from maskgit_lab.inpainter import Inpainter
@@ -38,10 +38,14 @@ def _application(config: AppConfig, root: Path, place: Place, limits: Limits) ->
         return lambda: application([report_route("/", render)], place=place, limits=limits)
     inpainter = Inpainter.from_run(
         root, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed, decoder=config.use_decoder,
-        **decode_changes(config.decode, config.mask_schedule),
+        **decode_changes(config.decode),
     )  # fmt: skip
+    tokens = inpainter.filler.tokenizer.num_image_tokens
+    if config.mask_schedule is not None:
+        inpainter = inpainter.with_decode(mask_schedule=schedule_for(config.mask_schedule, tokens))
     limits = replace(limits, max_steps=max(limits.max_steps, inpainter.filler.settings.num_steps))  # the run's own are allowed
-    offered = FillChoices(schedules=choices("mask_schedule"), policies=choices("decode/policy"), limits=limits)
+    schedules = {name: choice.for_grid(tokens) for name, choice in choices("mask_schedule").items()}
+    offered = FillChoices(schedules=schedules, policies=choices("decode/policy"), limits=limits)
 
     def made() -> Application:
         painting = Painting.of(inpainter, settings=inpainter.filler.settings, choices=offered, name=_name(root), seed=config.seed)

@@ -13,11 +13,14 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from maskgit_lab.assembly.compose import with_tokenizer
-from maskgit_lab.assembly.config import build, config_dir
+from maskgit_lab.assembly.config import build, option_file
+from maskgit_lab.assembly.networks import schedule_for
 from maskgit_lab.assembly.schemas import EvaluateConfig
 from maskgit_lab.commands.outputs import FEWEST, read_outputs
 from maskgit_lab.commands.results import check_results
+from maskgit_lab.commands.shell import config_folder
 from maskgit_lab.commands.subject import subject
+from maskgit_lab.core.schedules import MaskSchedule
 from maskgit_lab.data.image_opening import ReadOptions
 from maskgit_lab.data.image_set import InpaintSet
 from maskgit_lab.evaluation.baselines import OTHER_REAL, measured, reference_outputs
@@ -93,13 +96,14 @@ def _measure_networks(config: EvaluateConfig) -> None:
         raise ValueError("the test images have no truth: fill them with `inpaint` instead")
     cache, device = config.paths.cache_folder, str(filler.tokenizer.device)
     truth = read_truth(test.truth, test.holes, extractor, cache=cache, batch_size=config.batch_size, device=device)
-    references = _references(config, test, truth, rulers, filler=filler, others=splits.val.images, device=device)
+    others = splits.val.images if len(splits.val) >= FEWEST else None
+    references = _references(config, test, truth, rulers, filler=filler, others=others, device=device)
     with tqdm(total=len(grid.schedules) * len(grid.seeds) * len(test), desc="Grid", unit="fill") as bar:
         scores = evaluate_grid(
             filler, test, truth, grid, batch_size=config.batch_size, rulers=rulers, num_shown=NUM_SHOWN, progress=bar.update
         )
     protocol = {
-        **_protocol(truth, rulers, others=len(splits.val)),
+        **_protocol(truth, rulers, others=0 if others is None else len(others)),
         "split": splits.description,
         **what.told,
         "decoder": "plain" if filler.decoder is None else filler.decoder.sha256,
@@ -159,17 +163,16 @@ def _grid(config: EvaluateConfig, filler: Filler) -> Grid:
     if settings.policy.adaptive and len(names) > 1:
         log.info(f"{settings.policy.name} follows no mask schedule: only {names[0]} of schedules is measured")
         names = names[:1]
-    schedules = {name: build(_schedule_config(name, filler.tokenizer.num_image_tokens)) for name in names}
+    schedules = {name: _schedule(name, filler.tokenizer.num_image_tokens) for name in names}
     return Grid(settings=settings, schedules=schedules, sweet_spots=config.sweet_spots, seeds=config.seeds)
 
 
-def _schedule_config(name: str, num_image_tokens: int) -> Any:
-    path = Path(config_dir()) / "mask_schedule" / f"{name}.yaml"
-    if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
-        raise ValueError(f"schedules: no mask schedule {name}; there are {there}")
-    node = OmegaConf.load(path)
-    return OmegaConf.merge(node, {"num_image_tokens": num_image_tokens}) if "num_image_tokens" in node else node
+def _schedule(name: str, num_image_tokens: int) -> MaskSchedule:
+    path = option_file("mask_schedule", name, config_folder())
+    assert path is not None  # `check` has looked
+    node = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(node, dict)
+    return schedule_for({str(key): value for key, value in node.items()}, num_image_tokens)
 
 
 def _first(test: InpaintSet, count: int | None) -> InpaintSet:

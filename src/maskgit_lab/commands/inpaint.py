@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from maskgit_lab.assembly.networks import decode_changes
+from maskgit_lab.assembly.networks import decode_changes, schedule_for
 from maskgit_lab.assembly.schemas import InpaintConfig
 from maskgit_lab.commands.inpaint_figures import FilledImage, panels, save_reveal, save_steps
 from maskgit_lab.commands.inpaint_inputs import Inputs, Photo, Seen, check_resolution, find_tasks
@@ -57,7 +57,15 @@ def inpaint(config: InpaintConfig) -> None:
 
 
 def _inpainter(config: InpaintConfig) -> Inpainter:
-    changes = decode_changes(config.decode, config.mask_schedule)
+    inpainter = _loaded(config)
+    if config.mask_schedule is None:
+        return inpainter
+    tokens = inpainter.filler.tokenizer.num_image_tokens
+    return inpainter.with_decode(mask_schedule=schedule_for(config.mask_schedule, tokens))
+
+
+def _loaded(config: InpaintConfig) -> Inpainter:
+    changes = decode_changes(config.decode)
     if config.run is not None:
         return Inpainter.from_run(
             config.run, checkpoint=config.checkpoint, device=config.device, seed=config.seed, speed=config.speed,

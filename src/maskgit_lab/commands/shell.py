@@ -112,7 +112,8 @@ def look_ahead(name: str, arguments: list[str]) -> None:
             for text in told.overrides:
                 if text.startswith("hydra.run.dir=") and "${" not in text:
                     check_place(*text.split("=", 1))
-            config = read(name, cfg, [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")])
+            typed = [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")]
+            config = read(name, cfg, typed, config_folder=told.config_dir)
             check_inputs(config)
     except Exception as error:
         if not is_the_users(error):
@@ -144,7 +145,7 @@ def _task(name: str) -> Callable[[DictConfig], Any]:
         if process_rank() == 0:
             log.info(sentence)
         with reporting_errors():
-            told = read(name, cfg, HydraConfig.get().overrides.task)
+            told = read(name, cfg, HydraConfig.get().overrides.task, config_folder=config_folder())
             return getattr(importlib.import_module(f"maskgit_lab.commands.{name}"), name)(told)
 
     return task
@@ -182,6 +183,12 @@ def _write_to_log_file(text: str) -> None:
         if isinstance(handler, logging.FileHandler) and handler.stream:
             handler.stream.write(text)
             handler.flush()
+
+
+def config_folder() -> str | None:
+    """Return the folder that --config-dir named, None where there is none."""
+    sources = HydraConfig.get().runtime.config_sources
+    return next((source.path for source in sources if source.provider == "command-line"), None)
 
 
 def run_dir() -> Path:

@@ -25,6 +25,7 @@ from maskgit_lab.commands.run_record import SCORED_EPOCHS, RunRecord
 from maskgit_lab.commands.shell import SweepRefusedError, run_dir
 from maskgit_lab.commands.sweep import sweep_folder
 from maskgit_lab.data.only_one import only_one
+from maskgit_lab.data.train_masks import usual_shares
 from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.test_set import score_test_set
 from maskgit_lab.machine.denormals import flush_denormals
@@ -37,7 +38,7 @@ from maskgit_lab.models.frozen_decoder import FrozenDecoder
 from maskgit_lab.reporting.diagnosis import diagnose, sentences
 from maskgit_lab.reporting.run_figures import draw_run
 from maskgit_lab.reporting.score_table import markdown_scores, terminal_scores
-from maskgit_lab.runs.folder import RunFolder, shown_path, whole_figures
+from maskgit_lab.runs.folder import HOLE_SHARE, RunFolder, shown_path, whole_figures
 from maskgit_lab.runs.metrics_file import read_epochs
 from maskgit_lab.runs.trained_store import TrainedStore, adopt, curves_of
 from maskgit_lab.training.callbacks.interruption import leave_process_group
@@ -87,6 +88,8 @@ def run_experiment(config: TrainConfig, root: Path, *, sweep: Path | None = None
         run = compose(config, folder, loggers, sweep=sweep)
         result["seconds"] = {"data_and_stage_1": round(time.perf_counter() - start, 1)}
         result |= {"data": run.splits.description, "images": run.images, "tokenizer_sha256": run.tokenizer.sha256}
+        if run.splits.train_holes is not None:
+            result[HOLE_SHARE] = list(usual_shares(run.splits.train_holes))
         if config.resume is not None:
             open_loggers(run, loggers, sweep=sweep)
         record.begin()

@@ -19,6 +19,7 @@ log = logging.getLogger("maskgit_lab")
 KEY = "data.train_masks"
 PREFIX = "data.train_"  # of its own mask_hole
 DEFAULT = ReadOptions(keys="data.")
+USUAL = (0.1, 0.9)  # quantiles: one mask that is much larger or smaller than the others says nothing of them
 
 
 def load_train_masks(
@@ -63,3 +64,9 @@ def load_train_masks(
         empty = [shown(path.name) for path, there in zip(paths, has_hole, strict=True) if not there]
         log.info(f"{KEY}: {len(empty)} of {len(paths)} masks have no hole and are left out: {some(empty)}")
     return np.asarray(holes)[has_hole]
+
+
+def usual_shares(holes: np.ndarray) -> tuple[float, float]:
+    """Return the shares of hole pixels between which eight of ten masks bool (M, H, W) lie, least and largest."""
+    low, high = np.quantile(holes.mean((1, 2)), USUAL)
+    return float(low), float(high)

@@ -18,6 +18,7 @@ RESULT_REMEDY = "Restore it from a copy, or remove it: python -m maskgit_lab.tra
 RESULT_TYPES = {
     "status": str, "scores": list, "seconds": dict, "monitor": dict, "protocol": dict, "provenance": dict, "process": dict
 }  # fmt: skip
+HOLE_SHARE = "train_hole_share"  # of result.json: least and largest usual share of hole pixels, of a run with masks of its own
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,19 @@ class RunFolder:
             if not isinstance(content.get(name, kind()), kind):
                 raise DamagedFileError(f"{self.result} is not of a run: its {name} is {content[name]!r}. {RESULT_REMEDY}")
         return content
+
+    def read_hole_share(self) -> tuple[float, float] | None:
+        """Return the usual shares of hole pixels in the masks that the run was trained on, None where they were not recorded.
+
+        Raise DamagedFileError, a ValueError, when result.json is damaged, or they are no two shares.
+        """
+        share = self.read_result().get(HOLE_SHARE)
+        if share is None:
+            return None
+        numbers = isinstance(share, list) and len(share) == 2 and all(type(number) in (int, float) for number in share)
+        if not numbers or not 0 < share[0] <= share[1] <= 1:
+            raise DamagedFileError(f"{self.result} is not of a run: its {HOLE_SHARE} is {share!r}. {RESULT_REMEDY}")
+        return float(share[0]), float(share[1])
 
     def record_failure(self, error: BaseException) -> bool:
         """Write an error into result.json of a run that is going on: of several processes the first one records why.
