@@ -55,7 +55,7 @@ def script(installed: Path, name: str, *arguments: str, place: Path) -> subproce
 
 
 def run_of(place: Path) -> str:
-    (folder,) = (place / "runs" / "cosine").iterdir()
+    (folder,) = (path for path in (place / "runs" / "cosine").iterdir() if path.is_dir())  # not the tables of `maskgit-collect`
     return folder.relative_to(place).as_posix()
 
 
