@@ -12,7 +12,7 @@ from maskgit_lab.assembly.networks import decode_changes, decode_settings
 from maskgit_lab.assembly.read import as_yaml, typed
 from maskgit_lab.assembly.schemas import TrainConfig, register
 from maskgit_lab.assembly.trust import check_recorded
-from tests.support.configs import CONF, check_target, composed, configuration, targets
+from tests.support.configs import CONF, check_target, composed, configuration, hydra_composed, targets
 from tests.support.policies import POLICIES
 
 pytestmark = pytest.mark.thorough
@@ -46,6 +46,17 @@ def test_option_files_say_what_they_are(group: str, option: str):
 def test_mask_schedules_are_built_and_end_with_nothing_hidden(schedule: str):
     built = build(composed(f"mask_schedule={schedule}").mask_schedule)
     assert built(1.0) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [(), ("model=small", "seed=1", "+optimizer.own=3"), ("recipe=lab", "decode/policy=halton", "trainer.max_epochs=1"),
+     ("~callbacks.samples", "callbacks=ema", "callbacks.ema.decay=0.5"), ("data.root=x", "data=image_folder", "++data.own=[1,2]")],
+)  # fmt: skip
+def test_composed_of_the_tests_is_what_hydra_composes(overrides: tuple[str, ...]):
+    found, real = composed(*overrides), hydra_composed("train", overrides)
+    assert found == real
+    assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(real)  # interpolations stay what they are, and keys in their order
 
 
 @pytest.mark.parametrize("override", ["sed=1", "trainr.max_epochs=1", "data.batchsize=4", "decode.steps=3"])
