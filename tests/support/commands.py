@@ -5,18 +5,25 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.support.warm import WarmCommand
 
 SMALL_RUN = (
-    "data.source.num_train=96", "data.source.num_val=24", "data.source.num_test=16", "data.num_train_holes=32",
+    "data.source.num_train=80", "data.source.num_val=16", "data.source.num_test=8", "data.num_train_holes=32",
     "data.num_val_fills=8", "tokenizer.model.channels=16", "tokenizer.model.num_blocks=1",
-    "tokenizer.model.num_codebook_vectors=32", "tokenizer.training.max_steps=12",
-    "tokenizer.training.val_every_n_steps=6", "model.transformer.dim=32", "model.transformer.num_layers=1",
+    "tokenizer.model.num_codebook_vectors=32", "tokenizer.training.max_steps=8",
+    "tokenizer.training.val_every_n_steps=4", "model.transformer.dim=32", "model.transformer.num_layers=1",
     "model.transformer.hidden_dim=48", "model.context.channels=16", "model.context.num_blocks=1", "trainer.max_epochs=2",
     "trainer.accelerator=cpu", "trainer.precision=32-true", "decode.figure_steps=4",
 )  # fmt: skip
 TIMEOUT = 240  # seconds
+CACHE = "CACHE_OF_ALL_TESTS"  # environment variable: the folder
+
+
+def shared_cache() -> str:
+    """Return the override for a cache that all tests share, where no property is in making its data and its tokenizer."""
+    return f"paths.cache={os.environ[CACHE]}"
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -31,18 +38,27 @@ def command(module: str, *arguments: str) -> list[str]:
 
 def run(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return it with its output; `tests.support.warm` says why no interpreter is started."""
+    return run_module(f"maskgit_lab.{module}", *arguments, cwd=cwd, home=home)
+
+
+def run_module(name: str, *arguments: str, cwd: Path, home: Path, path: tuple[Path, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run `python -m NAME ARGUMENTS` to its end, with folders in which modules are found too."""
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
-        status = start(module, *arguments, cwd=cwd, home=home, out=out, err=err).wait()
-        return subprocess.CompletedProcess(command(module, *arguments), status, out.read_text(), err.read_text())
+        status = WarmCommand(_request(name, arguments, cwd, home, out, err) | {"path": [str(folder) for folder in path]}).wait()
+        return subprocess.CompletedProcess([name, *arguments], status, out.read_text(), err.read_text())
 
 
 def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
     """Start a command whose output goes to two files."""
-    return WarmCommand({
-        "module": f"maskgit_lab.{module}", "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out),
-        "stderr": str(err), "timeout": TIMEOUT,
-    })  # fmt: skip
+    return WarmCommand(_request(f"maskgit_lab.{module}", arguments, cwd, home, out, err))
+
+
+def _request(name: str, arguments: tuple[str, ...], cwd: Path, home: Path, out: Path, err: Path) -> dict[str, Any]:
+    return {
+        "module": name, "arguments": arguments, "cwd": str(cwd), "env": environment(home), "stdout": str(out), "stderr": str(err),
+        "timeout": TIMEOUT,
+    }  # fmt: skip
 
 
 def run_cold(module: str, *arguments: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
