@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.utils import get_object
@@ -34,8 +36,20 @@ def composed(*overrides: str, name: str = "train") -> DictConfig:
 def hydra_composed(name: str, overrides: tuple[str, ...]) -> DictConfig:
     """Return what Hydra itself composes, which takes a quarter of a second."""
     _register_once()
+    if GlobalHydra.instance().is_initialized():  # the product's own look at its configuration
+        return compose(config_name=name, overrides=list(overrides))
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         return compose(config_name=name, overrides=list(overrides))
+
+
+def compose_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the product's own look at what was typed begin with options that are composed already, as `composed` does."""
+    _register_once()
+
+    def composed_or_whole(name: str, overrides: list[str], **flags: bool) -> DictConfig:
+        return compose(name, overrides, **flags) if flags else composed(*overrides, name=name)
+
+    monkeypatch.setattr("hydra.compose", composed_or_whole)
 
 
 _options_composed = cache(hydra_composed)
