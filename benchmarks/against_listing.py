@@ -80,7 +80,10 @@ def training(bench: Bench, size: str) -> Iterator[Row]:
     made = subject(size, bench.device)
     images, holes = pictures(bench.batch_size, bench.device)
     normalised, _ = made.normalised(images, torch.zeros_like(holes))
-    ours = TrainingStep(made, bench, made.vqgan.encode(normalised))
+    tokens = made.vqgan.encode(normalised)
+    operations = arithmetic.training_step(made.flops, bench.batch_size)
+    operations = replace(operations, multiplied=arithmetic.multiplied(TrainingStep(made, in_float32(bench), tokens)))
+    ours = TrainingStep(made, bench, tokens)
     theirs = made.listing.train()
     optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-4)
     timed = paired(
@@ -92,7 +95,7 @@ def training(bench: Bench, size: str) -> Iterator[Row]:
     key = f"training_{size}"
     yield Row.of(
         f"training step, batch {bench.batch_size}, {size}", "listing", timed, key=key, target=bench.target(key),
-        operations=arithmetic.training_step(made.flops, bench.batch_size), precision=bench.precision,
+        operations=operations, precision=bench.precision,
     )  # fmt: skip
 
 
@@ -124,7 +127,7 @@ def decoding(bench: Bench, size: str) -> Iterator[Row]:
             device=bench.device,
             share=share,
         )  # fmt: skip
-        share_hidden = hidden if refresh_every else None
+        operations = arithmetic.decode(made.flops, bench.num_images, NUM_STEPS, hidden=hidden if refresh_every else None)
         key = f"decoding_{'refresh' if refresh_every else 'exact'}_{size}"
         yield Row.of(
             f"decode {bench.num_images} images, T = {NUM_STEPS}, {_how(refresh_every)}{_in(autocast, bench)}, {size}",
@@ -132,7 +135,7 @@ def decoding(bench: Bench, size: str) -> Iterator[Row]:
             timed,
             key=key,
             target=bench.target(key),
-            operations=arithmetic.decode(made.flops, bench.num_images, NUM_STEPS, hidden=share_hidden),
+            operations=replace(operations, multiplied=arithmetic.multiplied(partial(ours, settings, None))),
             precision=replace(bench, autocast=autocast).precision,
             extra={"images_of_the_listing_per_pair": some.stop, **_parts(made, bench, settings, images, holes)},
         )
@@ -157,11 +160,13 @@ def table(bench: Bench, size: str) -> Iterator[Row]:
         warm=size != "lab" or bench.device.type == "cuda",
     )  # fmt: skip
     cells = len(SCHEDULES) * len(SWEET_SPOTS)
+    operations = arithmetic.table(made.flops, bench.num_images, NUM_STEPS, len(SCHEDULES), SWEET_SPOTS)
+    products = arithmetic.multiplied(partial(our_table, made, in_float32(bench), images, holes))
     key = f"table_{size}"
     yield Row.of(
         f"Table 1: {cells} cells x {bench.num_images} images, {size}", "listing", timed, key=key, target=bench.target(key),
-        operations=arithmetic.table(made.flops, bench.num_images, NUM_STEPS, len(SCHEDULES), SWEET_SPOTS),
-        precision=bench.precision, extra={"images_of_the_listing_per_pair": some.stop},
+        operations=replace(operations, multiplied=products), precision=bench.precision,
+        extra={"images_of_the_listing_per_pair": some.stop},
     )  # fmt: skip
 
 
@@ -196,6 +201,11 @@ def _parts(made: Subject, bench: Bench, settings: DecodeSettings, images: torch.
         "seconds_decoder": lambda: made.tokenizer.decode(masked.tokens),
     }
     return {name: statistics.median(seconds(work, bench.device) for _ in range(2)) for name, work in works.items()}
+
+
+def in_float32(bench: Bench) -> Bench:
+    """Return the same measurement without autocast: for counting products, which do not depend on precision."""
+    return replace(bench, autocast=None)
 
 
 def _share(bench: Bench, size: str, *, per_pair: int) -> float:

@@ -31,6 +31,12 @@ ARITHMETIC = (
     "the machine's rate: in float32, as with AVX2, and with our transformer in bf16 at the rates measured beside the row."
 )
 ARITHMETIC_HEADERS = ["work", "listing", "ours: transformer + VQGAN", "counted, float32", "counted, bf16"]
+LIMITS = (
+    "What forbids more in float32, in GFLOP that our code multiplies (hidden positions only, Winograd), counted while it runs: "
+    "*least* is their time at the machine's rate, and *limit* the listing's time over it, the ratio of code that did nothing but "
+    "these products. Our own time over *least* is what is left to gain from everything else."
+)
+LIMIT_HEADERS = ["work", "multiplied", "rate, GFLOP/s", "least", "ours", "aim", "measured", "limit"]
 
 Result = dict[str, Any]  # content of a result file
 
@@ -48,6 +54,8 @@ def page_part() -> str:
         _markdown(["work", "against", *(IN_WORDS[isa] for isa in SHOWN)], _comparison(results)),
         ARITHMETIC,
         _markdown(ARITHMETIC_HEADERS, _arithmetic(results)),
+        LIMITS,
+        _markdown(LIMIT_HEADERS, _limits(results)),
         "Where it was measured (rates of matrix products: least to most over the groups):",
         _markdown(
             ["instructions", "machine", "threads", "float32, GFLOP/s", "bf16, GFLOP/s", "pairs", "torch"], _machines(results)
@@ -133,6 +141,20 @@ def _arithmetic(results: dict[str, dict[str, Result]]) -> Iterator[list[str]]:
             if (rates := result["matrix_rate_flops"]) and row["precision"] == "bf16"
         ]
         yield [work, theirs, f"{transformer} + {vqgan}", in_float32, *(in_bf16 or [NOT_MEASURED])]
+
+
+def _limits(results: dict[str, dict[str, Result]]) -> Iterator[list[str]]:
+    for work, _, of_isa in _lines(results):
+        for isa, (result, row) in of_isa.items():
+            operations, rate = row.get("operations"), result["matrix_rate_flops"]["fp32"]
+            if row.get("precision") != "fp32" or not operations or not operations.get("multiplied"):
+                continue
+            products, wanted = operations["multiplied"], target(row["key"], isa)
+            yield [
+                f"{work}, {IN_WORDS[isa]}", f"{products / 1e9:,.1f}", f"{rate / 1e9:.0f}", f"{products / rate:.3g} s",
+                f"{row['seconds']:.3g} s", f"{wanted:g}x" if wanted else "none", f"{_digits(row['ratio'])}x",
+                f"{_digits(Operations(**operations).limit(rate, row['their_seconds']))}x",
+            ]  # fmt: skip
 
 
 def _machines(results: dict[str, dict[str, Result]]) -> Iterator[list[str]]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import arithmetic, processor, rows, tables
 from benchmarks.arithmetic import Operations
@@ -63,6 +64,14 @@ def test_page_part_puts_instruction_sets_side_by_side(monkeypatch: pytest.Monkey
     assert "| training step, batch 10, lab | 3 | 1 + 0 | 3.00x | 6.00x (2.0 times as fast) |" in lines
 
 
+def test_page_part_says_what_products_forbid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    counted = {"theirs": 3e9, "transformer": 1e9, "vqgan": 0.0, "multiplied": 5e8}
+    (tmp_path / "training_lab_avx2.json").write_text(json.dumps(result("avx2", 1.5, operations=counted)))
+    lines = tables.page_part().splitlines()
+    assert "| training step, batch 10, lab, AVX2 | 0.5 | 1 | 0.5 s | 2 s | 1.8x | 1.50x | 8.00x |" in lines
+
+
 def test_page_part_says_seconds_above_and_emulation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     switched = {"emulated": True, "switches": {"ATEN_CPU_CAPABILITY": "avx2"}}
@@ -100,6 +109,19 @@ def test_operations_at_full_rate_multiply_the_vqgan_in_float32():
     assert Operations(12, 4, 4).seconds_at_full_rate(rates, "bf16") == 6
     assert Operations(12, 4, 4).counted_ratio(rates, "bf16") == 2
     assert Operations(12, 4, 4).counted_ratio(rates, "fp32") == 1.5
+
+
+def test_multiplied_counts_products_of_both_passes_and_fused_attention():
+    weight = torch.ones(3, 4, requires_grad=True)
+    assert arithmetic.multiplied(lambda: (torch.ones(2, 3) @ weight).sum().backward()) == 2 * 2 * (2 * 3 * 4)  # no gradient of ones
+    q = torch.ones(1, 2, 8, 16)
+    with torch.no_grad():
+        fused = arithmetic.multiplied(lambda: torch.nn.functional.scaled_dot_product_attention(q, q, q))
+    assert fused == 2 * 2 * (2 * 8 * 8 * 16)  # two products of two heads
+
+
+def test_limit_is_the_other_sides_time_over_that_of_our_products():
+    assert Operations(12, 4, 4, multiplied=5.0).limit(rate=2.0, their_seconds=10.0) == 4.0
 
 
 def isa_of_a_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
