@@ -16,7 +16,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the processes share the cores
 
-from tests.support.commands import SMALL_RUN, run_cold
+from tests.support.commands import CACHE, SMALL_RUN, run_cold
 from tests.support.warm import ADDRESS, WarmProcess
 
 
@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the process that runs commands, once for all test processes; one that a test starts finds it there."""
     if ADDRESS not in os.environ and not config.option.collectonly:
         folder = tempfile.TemporaryDirectory(prefix="warm")
+        os.environ[CACHE] = str(Path(folder.name) / "cache")
         warm = WarmProcess(Path(folder.name))
         config.add_cleanup(folder.cleanup)
         config.add_cleanup(warm.end)

@@ -1,5 +1,7 @@
 """Every configuration composes, every target exists and takes what it is given, and misspellings are refused."""
 
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from maskgit_lab.assembly.networks import decode_changes, decode_settings
 from maskgit_lab.assembly.read import as_yaml, typed
 from maskgit_lab.assembly.schemas import TrainConfig, register
 from maskgit_lab.assembly.trust import check_recorded
-from tests.support.configs import CONF, check_target, composed, configuration, targets
+from tests.support.configs import CONF, check_target, composed, configuration, hydra_composed, targets
 from tests.support.policies import POLICIES
 
 pytestmark = pytest.mark.thorough
@@ -21,9 +23,18 @@ GROUPS = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name != "hydr
 OPTIONS = [(group, p.stem) for group in GROUPS for p in sorted((CONF / group).glob("[!_]*.yaml"))]
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda value: value)
-def test_options_all_compose_and_fit_their_targets(group: str, option: str):
-    nodes = list(targets(composed(f"{group}={option}")))
+def choices() -> Iterator[tuple[str, ...]]:
+    """Yield every option: one of each group at a time, those that replace options of other groups by themselves."""
+    by_group = {group: [f"{group}={option}" for name, option in OPTIONS if name == group] for group in GROUPS}
+    for group in ("debug", "experiment", "recipe"):
+        yield from ((choice,) for choice in by_group.pop(group))
+    for together in zip_longest(*by_group.values()):
+        yield tuple(choice for choice in together if choice)
+
+
+@pytest.mark.parametrize("options", list(choices()), ids=" ".join)
+def test_options_all_compose_and_fit_their_targets(options: tuple[str, ...]):
+    nodes = list(targets(composed(*options)))
     assert len(nodes) > 10
     for node in nodes:
         check_target(node)
@@ -46,6 +57,17 @@ def test_option_files_say_what_they_are(group: str, option: str):
 def test_mask_schedules_are_built_and_end_with_nothing_hidden(schedule: str):
     built = build(composed(f"mask_schedule={schedule}").mask_schedule)
     assert built(1.0) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [(), ("model=small", "seed=1", "+optimizer.own=3"), ("recipe=lab", "decode/policy=halton", "trainer.max_epochs=1"),
+     ("~callbacks.samples", "callbacks=ema", "callbacks.ema.decay=0.5"), ("data.root=x", "data=image_folder", "++data.own=[1,2]")],
+)  # fmt: skip
+def test_composed_of_the_tests_is_what_hydra_composes(overrides: tuple[str, ...]):
+    found, real = composed(*overrides), hydra_composed("train", overrides)
+    assert found == real
+    assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(real)  # interpolations stay what they are, and keys in their order
 
 
 @pytest.mark.parametrize("override", ["sed=1", "trainr.max_epochs=1", "data.batchsize=4", "decode.steps=3"])
@@ -102,7 +124,7 @@ def test_policies_compose_build_and_are_read_back_from_what_a_run_records(policy
     assert isinstance(recorded, DictConfig)
     check_recorded(recorded, CONF / "config.yaml")
     assert decode_settings(typed(recorded, TrainConfig)).policy == built
-    for name in ("inpaint", "evaluate"):
+    for name in ("inpaint", "evaluate") if policy == "confidence" else ("inpaint",):  # the option is the same file
         options = ["run=x", "images=y", "out=z"] if name == "inpaint" else ["run=x"]
         given = OmegaConf.to_container(composed(f"decode/policy={policy}", *options, name=name).decode)
         assert decode_changes(given)["policy"] == built  # type: ignore[arg-type]

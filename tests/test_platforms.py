@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.commands import SMALL_RUN, environment
+from tests.support.commands import SMALL_RUN, run_module
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEMS = ("darwin", "win32")
@@ -98,7 +97,7 @@ for arguments in {arguments!r}:
 
 @dataclass(frozen=True)
 class Claimed:
-    """What a process did that found another system; one process, because its imports take most of its time."""
+    """What a process did that found another system."""
 
     system: str
     folder: Path
@@ -116,11 +115,8 @@ def claimed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     begun = ["experiment=cosine", "logger=csv", "hydra.run.dir=runs/one", *SMALL_RUN, "trainer.max_epochs=1"]
     arguments = [begun, ["resume=runs/one", "trainer.max_epochs=2"]]
     code = TRY.format(codes=list(PLANTED[system])) + EVERYTHING + COMMAND.format(arguments=arguments)
-    known = {**environment(folder / "home"), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-    command = [sys.executable, "-m", "tests.support.other_system", system, code]
-    return Claimed(
-        system, folder, subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, check=False, timeout=300)
-    )
+    answer = run_module("tests.support.other_system", system, code, cwd=folder, home=folder / "home", path=(ROOT,))
+    return Claimed(system, folder, answer)
 
 
 def test_other_system_refuses_what_the_system_does_and_nothing_else(claimed: Claimed):

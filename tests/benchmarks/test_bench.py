@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from benchmarks.rows import Above, Row, show, write
 from benchmarks.scaling import scaling
 from benchmarks.subjects import pictures, subject, transformer_flops
 from benchmarks.tables import beside_other_programs
+from tests.support.commands import SMALL_RUN, run, shared_cache
 
 pytestmark = pytest.mark.thorough
 
@@ -215,8 +215,9 @@ def test_startup_says_why_a_command_failed():
 
 @pytest.mark.slow
 def test_first_step_leaves_the_training_at_its_end(tmp_path: Path):
-    environment = {**os.environ, "MASKGIT_LAB_RUNS": str(tmp_path / "runs"), "MASKGIT_LAB_CACHE": str(tmp_path / "cache")}
-    startup._run(environment, "-m", "maskgit_lab.train", *startup.SMALL_RUN, startup.FIRST_STEP)
+    places = (f"paths.runs={tmp_path / 'runs'}", shared_cache())
+    answer = run("train", *startup.SMALL_RUN, *SMALL_RUN, *places, startup.FIRST_STEP, cwd=startup.ROOT, home=tmp_path)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
     (config,) = (tmp_path / "runs").glob("*/*/config.yaml")
     assert not list(config.parent.glob("checkpoints/*"))
 

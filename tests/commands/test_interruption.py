@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import SMALL_RUN, TIMEOUT, run, start
+from tests.support.commands import SMALL_RUN, TIMEOUT, run, shared_cache, start
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def stop_during(stage: str, number: signal.Signals, *, cwd: Path, home: Path, ov
 
 def stopped_in_stage_2(number: signal.Signals, cwd: Path) -> Path:
     """Stop a run that is long, check what it says, and return its folder."""
-    overrides = ["trainer.max_epochs=400", "callbacks.scores=null", "callbacks.samples=null"]
+    overrides = ["trainer.max_epochs=400", "callbacks.scores=null", "callbacks.samples=null", shared_cache()]
     status, text = stop_during("Stage 2, epoch 3", number, cwd=cwd, home=cwd / "home", overrides=overrides)
     assert status == 130, text
     (folder,) = (cwd / "runs" / "stopped").iterdir()
@@ -45,7 +45,7 @@ def stopped_in_stage_2(number: signal.Signals, cwd: Path) -> Path:
 
 def test_train_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path):
     folder = stopped_in_stage_2(signal.SIGINT, tmp_path)
-    answer = run("train", f"resume={folder}", "trainer.max_epochs=4", cwd=tmp_path, home=tmp_path / "home")
+    answer = run("train", f"resume={folder}", "trainer.max_epochs=4", shared_cache(), cwd=tmp_path, home=tmp_path / "home")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert json.loads((folder / "result.json").read_text())["status"] == "completed"
     with (folder / "metrics.csv").open() as file:

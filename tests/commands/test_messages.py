@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from hydra.errors import HydraException
 
-from maskgit_lab.assembly.schemas import register
 from maskgit_lab.commands.messages import is_the_users, one_line
 from maskgit_lab.commands.shell import look_ahead
 from tests.support.commands import command, environment
+from tests.support.configs import compose_once
+
+composed_once = pytest.fixture(compose_once)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,8 @@ from tests.support.commands import command, environment
         (["paths.runs="], "paths.runs is empty"),
     ],
 )
+@pytest.mark.usefixtures("composed_once")
 def test_look_ahead_ends_with_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]):
-    register()
     with pytest.raises(SystemExit) as end:
         look_ahead("train", arguments)
     assert end.value.code == 1
@@ -66,8 +68,8 @@ def test_look_ahead_ends_with_one_line(arguments: list[str], message: str, capsy
 
 
 @pytest.mark.parametrize("argument", ["monitor=x", "callbacks.scores=3"])
+@pytest.mark.usefixtures("composed_once")
 def test_look_ahead_suggests_nothing_that_was_typed(argument: str, capsys: pytest.CaptureFixture[str]):
-    register()
     with pytest.raises(SystemExit):
         look_ahead("train", [argument])
     assert "did you mean" not in capsys.readouterr().err
@@ -83,8 +85,8 @@ def test_look_ahead_suggests_nothing_that_was_typed(argument: str, capsys: pytes
         ["seed=1"],
     ],
 )
+@pytest.mark.usefixtures("composed_once")
 def test_look_ahead_lets_pass_what_is_right_or_not_its_business(arguments: list[str]):
-    register()
     look_ahead("train", arguments)
 
 

@@ -9,8 +9,6 @@ from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine, Linear
 from tests.support.policies import POLICIES
 
-pytestmark = pytest.mark.processor
-
 BATCH, N, V = 6, 36, 11
 EMBEDDING = torch.randn(V + 1, 16, generator=torch.Generator().manual_seed(0))
 MIXING = torch.randn(N, N, generator=torch.Generator().manual_seed(1)) / N**0.5
@@ -64,8 +62,9 @@ def test_policies_are_watched_pass_by_pass_and_do_not_notice(policy, temperature
 
 @EVERY
 @TOKENS
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("num_steps", [1, 5, 40])
+@pytest.mark.parametrize(
+    ("dtype", "num_steps"), [(torch.float32, 1), (torch.float32, 5), (torch.float32, 40), (torch.bfloat16, 5), (torch.float16, 5)]
+)
 def test_policies_keep_known_tokens_and_predict_codes_only(policy, temperature, dtype, num_steps):
     (tokens, mask), trace = example(), decoded(policy, network=lambda t: predict(t).to(dtype), num_steps=num_steps,
                                                temperature=temperature)  # fmt: skip
@@ -86,8 +85,7 @@ def test_policies_never_take_the_mask_token_though_it_is_the_most_likely(policy,
 
 
 @EVERY
-@pytest.mark.parametrize("num_steps", [4, 7, 50])
-@pytest.mark.parametrize("schedule", [Linear(), Cosine()], ids=repr)
+@pytest.mark.parametrize(("num_steps", "schedule"), [(4, Linear()), (7, Linear()), (7, Cosine()), (50, Cosine())])
 def test_policies_hide_as_many_as_each_images_own_hole_asks(policy, num_steps, schedule):
     _, mask = example()
     trace = decoded(policy, num_steps=num_steps, schedule=schedule)

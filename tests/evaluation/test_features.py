@@ -24,7 +24,7 @@ SHARED = Path(__file__).parents[3] / "shared"
 INCEPTION = SHARED / "weights/inception_v3_imagenet_to_mixed7a.pth"
 SQUEEZENET = SHARED / "weights/squeezenet1_0_imagenet.pth"
 DATA = SHARED / "data"
-CALIBRATED_96 = 0.83684  # as the 0.607 of all 747 pairs; equal with AVX2 and AVX-512
+CALIBRATED_16 = 0.82890  # as the 0.607 of all 747 pairs; equal with AVX2 and AVX-512
 needs_weights = pytest.mark.skipif(not (INCEPTION.is_file() and SQUEEZENET.is_file()), reason="needs ../shared/weights")
 
 
@@ -105,14 +105,14 @@ def grey_score(count: int) -> float:
     return frechet_distance(*sides)
 
 
-# the published calibration is of all 747, three minutes of one core; the first 96 see the same pixels, layers and resize
+# the published calibration is of all 747, three minutes of one core; the first 16 see the same pixels, layers and resize
 @needs_weights
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 @pytest.mark.parametrize(
     ("count", "expected"),
     [
-        (96, CALIBRATED_96),
+        (16, CALIBRATED_16),
         pytest.param(747, 0.607, marks=pytest.mark.skipif("CALIBRATE" not in os.environ, reason="takes minutes: CALIBRATE=1")),
     ],
 )

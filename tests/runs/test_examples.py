@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from maskgit_lab.runs import examples
 from maskgit_lab.runs.examples import example_run, example_sweep
-from tests.support.commands import SMALL_RUN, environment, run
+from tests.support.commands import SMALL_RUN, environment, run, shared_cache
 
 
 def finished(folder: Path, *, age: int, status: str = "completed") -> Path:
@@ -47,8 +48,12 @@ def test_example_run_and_example_sweep_make_one_where_there_is_none(tmp_path: Pa
 
     # its own interpreter starts in the test below; two more would wait for their imports
     monkeypatch.setattr("maskgit_lab.runs.examples.subprocess.run", run_warm)
-    for make in (example_run, example_sweep):  # the sweep finds the first one's tokenizer
-        made = make(runs, overrides=[*SMALL_RUN, "trainer.max_epochs=1"])
+    # one schedule of the two: tests/commands/test_sweep.py has both
+    two = [word.replace("mask_schedule=linear,cosine", "mask_schedule=linear") for word in examples.SWEEP]
+    assert tuple(two) != examples.SWEEP
+    monkeypatch.setattr("maskgit_lab.runs.examples.SWEEP", tuple(two))
+    for make in (example_run, example_sweep):
+        made = make(runs, overrides=[*SMALL_RUN, "trainer.max_epochs=1", shared_cache()])
         assert made.is_relative_to(runs)
         assert make(runs, overrides=["no.such.key=1"]) == made  # the second call finds it and makes nothing
 

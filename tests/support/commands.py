@@ -10,14 +10,20 @@ from pathlib import Path
 from tests.support.warm import WarmCommand
 
 SMALL_RUN = (
-    "data.source.num_train=96", "data.source.num_val=24", "data.source.num_test=16", "data.num_train_holes=32",
+    "data.source.num_train=80", "data.source.num_val=16", "data.source.num_test=8", "data.num_train_holes=32",
     "data.num_val_fills=8", "tokenizer.model.channels=16", "tokenizer.model.num_blocks=1",
-    "tokenizer.model.num_codebook_vectors=32", "tokenizer.training.max_steps=12",
-    "tokenizer.training.val_every_n_steps=6", "model.transformer.dim=32", "model.transformer.num_layers=1",
+    "tokenizer.model.num_codebook_vectors=32", "tokenizer.training.max_steps=8",
+    "tokenizer.training.val_every_n_steps=4", "model.transformer.dim=32", "model.transformer.num_layers=1",
     "model.transformer.hidden_dim=48", "model.context.channels=16", "model.context.num_blocks=1", "trainer.max_epochs=2",
     "trainer.accelerator=cpu", "trainer.precision=32-true", "decode.figure_steps=4",
 )  # fmt: skip
 TIMEOUT = 240  # seconds
+CACHE = "CACHE_OF_ALL_TESTS"  # environment variable: the folder
+
+
+def shared_cache() -> str:
+    """Return the override for a cache that all tests share, where no property is in making its data and its tokenizer."""
+    return f"paths.cache={os.environ[CACHE]}"
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -42,14 +48,14 @@ def run(
 
 
 def run_module(
-    module: str, *arguments: str, cwd: Path, home: Path, variables: Mapping[str, str] | None = None
+    name: str, *arguments: str, cwd: Path, home: Path, variables: Mapping[str, str] | None = None, path: tuple[Path, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run any module to its end, as `run` does."""
+    """Run `python -m NAME ARGUMENTS` to its end, as `run` does, with folders in which modules are found too."""
     with tempfile.TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
         env = {**environment(home), **(variables or {})}
-        status = start_module(module, *arguments, cwd=cwd, env=env, out=out, err=err).wait()
-        return subprocess.CompletedProcess([sys.executable, "-m", module, *arguments], status, out.read_text(), err.read_text())
+        status = start_module(name, *arguments, cwd=cwd, env=env, out=out, err=err, path=path).wait()
+        return subprocess.CompletedProcess([sys.executable, "-m", name, *arguments], status, out.read_text(), err.read_text())
 
 
 def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
@@ -57,11 +63,13 @@ def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: P
     return start_module(f"maskgit_lab.{module}", *arguments, cwd=cwd, env=environment(home), out=out, err=err)
 
 
-def start_module(module: str, *arguments: str, cwd: Path, env: Mapping[str, str], out: Path, err: Path) -> WarmCommand:
+def start_module(
+    name: str, *arguments: str, cwd: Path, env: Mapping[str, str], out: Path, err: Path, path: tuple[Path, ...] = ()
+) -> WarmCommand:
     """Start any module as `python -m` does."""
     return WarmCommand({
-        "module": module, "arguments": arguments, "cwd": str(cwd), "env": dict(env), "stdout": str(out), "stderr": str(err),
-        "timeout": TIMEOUT,
+        "module": name, "arguments": arguments, "cwd": str(cwd), "env": dict(env), "stdout": str(out), "stderr": str(err),
+        "timeout": TIMEOUT, "path": [str(folder) for folder in path],
     })  # fmt: skip
 
 

@@ -79,8 +79,10 @@ def values_of(image: Any) -> np.ndarray:
 def random_case(seed: int) -> Case:
     """Return an image of random kind, mode and size, mostly small, with a random hole."""
     rng = np.random.default_rng(seed)
-    scale = rng.beta(2, 3)  # of the logarithm: half of the images have less than 30 pixels per side, one in a hundred a million
+    scale = rng.beta(2, 3)  # of the logarithm: half of the images have less than 30 pixels per side
     width, height = (round(length ** float(np.clip(scale + rng.uniform(-0.15, 0.15), 0, 1))) for length in LARGEST)
+    if width * height > 200**2 and rng.random() < 0.8:  # large ones cost most of the time and show no more
+        width, height = -(-width // 4), -(-height // 4)
     if rng.random() < 0.03:
         width, height = LARGEST[rng.integers(2)], int(rng.integers(1, 30))
     if rng.random() < 0.05:

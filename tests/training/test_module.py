@@ -27,7 +27,7 @@ from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.tokenizer_module import TokenizerModule
 from tests.support.builders import boxes, datamodule, model, pictures, tokenizer
 
-pytestmark = [pytest.mark.thorough, pytest.mark.processor]
+pytestmark = pytest.mark.thorough
 
 
 class Spy(FastModel):
@@ -339,6 +339,7 @@ def test_masked_token_module_leaves_the_tokenizer_alone(tmp_path: Path):
     assert not any(name.startswith("tokenizer") for name, _ in trained.named_parameters())
 
 
+@pytest.mark.processor  # a whole training with kernels of its own
 def test_masked_token_module_lowers_its_loss(tmp_path: Path):
     trained = module()
     before = trained._masked_loss(batch(), "val", 0).loss

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -238,7 +239,8 @@ def _check_callbacks(callbacks: Mapping[str, Any]) -> None:
             raise ValueError(f"callbacks.{name} has no _target_, the class of the callback{did_you_mean(name, known)}")
 
 
-def _option(group: str, option: str) -> dict[str, Any]:
+@cache  # a command reads its configuration twice: before the imports and after them
+def _option(group: str, option: str) -> Mapping[str, Any]:
     content = OmegaConf.to_container(OmegaConf.load(Path(config_dir()) / group / f"{option}.yaml"), resolve=False)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items() if key != "defaults"}

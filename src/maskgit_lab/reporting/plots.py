@@ -43,7 +43,11 @@ def calm(axis: Axes, *, from_zero: bool = False, least_span: float = 0.0) -> Non
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure to a PNG file, whole or not at all, and return its path."""
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
+    engine = figure.get_layout_engine()
+    assert engine is not None  # `plots` gives one
+    engine.execute(figure)
+    figure.set_layout_engine("none")  # `savefig` would draw everything once more, unseen, to find the same layout
     with whole_file(path) as partial:
-        figure.savefig(partial, facecolor="white", format="png")
+        canvas.print_png(partial)
     return path
