@@ -61,9 +61,9 @@ def test_evaluate_measures_the_runs_own_decoder_with_what_is_typed_on_top(made: 
 
 def test_evaluate_says_everything_in_the_protocol(evaluation: Path):
     protocol = json.loads((evaluation / "evaluation.json").read_text())["protocol"]
-    assert (protocol["extractor"], protocol["num_true"], protocol["num_outputs"]) == ("tokenizer", 16, 16)
-    assert "16 images are fewer than" in protocol["note"]
-    assert "16 images are fewer than" in (evaluation / "terminal.txt").read_text()
+    assert (protocol["extractor"], protocol["num_true"], protocol["num_outputs"]) == ("tokenizer", 8, 8)
+    assert "8 images are fewer than" in protocol["note"]
+    assert "8 images are fewer than" in (evaluation / "terminal.txt").read_text()
     assert protocol["split"].startswith("synthetic cats")
 
 
