@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, sdpa_flop_count
 
 from benchmarks.subjects import Flops
 
 FORWARD_AND_BACKWARD = 3  # passes of a training step: the backward pass multiplies twice as much as the forward pass
 
 FUSED_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # torch's counter knows those of GPUs
+CONVOLUTION = torch.ops.mkldnn._convolution_pointwise  # Winograd's products
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Operations:
 
 def multiplied(work: Callable[[], object]) -> float:
     """Return the operations of all products and convolutions of a call, forward and backward. In float32: others go uncounted."""
-    with FlopCounterMode(display=False, custom_mapping={FUSED_ATTENTION: _attention}) as counter:
+    with FlopCounterMode(display=False, custom_mapping={FUSED_ATTENTION: _attention, CONVOLUTION: _convolution}) as counter:
         work()
     return float(counter.get_total_flops())
 
@@ -79,3 +80,7 @@ def table(flops: Flops, images: int, num_steps: int, num_schedules: int, sweet_s
 
 def _attention(query: torch.Size, key: torch.Size, value: torch.Size, *_: object, **__: object) -> int:
     return sdpa_flop_count(query, key, value)
+
+
+def _convolution(x: torch.Size, weight: torch.Size, *_: object, out_shape: torch.Size, **__: object) -> int:
+    return conv_flop_count(x, weight, out_shape)

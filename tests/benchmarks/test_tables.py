@@ -13,6 +13,7 @@ from benchmarks import arithmetic, processor, rows, tables
 from benchmarks.arithmetic import Operations
 from benchmarks.subjects import Flops
 from benchmarks.targets import EVERYWHERE, TARGETS, target
+from maskgit_lab.fast.winograd import WinogradConv2d
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOPS = Flops(forward=10.0, encode=3.0, decode=2.0)
@@ -117,7 +118,10 @@ def test_multiplied_counts_products_of_both_passes_and_fused_attention():
     q = torch.ones(1, 2, 8, 16)
     with torch.no_grad():
         fused = arithmetic.multiplied(lambda: torch.nn.functional.scaled_dot_product_attention(q, q, q))
+        winograd = WinogradConv2d.of(torch.nn.Conv2d(4, 5, 3, padding=1))
+        convolved = arithmetic.multiplied(lambda: winograd(torch.ones(1, 4, 32, 32)))
     assert fused == 2 * 2 * (2 * 8 * 8 * 16)  # two products of two heads
+    assert 64 * 36 * 2 * 4 * 5 <= convolved < 1024 * 9 * 2 * 4 * 5 + 64 * 36 * 4 * 2 * (36 + 16)  # of 64 tiles, and in their basis
 
 
 def test_limit_is_the_other_sides_time_over_that_of_our_products():

@@ -1,6 +1,7 @@
 """Winograd's convolutions: the direct form's results, and the same module in every other respect."""
 
 import copy
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.processor
 @pytest.fixture(autouse=True)
 def _small_layers_count(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(winograd, "MIN_CHANNELS", 64)
+
+
+@pytest.fixture
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 def pair(channels: int = 64) -> tuple[nn.Conv2d, WinogradConv2d]:
@@ -42,6 +50,22 @@ def test_winograd_of_an_image_does_not_depend_on_its_batch(side: int):
         together = fast(x)
         alone = torch.cat([fast(picture) for picture in x.split(1)])
     torch.testing.assert_close(together, alone, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize(("channels", "side", "batch"), [(256, 32, 4), (128, 64, 1), (256, 16, 1)])
+def test_winograd_never_puts_its_weights_in_another_order_again(channels, side, batch, threads, capfd):
+    torch.set_num_threads(threads)
+    fast = WinogradConv2d.of(nn.Conv2d(channels, channels, 3, padding=1))
+    x = torch.randn(batch, channels, side, side)
+    with torch.no_grad():
+        fast(x)
+        with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+            fast(x)
+    done = [line for line in capfd.readouterr().out.splitlines() if ",exec," in line]
+    assert any(",convolution," in line for line in done)
+    assert not [line for line in done if ",reorder," in line and f"36x{channels}x{channels}" in line]
 
 
 def test_winograd_takes_its_own_way_only_without_gradients():

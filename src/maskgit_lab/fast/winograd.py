@@ -20,7 +20,10 @@ from maskgit_lab.core.shapes import shapes_only
 TILE, STEP, POINTS = 6, 4, 36
 MIN_CHANNELS = 128  # below, moving the tiles costs more than the multiplications that are saved
 CHUNK_BYTES = 16 * 2**20  # tiles in work at once: they should stay in the cache
-MIN_TILES = 64  # a product of fewer is filled up: oneDNN wants the weights in another order for it, and puts them there every time
+# tiles of a product, which is filled up to one of them. The order in which oneDNN wants the weights depends on their number, on
+# channels, instructions and threads; weights in another order are put into it every time, which takes ten times as long as the
+# product. So there are two numbers, and weights in the order of each that is used
+SIZES = (64, 128)
 
 # the three transforms of F(4, 3) with interpolation points 0, 1, -1, 2, -2, infinity
 INPUT = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
@@ -33,10 +36,10 @@ OUTPUT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -
 class WinogradConv2d(nn.Conv2d):
     """A 3x3 convolution with stride 1 and padding 1 that is fast without gradients in float32 on a CPU, and usual elsewhere.
 
-    The transformed weights are kept and made anew when the weights change.
+    The transformed weights are kept, for each size of a product, and made anew when the weights change.
     """
 
-    _transformed: tuple[Any, Tensor] | None = None
+    _transformed: tuple[Any, dict[int, Tensor]] | None = None
 
     @classmethod
     def of(cls, conv: nn.Conv2d) -> "WinogradConv2d":
@@ -67,22 +70,29 @@ class WinogradConv2d(nn.Conv2d):
             (len(padded), rows, columns, TILE, TILE, channels), (image, STEP * line, STEP * pixel, line, pixel, 1)
         )
         points = _in_basis(INPUT, tiles.reshape(-1, POINTS, channels))  # (tiles, 36, C)
-        products = _grouped(points, self._weight())  # (tiles, 36, K)
-        outputs = _in_basis(OUTPUT, products).view(-1, rows, columns, STEP, STEP, self.out_channels)
+        outputs = points.new_empty(len(points), STEP**2, self.out_channels)
+        size = next((size for size in SIZES if size >= len(points)), SIZES[-1])
+        weight = self._weight(size)
+        for some, made in zip(points.split(size), outputs.split(size), strict=True):
+            _in_basis(OUTPUT, _grouped(some, weight, size), out=made)
+        outputs = outputs.view(-1, rows, columns, STEP, STEP, self.out_channels)
         view = into.view(-1, rows, STEP, columns, STEP, self.out_channels).transpose(2, 3)
         if self.bias is None:
             view.copy_(outputs)
         else:
             torch.add(outputs, self.bias, out=view)
 
-    def _weight(self) -> Tensor:
-        """Return the transformed weights (36 K, C, 1, 1) in oneDNN's order."""
+    def _weight(self, size: int) -> Tensor:
+        """Return the transformed weights (36 K, C, 1, 1) in oneDNN's order for a product of so many tiles."""
         state = (self.weight._version, self.weight.data_ptr())
         if self._transformed is None or self._transformed[0] != state:
+            self._transformed = state, {}
+        packed = self._transformed[1]
+        if size not in packed:
             g = torch.tensor(WEIGHT, dtype=torch.float64)
             points = torch.einsum("ia,kcab,jb->ijkc", g, self.weight.detach().double(), g)
-            self._transformed = state, _packed(points.float().reshape(-1, self.in_channels, 1, 1))
-        return self._transformed[1]
+            packed[size] = _packed(points.float().reshape(-1, self.in_channels, 1, 1), size)
+        return packed[size]
 
 
 def winograd_here() -> bool:
@@ -117,22 +127,22 @@ def _gains(conv: nn.Conv2d) -> bool:
     return usual and min(conv.in_channels, conv.out_channels) >= MIN_CHANNELS
 
 
-def _in_basis(transform: list[list[int]], tiles: Tensor) -> Tensor:
+def _in_basis(transform: list[list[int]], tiles: Tensor, out: Tensor | None = None) -> Tensor:
     """Transform flattened tiles (T, n, C) in both directions at once."""
     one = torch.tensor(transform, dtype=torch.float32)
     both = torch.kron(one, one)  # (m, n)
-    return torch.bmm(both.expand(len(tiles), -1, -1), tiles)
+    return torch.bmm(both.expand(len(tiles), -1, -1), tiles, out=out)
 
 
-def _packed(weight: Tensor) -> Tensor:
+def _packed(weight: Tensor, size: int) -> Tensor:
     """Return the weights (36 K, C, 1, 1) of a grouped 1x1 convolution in the order that oneDNN reads fastest."""
-    usual_input = [1, POINTS * weight.shape[1], 1, MIN_TILES]
+    usual_input = [1, POINTS * weight.shape[1], 1, size]
     return torch.ops.mkldnn._reorder_convolution_weight(weight, [0, 0], [1, 1], [1, 1], POINTS, usual_input)
 
 
-def _grouped(points: Tensor, packed: Tensor) -> Tensor:
-    """Multiply each of the 36 points (T, 36, C) by its own matrix; return (T, 36, K)."""
-    missing = max(0, MIN_TILES - len(points))
+def _grouped(points: Tensor, packed: Tensor, size: int) -> Tensor:
+    """Multiply each of the 36 points (T, 36, C) of at most `size` tiles by its own matrix; return (T, 36, K)."""
+    missing = size - len(points)
     filled = F.pad(points, (0, 0, 0, 0, 0, missing)) if missing else points
     pixels = filled.flatten(1)[None, None].permute(0, 3, 1, 2)  # (1, 36 C, 1, T), channels last
     products = torch.ops.mkldnn._convolution_pointwise(pixels, packed, None, [0, 0], [1, 1], [1, 1], POINTS, "none", [], "")
