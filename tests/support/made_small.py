@@ -177,6 +177,9 @@ BENCHMARKS = {
         ("benchmarks.run", "decoding", "--size", "small", "--pairs", "1", "--images", "1"), "decoding_small",
         "one group, one image, with all instructions there are: training is run above, --isa begins the program anew"
     ),
+    "python -m benchmarks.shares --size small --isa avx2": Benchmark(
+        ("benchmarks.shares", "--size", "small", "--images", "1"), "Table 1", "one image, with all instructions there are"
+    ),
     "python -m benchmarks.run startup": Benchmark(("benchmarks.run", "--help"), USAGE, TOO_LONG),
     "python -m benchmarks.run refresh --run runs/cosine/RUN": Benchmark(
         ("benchmarks.run", "refresh", "--run", "runs/cosine/RUN", "--pairs", "1", "--images", "2"), "refresh", "one pair"
