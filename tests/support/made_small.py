@@ -170,6 +170,11 @@ BENCHMARKS = {
         ("benchmarks.policies", "RUN", "--steps", "4", "--token-temperature", "1.0", "--policies", "confidence", "halton",
          "--images", "4", "--seeds", "2", "--cache", "cache"), "halton", "two policies, four images"
     ),
+    "python -m benchmarks.policies RUN --policies confidence --steps 7 --on val --images 500 --seeds 2 "
+    "--inception inception_v3.pth": Benchmark(
+        ("benchmarks.policies", "RUN", "--policies", "confidence", "--steps", "7", "--on", "val", "--images", "3", "--seeds", "2",
+         "--inception", "inception_v3.pth", "--cache", "cache"), "confidence", "three images"
+    ),
     "python -m benchmarks.run training --size small --pairs 3": Benchmark(
         ("benchmarks.run", "training", "--size", "small", "--pairs", "1", "--batch-size", "1"), "training_small", "one pair"
     ),
