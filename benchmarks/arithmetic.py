@@ -83,4 +83,4 @@ def _attention(query: torch.Size, key: torch.Size, value: torch.Size, *_: object
 
 
 def _convolution(x: torch.Size, weight: torch.Size, *_: object, out_shape: torch.Size, **__: object) -> int:
-    return conv_flop_count(x, weight, out_shape)
+    return int(conv_flop_count(list(x), list(weight), list(out_shape)))
