@@ -68,6 +68,7 @@ ROWS = (
         r"\.train_decoder ",
         "a decoder of a few steps",
         add=("decoder.training.max_steps=4", "decoder.training.fill_steps=2", "decoder.training.num_fills=8", "accelerator=cpu"),
+        instead={"max_steps=600": "max_steps=4", "fill_steps=120": "fill_steps=2"},
     ),
     Row("trainer.max_epochs=20", "an epoch more than the run has", instead={"trainer.max_epochs=20": "trainer.max_epochs=3"}),
     Row("data.train_mask_hole=black", "black masks", instead={"data.train_masks=masks": "data.train_masks=mask64"}),
