@@ -15,15 +15,17 @@ COMMANDS = ("train", "train_tokenizer", "inpaint", "evaluate", "audit", "report"
 def test_shell_answers_questions_without_torch(flag: str, tmp_path: Path):
     """One interpreter asks every command, each in a fork of its own."""
     code = (
-        "import os, runpy, sys, maskgit_lab.commands.shell\n"
+        "import os, runpy, sys, time, maskgit_lab.commands.shell\n"
         f"for module in {COMMANDS}:\n"
         "    print('COMMAND', module, flush=True)\n"
+        "    start = time.perf_counter()\n"
         "    if os.fork() == 0:\n"
         f"        sys.argv = [module, '{flag}']\n"
         "        try: runpy.run_module(f'maskgit_lab.{module}', run_name='__main__')\n"
         "        finally: assert not {'torch', 'lightning', 'wandb'} & set(sys.modules), 'heavy import'\n"
         "        sys.exit()\n"
         "    assert os.wait()[1] == 0, module\n"
+        "    assert time.perf_counter() - start < 10, module\n"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False

@@ -134,14 +134,14 @@ def test_sweep_with_a_failing_job_stops_no_other_and_has_an_exit_status(tmp_path
     assert "job 0 failed: ValueError: optimizer.decay must be" in sweep.answer.stdout
 
 
-def test_sweep_runs_a_job_through_submitit(tmp_path: Path):
-    """In a process that submitit starts; several jobs side by side are joblib's, above."""
+def test_sweep_runs_jobs_through_submitit(tmp_path: Path):
     sweep = swept(
-        tmp_path, "submitted", "-m", "hydra/launcher=submitit_local", "seed=0", *BARE, "hydra.launcher.timeout_min=5"
+        tmp_path, "submitted", "-m", "hydra/launcher=submitit_local", "seed=0,1", "tokenizer.seed=0", *BARE,
+        "hydra.launcher.timeout_min=5",
     )  # fmt: skip
     assert sweep.answer.returncode == 0, sweep.answer.stdout + sweep.answer.stderr
-    assert [result["status"] for result in sweep.results()] == ["completed"]
-    assert "1 of 1 jobs completed" in sweep.answer.stdout
+    assert [result["status"] for result in sweep.results()] == ["completed", "completed"]
+    assert "2 of 2 jobs completed" in sweep.answer.stdout
 
 
 def test_sweep_with_optuna_optimises_the_monitored_metric(tmp_path: Path):
