@@ -65,8 +65,6 @@ def check_decoder_constructors(decoder: DecoderConfig) -> None:
 
 def check_constructor(place: str, node: Mapping[str, Any]) -> None:
     """Check one node of a configuration, found at `place`; for ValueErrors see `check_constructors`."""
-    if decoder.model is None:
-        raise ValueError("decoder=plain is the tokenizer's own, which every run has: decoder=conditional trains one")
     target = node.get("_target_") if isinstance(node, Mapping) else None
     if target is None:
         raise ValueError(f"{place} has no _target_, the class or function that makes it")
