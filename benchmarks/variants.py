@@ -10,6 +10,8 @@ benchmarks/results/variants_<device>.json.
 """
 
 import argparse
+import heapq
+import itertools
 import json
 import re
 import shutil
@@ -17,8 +19,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +72,38 @@ DECODERS: dict[str, Overrides] = {
     "heads on SqueezeNet, 0.3": gan(HEADS, 0.3),
     "3,000 steps": {"max_steps": 3000, "fill_steps": 600},
 }
+LONG = ("3,000 steps", "10 epochs", "10 epochs, averaged")  # begin before the others
 MEASURED = {"tokenizers": ("fd", "psnr", "mae"), "transformers": ("decoded", "composited", "mae_hole")}
 MEASURED["decoders"] = MEASURED["transformers"]
+
+
+class Slots:
+    """So many commands side by side; of those that wait, the most urgent goes first.
+
+    Args:
+        count: how many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.free, self.changed, self.waiting = count, threading.Condition(), list[tuple[int, int]]()
+        self.numbers = itertools.count()
+
+    @contextmanager
+    def slot(self, urgency: int) -> Iterator[None]:
+        """Wait for a turn; a lower `urgency` goes first."""
+        mine = urgency, next(self.numbers)
+        with self.changed:
+            heapq.heappush(self.waiting, mine)
+            self.changed.wait_for(lambda: self.free > 0 and self.waiting[0] == mine)
+            heapq.heappop(self.waiting)
+            self.free -= 1
+            self.changed.notify_all()
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.free += 1
+                self.changed.notify_all()
 
 
 class Variants:
@@ -82,7 +115,9 @@ class Variants:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.out = args, args.out
-        self.free = threading.Semaphore(args.jobs)
+        self.slots = Slots(args.jobs)
+        self.pool = ThreadPoolExecutor(max_workers=1000)  # threads that wait
+        self.measuring: list[Future[None]] = []
         self.took: dict[str, float] = {}
         for folder in ("logs", "tokenizers", "runs", "scores"):
             (self.out / folder).mkdir(parents=True, exist_ok=True)
@@ -93,10 +128,10 @@ class Variants:
         """Where the commands put what they make."""
         return [f"paths.cache={self.out / 'cache'}"]
 
-    def command(self, module: str, *arguments: str, name: str) -> str:
+    def command(self, module: str, *arguments: str, name: str, urgency: int) -> str:
         """Run a command when its turn comes and return its log; raise RuntimeError when it fails."""
         log = self.out / "logs" / f"{name}.log"
-        with self.free, log.open("w") as written:
+        with self.slots.slot(urgency), log.open("w") as written:
             start = time.perf_counter()
             done = subprocess.run([sys.executable, "-m", module, *arguments], stdout=written, stderr=subprocess.STDOUT)
             self.took[name] = round(time.perf_counter() - start, 1)
@@ -117,7 +152,7 @@ class Variants:
             log = self.command(
                 "maskgit_lab.train_tokenizer", "experiment=cats_cpu", f"seed={seed}", "logger=csv", *self.cats,
                 f"hydra.run.dir={self.out / 'stage_1' / slug}", *self.overrides(changes, "tokenizer."), *self.args.quick[0],
-                name=slug,
+                name=slug, urgency=0 if name == FIRST else 3,
             )  # fmt: skip
             (kept,) = re.findall(r"tokenizer (\w{8,}) found|tokenizers/(\w{8,})/tokenizer.pt", log)[-1:]
             shutil.copy(self.out / "cache" / "tokenizers" / "".join(kept) / "tokenizer.pt", path)
@@ -136,6 +171,7 @@ class Variants:
                 "maskgit_lab.train", "experiment=cats_cpu", "decoder=plain", f"seed={seed}", "logger=csv", *self.cats,
                 f"tokenizer.checkpoint={tokenizer}", "callbacks.scores=null", "callbacks.samples=null", f"hydra.run.dir={run}",
                 *self.overrides(changes), *self.args.quick[1], name=slug,
+                urgency=1 if name in (FIRST, *LONG) else 2,
             )  # fmt: skip
         self.fills(run, slug)
         return run
@@ -151,6 +187,7 @@ class Variants:
             self.command(
                 "maskgit_lab.train_decoder", f"run={own}", f"seed={seed}", f"perceptual_weights={self.args.squeezenet}",
                 *self.places, *self.overrides(recipe, "decoder.training."), *self.args.quick[2], name=slug,
+                urgency=1 if name in (FIRST, *LONG) else 2,
             )  # fmt: skip
         self.fills(own, slug)
         return own
@@ -163,39 +200,40 @@ class Variants:
         )  # fmt: skip
 
     def measured(self, module: str, *arguments: str, name: str) -> None:
-        """Measure, unless it was."""
+        """Measure when there is time, unless it was."""
         path = self.out / "scores" / f"{name}.json"
+        given = ["--on", "val", "--images", str(self.args.images), "--inception", str(self.args.inception), "--out", str(path)]
+
+        def measure() -> None:
+            self.command(module, *arguments, *given, name=f"{name}_measured", urgency=4)
+
         if not path.is_file():
-            given = ["--on", "val", "--images", str(self.args.images), "--inception", str(self.args.inception)]
-            self.command(module, *arguments, *given, "--out", str(path), name=f"{name}_measured")
+            self.measuring.append(self.pool.submit(measure))
 
     def everything(self) -> dict[str, dict[str, list[Any]]]:
         """Train and measure every variant with every seed; return scores by stage and name, a list over seeds."""
+        work: dict[tuple[str, str, int], Future[Path]] = {}
+
+        def after(first: Future[Path], train: Train, name: str, changes: Overrides, seed: int) -> Future[Path]:
+            return self.pool.submit(lambda: train(name, changes, seed, first.result()))
+
+        for seed in range(self.args.seeds):
+            for name, changes in TOKENIZERS.items():
+                work["tokenizers", name, seed] = self.pool.submit(self.tokenizer, name, changes, seed)
+            for name, changes in TRANSFORMERS.items():
+                first = work["tokenizers", FIRST, seed]
+                work["transformers", name, seed] = after(first, self.transformer, name, changes, seed)
+            for name, changes in DECODERS.items():
+                first = work["transformers", FIRST, seed]
+                work["decoders", name, seed] = after(first, self.decoder, name, changes, seed)
+        failed = [str(error) for future in work.values() if (error := future.exception())]
+        failed += [str(error) for future in self.measuring if (error := future.exception())]
+        print("\n".join(dict.fromkeys(failed)), flush=True)
         found: dict[str, dict[str, list[Any]]] = {stage: {} for stage in MEASURED}
-        seeds = range(self.args.seeds)
-        with ThreadPoolExecutor(max_workers=200) as pool:
-
-            def after(first: Future[Path], train: Train, name: str, changes: Overrides, seed: int) -> Future[Path]:
-                return pool.submit(lambda: train(name, changes, seed, first.result()))
-
-            work: dict[tuple[str, str, int], Future[Path]] = {}
-            for seed in seeds:
-                for name, changes in TOKENIZERS.items():
-                    work["tokenizers", name, seed] = pool.submit(self.tokenizer, name, changes, seed)
-                for name, changes in TRANSFORMERS.items():
-                    first = work["tokenizers", FIRST, seed]
-                    work["transformers", name, seed] = after(first, self.transformer, name, changes, seed)
-                for name, changes in DECODERS.items():
-                    first = work["transformers", FIRST, seed]
-                    work["decoders", name, seed] = after(first, self.decoder, name, changes, seed)
-            for (stage, name, seed), future in work.items():
-                try:
-                    future.result()
-                except RuntimeError as error:
-                    print(error, flush=True)
-                    continue
-                slug = slugged(stage[:-1], name, seed)
-                found[stage].setdefault(name, []).append(json.loads((self.out / "scores" / f"{slug}.json").read_text())["rows"])
+        for stage, name, seed in work:
+            path = self.out / "scores" / f"{slugged(stage[:-1], name, seed)}.json"
+            if path.is_file():
+                found[stage].setdefault(name, []).append(json.loads(path.read_text())["rows"])
         return found
 
 
