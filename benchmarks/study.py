@@ -1,6 +1,6 @@
 """A run ready to be measured at many settings: on validation images, where settings are chosen, or on test images, once.
 
-What `benchmarks.policies` and `benchmarks.sweet_spot` share.
+What `benchmarks.policies`, `benchmarks.sweet_spot` and `benchmarks.self_critic` share.
 """
 
 import argparse
@@ -99,9 +99,11 @@ def val_set(run: Path, splits: DataSplits, count: int) -> InpaintSet:
 
 
 def record(rows: list[dict[str, Any]], **about: Any) -> dict[str, Any]:
-    """Return figures with the command that made them, versions and the device's name."""
+    """Return figures with the command that made them, paths cut to their names, versions and the device's name."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    command = f"python -m {sys.modules['__main__'].__spec__.name} {' '.join(sys.argv[1:])}"  # type: ignore[union-attr]
+    spec = sys.modules["__main__"].__spec__
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    command = " ".join([f"python -m {spec.name}" if spec else Path(sys.argv[0]).name, *words])
     return {"command": command, **about, "machine": machine(device), "provenance": provenance(), "rows": rows}
 
 
