@@ -205,7 +205,7 @@ class Variants:
         given = ["--on", "val", "--images", str(self.args.images), "--inception", str(self.args.inception), "--out", str(path)]
 
         def measure() -> None:
-            self.command(module, *arguments, *given, name=f"{name}_measured", urgency=4)
+            self.command(module, *arguments, *given, name=f"{name}_measured", urgency=2)
 
         if not path.is_file():
             self.measuring.append(self.pool.submit(measure))
