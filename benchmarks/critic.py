@@ -23,7 +23,7 @@ from maskgit_lab.models.filling import decode_masked, read_masked
 from maskgit_lab.models.transformer import BidirectionalTransformer
 
 SEED = 77  # of the fills that a head is fitted on
-WEIGHT_PENALTY = 1e-3  # on squared weights of standardised inputs: hundreds of them, and images are few
+WEIGHT_PENALTY = 1e-2  # on squared weights of standardised inputs: hundreds of them, and images are few
 NUM_EXTRA = 3  # what `evidence` adds to the features
 
 

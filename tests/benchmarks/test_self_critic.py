@@ -145,7 +145,7 @@ def test_critic_does_on_a_card_what_it_does_here():
 def test_self_critic_measures_every_policy_and_writes_the_table(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setenv("MASKGIT_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)  # where that run keeps its images
     out = tmp_path / "new" / "self_critic.json"
     arguments = [
         str(RUN), "--on", "val", "--images", "3", "--seeds", "2", "--fit", "6", "--steps", "2", "4", "--etas", "2",
