@@ -48,7 +48,7 @@ TOKENIZERS: dict[str, Overrides] = {
     "weights not averaged": {"training.ema_decay": 0},
     "3 and 3 blocks": {"model.num_blocks": 3, "model.num_decoder_blocks": "null"},
     "2,048 codes": {"model.num_codebook_vectors": 2048},
-    "Adam": {"training.matrix_lr": "null"},
+    "Muon": {"training.matrix_lr": 8e-3},
     "PatchGAN, 0.1": {f"training.{key}": value for key, value in gan(PATCHES, 0.1).items()},
     "heads on SqueezeNet, 0.1": {f"training.{key}": value for key, value in gan(HEADS, 0.1).items()},
     "heads on SqueezeNet, 0.3": {f"training.{key}": value for key, value in gan(HEADS, 0.3).items()},

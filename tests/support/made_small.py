@@ -176,12 +176,6 @@ BENCHMARKS = {
         ("benchmarks.policies", "RUN", "--policies", "confidence", "--steps", "7", "--on", "val", "--images", "3", "--seeds", "2",
          "--inception", "inception_v3.pth", "--cache", "cache"), "confidence", "three images"
     ),
-    "python -m benchmarks.self_critic RUN --on val --images 500 --seeds 2 --inception inception_v3.pth "
-    "--out self_critic.json": Benchmark(
-        ("benchmarks.self_critic", "RUN", "--on", "val", "--images", "3", "--seeds", "2", "--fit", "8", "--steps", "2", "4",
-         "--etas", "2", "--cache", "cache", "--out", "self_critic.json"), "critic, filled",
-        "three images, in the tokenizer's features: Inception costs a second an image on one core"
-    ),
     "python -m benchmarks.run training --size small --pairs 3": Benchmark(
         ("benchmarks.run", "training", "--size", "small", "--pairs", "1", "--batch-size", "1"), "training_small", "one pair"
     ),
