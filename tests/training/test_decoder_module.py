@@ -101,6 +101,16 @@ def test_decoder_module_trains_the_decoder_only_and_keeps_tokens(tmp_path: Path)
     assert content["tokenizer_sha256"] == trained.tokenizer.sha256
 
 
+@pytest.mark.parametrize("matrix_lr", [None, 2e-2], ids=["adam", "muon"])
+def test_decoder_module_learns_in_bf16_as_in_float32(tmp_path: Path, matrix_lr: float | None):
+    errors = []
+    for precision in ("32-true", "bf16-mixed"):
+        trained = module(matrix_lr=matrix_lr)
+        logged = fit(trained, tmp_path / precision, steps=20, precision=precision).callback_metrics
+        errors.append([float(logged[f"val/mae_{part}"]) for part in ("hole", "known", "unconditional")])
+    assert errors[1] == pytest.approx(errors[0], rel=0.02)
+
+
 def test_decoder_module_with_a_discriminator_trains_both(tmp_path: Path):
     torch.manual_seed(1)
     trained = module(discriminator=PatchDiscriminator(num_filters=4, num_layers=2, normalisation="group"), gan_adaptive=True)
