@@ -58,6 +58,14 @@ def run_module(
         return subprocess.CompletedProcess([sys.executable, "-m", name, *arguments], status, out.read_text(), err.read_text())
 
 
+def run_code(code: str, folder: Path) -> str:
+    """Run Python in a process of its own whose imports are done, and return what it prints; it writes into an empty folder."""
+    (folder / "code_of_a_test.py").write_text(code)
+    answer = run_module("code_of_a_test", cwd=folder, home=folder / "home")
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
 def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
     """Start a command whose output goes to two files."""
     return start_module(f"maskgit_lab.{module}", *arguments, cwd=cwd, env=environment(home), out=out, err=err)
