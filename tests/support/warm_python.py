@@ -11,6 +11,7 @@ import socket
 import sys
 
 TIMEOUT = 240  # seconds
+NOT_PASSED_ON = ("JPY_PARENT_PID",)  # a kernel ends when its parent is another than who started this process
 COLD = ("submitit.local._local",)  # imports little, and its process number is the job's name
 
 
@@ -34,7 +35,8 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
     files = open_files()
     request = {
-        "module": arguments[1], "arguments": arguments[2:], "cwd": os.getcwd(), "env": dict(os.environ), "files": files,
+        "module": arguments[1], "arguments": arguments[2:], "cwd": os.getcwd(),
+        "env": {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}, "files": files,
         "timeout": TIMEOUT,
     }  # fmt: skip
     connection = socket.socket(socket.AF_UNIX)
