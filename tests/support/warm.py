@@ -2,7 +2,7 @@
 
 A fresh interpreter spends six seconds of a processor on imports, most of what a small run takes. The forked process is otherwise
 the same: its own working directory, environment, arguments, output and exit status, and `python -m`'s way of running a module.
-One such process serves all test processes through a socket; it ends with the one that started it.
+One such process serves all test processes through a socket, and is where they come from; it ends with the one that started it.
 """
 
 import atexit
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Never
@@ -67,9 +68,10 @@ class WarmProcess:
             env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder / "tmp")},
         )  # fmt: skip
         listener.close()
-        python = folder / "python"
-        python.write_text(f"#!{sys.executable} -SE\n{Path(__file__).with_name('warm_python.py').read_text()}")
-        python.chmod(0o755)
+        for name in ("python", "test_process"):
+            path = folder / name
+            path.write_text(f"#!{sys.executable} -SE\n{Path(__file__).with_name('warm_python.py').read_text()}")
+            path.chmod(0o755)
 
     def end(self) -> None:
         """Stop it, were it still at its imports."""
@@ -109,9 +111,12 @@ class WarmCommand:
 
 def serve(listener: socket.socket) -> None:
     """Fork for every connection until standard input ends."""
-    for name in PRELOADED:
-        __import__(name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"maskgit_lab")  # as pytest does where it imports them
+        for name in PRELOADED:
+            __import__(name)
     gc.freeze()  # or every process that is forked would look through, and so copy, all of what was imported
+    signal.signal(signal.SIGTERM, leave)
     while listener in select.select([listener, sys.stdin], [], [])[0]:
         connection, _ = listener.accept()
         reap()
@@ -119,6 +124,11 @@ def serve(listener: socket.socket) -> None:
             listener.close()
             answer(connection)
         connection.close()
+
+
+def leave(*_: object) -> Never:
+    reap()
+    os._exit(0)
 
 
 def reap() -> None:
@@ -130,6 +140,7 @@ def reap() -> None:
 
 def answer(connection: socket.socket) -> Never:
     """Run the command of one request in a process of its own and send its exit status; or be that process."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _, files, *_ = socket.recv_fds(connection, 1, 64)  # the first byte comes with them
     lines = connection.makefile("rw")
     request = json.loads(lines.readline())
@@ -178,10 +189,13 @@ def become(request: dict[str, Any]) -> Never:
     if "dies" in request:
         sys.addaudithook(killed_at(*request["dies"]))
     sys.path[0:1] = [request["cwd"], *request.get("path", [])]
-    sys.argv = [request["module"], *request["arguments"]]
+    sys.argv = [request.get("module", "-c"), *request["arguments"]]
     status = 0
     try:
-        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        if "code" in request:
+            exec(request["code"], {"__name__": "__main__"})
+        else:
+            runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):

@@ -11,6 +11,7 @@ import socket
 import sys
 
 TIMEOUT = 240  # seconds
+TEST_PROCESS = "/test_process"  # the name under which it is one of pytest-xdist's, which may take as long as all tests
 NOT_PASSED_ON = ("JPY_PARENT_PID",)  # a kernel ends when its parent is another than who started this process
 COLD = ("submitit.local._local",)  # imports little, and its process number is the job's name
 
@@ -31,13 +32,16 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["-u"]:
         arguments = arguments[1:]
-    if arguments[:1] != ["-m"] or arguments[1] in COLD:
+    if sys.argv[0].endswith(TEST_PROCESS) and arguments[:1] == ["-c"]:
+        what: dict[str, object] = {"code": arguments[1], "arguments": [], "timeout": 0}
+    elif arguments[:1] == ["-m"] and arguments[1] not in COLD:
+        what = {"module": arguments[1], "arguments": arguments[2:], "timeout": TIMEOUT}
+    else:
         os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
     files = open_files()
     request = {
-        "module": arguments[1], "arguments": arguments[2:], "cwd": os.getcwd(),
+        **what, "cwd": os.getcwd(),
         "env": {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}, "files": files,
-        "timeout": TIMEOUT,
     }  # fmt: skip
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(os.environ["WARM_PROCESS_SOCKET"])
@@ -45,8 +49,8 @@ def main() -> None:
     connection.sendall(json.dumps(request).encode() + b"\n")
     lines = connection.makefile()
     pid = int(lines.readline())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: os.kill(pid, number))
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, _: os.kill(pid, number))
     for number in files:  # or whoever waits for their end would wait for this process too
         os.close(number)
     status = int(lines.readline())

@@ -71,9 +71,9 @@ def taking(made: Composed | None) -> Iterator[None]:
             return made.for_a_run(overrides[length:])
         return compose(self, config_name, overrides, run_mode, **flags)
 
-    Hydra.get_mode = lambda *_, **__: made.cfg.hydra.mode
-    ConfigLoaderImpl.load_configuration = taken
+    Hydra.get_mode = lambda *_, **__: made.cfg.hydra.mode  # type: ignore[method-assign]
+    ConfigLoaderImpl.load_configuration = taken  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
-        Hydra.get_mode, ConfigLoaderImpl.load_configuration = mode, compose
+        Hydra.get_mode, ConfigLoaderImpl.load_configuration = mode, compose  # type: ignore[method-assign]
