@@ -77,7 +77,7 @@ def stage_2(args: argparse.Namespace, split: str, tokenizer: Path) -> list[str]:
         return [] if status == "completed" else ["train", f"resume={run}"]
     return [
         "train", *_data(args, split), *_metrics(args), "recipe=lab", f"name={split}", f"tokenizer.checkpoint={tokenizer}",
-        f"trainer.max_epochs={args.epochs}", f"+trainer.max_time='{args.max_time}'", "+trainer.check_val_every_n_epoch=2",
+        f"trainer.max_epochs={args.epochs}", f"+trainer.max_time='{args.max_time}'",
         "data.val_batch_size=250", "callbacks.samples=null", "callbacks.scores=null", "logger=csv",
     ]  # fmt: skip
 

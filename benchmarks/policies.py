@@ -3,14 +3,16 @@
     python -m benchmarks.policies runs/cosine/RUN
     python -m benchmarks.policies RUN --policies confidence halton eb --steps 4 8 16 --seeds 3 --token-temperature 0 0.7 1
     python -m benchmarks.policies RUN --on val --images 747 --inception inception_v3.pth     # where settings are chosen
+    python -m benchmarks.policies RUN --out policies.json
 
 Policies are the files of conf/decode/policy. `moment` and `vectors` set the tokens' temperature themselves. The distance is of
 composited images, in features of the run's tokenizer or of ImageNet's Inception; `decoded` is that of decoded ones. `seconds` is
-the time per image of decoding the tokens of a batch of 16, median of five after a warm-up. Prints a Markdown table, writes nothing.
+the time per image of decoding the tokens of a batch of 16, median of five after a warm-up. Prints a Markdown table.
 """
 
 import argparse
 import dataclasses
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from benchmarks.study import Study, add_arguments, schedule, study
+from benchmarks.study import Study, add_arguments, record, schedule, study
 from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.randomness import image_generators
@@ -42,6 +44,7 @@ def main() -> None:
     parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--schedule", help="option of the group mask_schedule; default: the run's")
     parser.add_argument("--blend", type=int, default=0, help="mask_blend_pixels")
+    parser.add_argument("--out", type=Path, help="a file that gets the figures as JSON")
     add_arguments(parser)
     args = parser.parse_args()
     if args.seeds < 2:
@@ -49,7 +52,7 @@ def main() -> None:
     made = study(args.run, args)
     changes: dict[str, Any] = {"schedule": schedule(args.schedule)} if args.schedule else {}
     headers = ["policy", "T", "temperature", made.distance, "decoded", *SCORES, "seconds"]
-    rows = []
+    rows, found = [], []
     for name in args.policies:
         policy = build(OmegaConf.load(FOLDER / f"{name}.yaml"))
         for steps in args.steps:
@@ -59,19 +62,24 @@ def main() -> None:
                     token_temperature=temperature, top_p=args.top_p if temperature else 1.0, mask_blend_pixels=args.blend,
                 )  # fmt: skip
                 own = "its own" if policy.sets_token_temperature else f"{temperature:g}"
-                rows.append([name, str(steps), own, *measured(made, settings, args.seeds), f"{seconds(made, settings):.4f}"])
+                scores, took = measured(made, settings, args.seeds), seconds(made, settings)
+                rows.append([name, str(steps), own, *map(str, scores.values()), f"{took:.4f}"])
+                about = {"policy": name, "num_steps": steps, "token_temperature": own, "seconds": took}
+                found.append(about | {key: value.as_dict() for key, value in scores.items()})
                 print(*rows[-1], flush=True)
     print("\n" + render_markdown(headers, rows))
     print(escaped(f"{len(made.images)} {args.on} images, {args.seeds} seeds, {where_measured(made)}"))
+    if args.out:
+        args.out.write_text(json.dumps(record(found, images=len(made.images), on=args.on, seeds=args.seeds), indent=2) + "\n")
 
 
-def measured(made: Study, settings: DecodeSettings, seeds: int) -> list[str]:
-    """Return the scores as text: distance of composited and of decoded images, then those of composited ones."""
+def measured(made: Study, settings: DecodeSettings, seeds: int) -> dict[str, Spread]:
+    """Return distances of composited and of decoded images, and the other scores of composited ones, over seeds."""
     found = made.cells(settings, schedules={"run": settings.schedule}, sweet_spots=[settings.num_steps], seeds=seeds)
     by_output = {cell.output: cell.scores for cell in found}
     composited = by_output["composited"]
-    values = [composited[made.distance], by_output["decoded"][made.distance], *(composited[name] for name in SCORES)]
-    return [str(Spread.of(value)) for value in values]
+    values = {"composited": composited[made.distance], "decoded": by_output["decoded"][made.distance]}
+    return {name: Spread.of(value) for name, value in (values | {name: composited[name] for name in SCORES}).items()}
 
 
 def seconds(made: Study, settings: DecodeSettings, *, repeats: int = 5) -> float:

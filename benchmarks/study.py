@@ -1,15 +1,19 @@
 """A run ready to be measured at many settings: on validation images, where settings are chosen, or on test images, once.
 
-What `benchmarks.policies` and `benchmarks.sweet_spot` share.
+What `benchmarks.policies`, `benchmarks.sweet_spot` and `benchmarks.self_critic` share.
 """
 
 import argparse
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from omegaconf import OmegaConf
 
+from benchmarks.rows import machine
 from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.assembly.load import load_splits
 from maskgit_lab.assembly.read import load_config
@@ -22,6 +26,7 @@ from maskgit_lab.evaluation.fill_set import Filler
 from maskgit_lab.evaluation.grid import Cell, Grid, evaluate_grid
 from maskgit_lab.evaluation.truth import Truth, read_truth
 from maskgit_lab.inpainter import Inpainter
+from maskgit_lab.runs.provenance import provenance
 
 VAL_HOLES_SEED = 1_000_003  # of no run: holes that nothing was chosen on
 
@@ -91,6 +96,15 @@ def val_set(run: Path, splits: DataSplits, count: int) -> InpaintSet:
         resolution=val.images.shape[1],
     )  # fmt: skip
     return InpaintSet.of(np.ascontiguousarray(val.images[:count]), holes, val.names[:count], f"{val.fingerprint}-study-{count}")
+
+
+def record(rows: list[dict[str, Any]], **about: Any) -> dict[str, Any]:
+    """Return figures with the command that made them, paths cut to their names, versions and the device's name."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    spec = sys.modules["__main__"].__spec__
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    command = " ".join([f"python -m {spec.name}" if spec else Path(sys.argv[0]).name, *words])
+    return {"command": command, **about, "machine": machine(device), "provenance": provenance(), "rows": rows}
 
 
 def schedule(name: str) -> MaskSchedule:

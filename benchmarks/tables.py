@@ -20,7 +20,7 @@ from benchmarks.targets import target
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
 BEGIN, END = "<!-- made by python -m benchmarks.tables --write -->", "<!-- end of what is made -->"
-SHOWN = ("avx2", "avx512_bf16", "avx512")  # columns
+SHOWN = ("avx2", "avx512_bf16", "amx")  # columns
 GROUPS = (
     "training_lab", "decoding_lab", "table_lab", "training_small", "decoding_small", "table_small", "frechet", "scaling_small",
     "peers_lab", "peers_small", "startup",
@@ -30,7 +30,14 @@ ARITHMETIC = (
     "The arithmetic behind the rows, in GFLOP of the dense networks. *Counted* is the ratio if every product of both sides ran at "
     "the machine's rate: in float32, as with AVX2, and with our transformer in bf16 at the rates measured beside the row."
 )
-ARITHMETIC_HEADERS = ["work", "listing", "ours: transformer + VQGAN", "counted, float32", "counted, bf16"]
+IN_BF16 = ("avx512_bf16", "amx")
+ARITHMETIC_HEADERS = [
+    "work",
+    "listing",
+    "ours: transformer + VQGAN",
+    "counted, float32",
+    *(f"counted, {IN_WORDS[x]}" for x in IN_BF16),
+]
 LIMITS = (
     "What forbids more in float32, in GFLOP that our code multiplies (hidden positions only, Winograd), counted while it runs: "
     "*least* is their time at the machine's rate, and *limit* the listing's time over it, the ratio of code that did nothing but "
@@ -58,7 +65,8 @@ def page_part() -> str:
         _markdown(LIMIT_HEADERS, _limits(results)),
         "Where it was measured (rates of matrix products: least to most over the groups):",
         _markdown(
-            ["instructions", "machine", "threads", "float32, GFLOP/s", "bf16, GFLOP/s", "pairs", "torch"], _machines(results)
+            ["instructions", "machine", "threads", "float32, GFLOP/s", "bf16, GFLOP/s", "pairs", "torch", "load before"],
+            _machines(results),
         ),
     ]
     for isa, result in results["loaded_small"].items():
@@ -135,12 +143,14 @@ def _arithmetic(results: dict[str, dict[str, Result]]) -> Iterator[list[str]]:
             f"{value / 1e9:,.0f}" for value in (operations.theirs, operations.transformer, operations.vqgan)
         )
         in_float32 = f"{operations.counted_ratio({'fp32': 1.0}, 'fp32'):.2f}x"
-        in_bf16 = [
-            f"{operations.counted_ratio(rates, 'bf16'):.2f}x ({rates['bf16'] / rates['fp32']:.1f} times as fast)"
-            for result, row in counted.values()
-            if (rates := result["matrix_rate_flops"]) and row["precision"] == "bf16"
-        ]
-        yield [work, theirs, f"{transformer} + {vqgan}", in_float32, *(in_bf16 or [NOT_MEASURED])]
+        in_bf16 = [NOT_MEASURED] * len(IN_BF16)
+        for number, isa in enumerate(IN_BF16):
+            result, row = counted.get(isa, (None, None))
+            if result is not None and row is not None and row["precision"] == "bf16":
+                rates = result["matrix_rate_flops"]
+                times = f"{rates['bf16'] / rates['fp32']:.1f} times as fast"
+                in_bf16[number] = f"{operations.counted_ratio(rates, 'bf16'):.2f}x ({times})"
+        yield [work, theirs, f"{transformer} + {vqgan}", in_float32, *in_bf16]
 
 
 def _limits(results: dict[str, dict[str, Result]]) -> Iterator[list[str]]:
@@ -164,10 +174,12 @@ def _machines(results: dict[str, dict[str, Result]]) -> Iterator[list[str]]:
             here = [result for result in found if _machine(result) == machine]
             rates = [[result["matrix_rate_flops"][name] / 1e9 for result in here] for name in ("fp32", "bf16")]
             pairs = [row["pairs"] for result in here for row in result["rows"]]
+            load = [result["load_average_before_and_after"][0] for result in here]
             yield [
                 IN_WORDS[isa], machine, ", ".join(sorted({str(result["threads"]) for result in here})),
                 *(f"{min(values):.0f} to {max(values):.0f}" for values in rates),
                 f"{min(pairs)} to {max(pairs)}", ", ".join(sorted({result["provenance"]["torch"] for result in here})),
+                f"{min(load):.1f} to {max(load):.1f}",
             ]  # fmt: skip
 
 

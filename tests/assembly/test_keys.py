@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from omegaconf import open_dict
 
+from maskgit_lab.assembly import keys
 from maskgit_lab.assembly.keys import decoder_key, tokenizer_key, training_key
 from maskgit_lab.assembly.read import typed
 from maskgit_lab.assembly.schemas import TrainConfig
@@ -128,6 +129,16 @@ def test_tokenizer_key_of_before_averages_and_deeper_decoders_is_found_with_thei
 
     assert stage1() == stage1(without=True)
     assert len({stage1(), stage1("tokenizer.training.ema_decay=0.9"), stage1("tokenizer.model.num_decoder_blocks=5")}) == 3
+
+
+def test_tokenizer_key_of_muon_is_not_that_of_before_its_mending(monkeypatch: pytest.MonkeyPatch):
+    def stage1(matrix_lr: str) -> str:
+        return tokenizer_key(configuration(f"tokenizer.training.matrix_lr={matrix_lr}"), builders.splits())
+
+    after = stage1("null"), stage1("1e-2")
+    monkeypatch.setattr(keys, "STAGE1_MUON_VERSION", keys.STAGE1_VERSION)
+    assert stage1("null") == after[0]
+    assert stage1("1e-2") != after[1]
 
 
 def test_decoder_key_depends_on_what_its_weights_depend_on():

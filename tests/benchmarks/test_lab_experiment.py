@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import lab_experiment
+from maskgit_lab.assembly.flag_values import check_flag_values
+from tests.support.configs import configuration
 
 pytestmark = pytest.mark.thorough
 
@@ -63,6 +65,9 @@ def test_lab_experiment_trains_both_splits_on_one_tokenizer_and_writes_their_tab
     start(monkeypatch, tmp_path, commands)
     assert list(commands.ran) == ["stage_1", "stage_2_lab", "stage_2_clean", "table_lab", "table_clean"]
     assert "data.split=clean" in commands.ran["stage_1"]
+    for command, *arguments in (commands.ran[name] for name in ("stage_1", "stage_2_lab", "stage_2_clean")):
+        assert command in ("train", "train_tokenizer")
+        check_flag_values(configuration(*arguments))
     for split in ("lab", "clean"):
         assert {f"data.split={split}", "recipe=lab", "trainer.max_epochs=2"} <= set(commands.ran[f"stage_2_{split}"])
         assert any(argument.endswith("key/tokenizer.pt") for argument in commands.ran[f"stage_2_{split}"])

@@ -50,6 +50,7 @@ def result(isa: str, ratio: float, **more: object) -> dict[str, object]:
     return {
         "machine": "a processor, 2 cores", "instruction_set": isa, "emulated": False, "switches": {}, "threads": 2,
         "matrix_rate_flops": {"fp32": 1e9, "bf16": 2e9}, "provenance": {"torch": "2"}, "rows": [row | more],
+        "load_average_before_and_after": [14.25, 9.0],
     }  # fmt: skip
 
 
@@ -60,9 +61,10 @@ def test_page_part_puts_instruction_sets_side_by_side(monkeypatch: pytest.Monkey
     lines = tables.page_part().splitlines()
     assert lines[2] == (
         "| training step, batch 10, lab | listing | 1.50x (1.00 to 4.00), 50 % of the rate; aim 1.8x, **missed** "
-        "| 3.50x (1.00 to 4.00), 25 % of the rate; aim 3.4x | not measured |"
+        "| 3.50x (1.00 to 4.00), 25 % of the rate; aim 3.4x | not measured; aim 3.4x |"
     )
-    assert "| training step, batch 10, lab | 3 | 1 + 0 | 3.00x | 6.00x (2.0 times as fast) |" in lines
+    assert "| training step, batch 10, lab | 3 | 1 + 0 | 3.00x | 6.00x (2.0 times as fast) | not measured |" in lines
+    assert "| AVX2 | a processor, 2 cores | 2 | 1 to 1 | 2 to 2 | 5 to 5 | 2 | 14.2 to 14.2 |" in lines
 
 
 def test_page_part_says_what_products_forbid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -1,10 +1,12 @@
 """A loss that is not finite: training stops, names the batch, and the weights are those of before."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
@@ -18,7 +20,7 @@ from maskgit_lab.training.module import MaskedTokenModule
 from maskgit_lab.training.muon import Muon
 from maskgit_lab.training.optim import AdamSettings
 from maskgit_lab.training.tokenizer_module import TokenizerModule
-from maskgit_lab.training.tokenizer_training import train_tokenizer
+from maskgit_lab.training.tokenizer_training import one_colour_psnr, say_what_has_not_learned, train_tokenizer
 from tests.support.builders import datamodule, model, small_trainer, splits, stage_2, tokenizer
 
 pytestmark = pytest.mark.thorough
@@ -194,6 +196,17 @@ def test_divergence_guard_reads_a_devices_flag_now_and_then_and_still_names_the_
         guard.look(now=True)
 
 
+def test_divergence_guards_flag_is_a_scalar_whatever_the_losses_shape():
+    guard, network = DivergenceGuard(stage="stage 1", keys="less"), nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(network.parameters())
+    for loss in (torch.ones(1), torch.tensor([torch.nan])):  # a perceptual loss of one's own
+        guard.watch(loss, "a batch")
+        guard.protect(optimizer, torch.ones(()))
+        assert guard._first is not None
+        assert guard._first.shape == ()
+    assert int(guard._first) == 1
+
+
 def test_require_finite_weights_names_the_tensors():
     weights = {"a": torch.zeros(3), "b": torch.tensor([1.0, torch.nan]), "steps": torch.tensor(3), "c": torch.tensor([torch.inf])}
     with pytest.raises(DivergedError, match=r"best.ckpt: 2 of 3 tensors are not finite \(b, c\)"):
@@ -218,6 +231,18 @@ def test_train_tokenizer_that_diverges_leaves_nothing_to_go_on_from(tmp_path: Pa
         train_tokenizer(model=network, **arguments)
     assert all(bool(value.isfinite().all()) for value in network.state_dict().values())
     assert not list((tmp_path / "kept").glob("*"))
+
+
+def test_tokenizer_that_has_not_learned_is_told_from_one_that_has_only_begun(caplog: pytest.LogCaptureFixture):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    error = [np.mean((image / 255 - np.array([0.5, 0.4, 0.3])) ** 2) for image in images.astype(np.float64)]
+    one_colour = one_colour_psnr(images, (0.5, 0.4, 0.3))
+    assert one_colour == pytest.approx(np.mean([-10 * math.log10(value) for value in error]), abs=1e-4)
+    say_what_has_not_learned(one_colour - 0.5, one_colour)
+    assert not caplog.records
+    say_what_has_not_learned(one_colour - 4, one_colour)
+    assert "the tokenizer has not learned" in caplog.text
+    assert "tokenizer.training.lr" in caplog.text
 
 
 def test_codebook_revival_moves_no_entry_onto_a_latent_that_is_not_finite():

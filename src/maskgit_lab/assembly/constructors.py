@@ -52,6 +52,8 @@ def check_constructors(config: TrainConfig) -> None:
 
 def check_decoder_constructors(decoder: DecoderConfig) -> None:
     """Check what the decoder stage builds, and that it has the steps it is asked for; for ValueErrors see `check_constructors`."""
+    if decoder.model is None:
+        raise ValueError("decoder=plain is the tokenizer's own, which every run has: decoder=conditional trains one")
     steps, fill_steps = decoder.training["max_steps"], decoder.training["fill_steps"]
     if isinstance(fill_steps, int) and isinstance(steps, int) and fill_steps > steps:
         raise ValueError(f"decoder.training.fill_steps must be at most decoder.training.max_steps ({steps}), got {fill_steps}")

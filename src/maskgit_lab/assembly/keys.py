@@ -12,6 +12,7 @@ from maskgit_lab.training.compilation import AUTO
 
 # raise one when the code of that stage changes what comes out for the same configuration
 STAGE1_VERSION = 1
+STAGE1_MUON_VERSION = 2  # of stage 1 with Muon, which diverged in bf16 before: what caches hold of it is not found again
 STAGE2_VERSION = 1
 DECODER_VERSION = 1
 
@@ -49,7 +50,7 @@ def tokenizer_key(config: TrainConfig, splits: DataSplits) -> str:
     """Return 16 hex digits over all that a trained tokenizer depends on."""
     tokenizer = config.tokenizer
     content = {
-        "version": STAGE1_VERSION,
+        "version": STAGE1_VERSION if tokenizer.training.get("matrix_lr") is None else STAGE1_MUON_VERSION,
         "model": _without_new_defaults(tokenizer.model),
         "training": _without_new_defaults(tokenizer.training),
         "mean": tokenizer.mean,

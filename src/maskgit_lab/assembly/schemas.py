@@ -56,7 +56,7 @@ class TokenizerConfig:
 class DecoderConfig:
     """The decoder that reads the known pixels."""
 
-    model: Group = MISSING
+    model: Group | None = MISSING  # None (decoder=plain) = the tokenizer's own decoder
     training: Group = MISSING
 
 
@@ -117,6 +117,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Give the stages that have no perceptual loss of their own the one of `perceptual_weights`."""
+        if self.decoder is not None and self.decoder.model is None:
+            self.decoder = None
         for stage in (self.tokenizer, self.decoder):
             if stage is not None:
                 _give_perceptual_loss(stage.training, self.perceptual_weights)

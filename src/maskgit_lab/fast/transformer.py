@@ -107,6 +107,7 @@ class FastTransformer:
 
     def logits(self, tokens: Tensor, context: Tensor | None, positions: Positions) -> Tensor:
         """Return logits (M, V + 1) at some positions of tokens (B, N) with context (B, N, dim) or None."""
+        self.plain.begin_pass()
         x = self._embedding(tokens, context)
         for block in self.blocks[:-1]:
             x = block.plain(x) if self.plain.compiled else block.remembering(x)[0]

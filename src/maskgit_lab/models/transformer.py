@@ -122,6 +122,7 @@ class BidirectionalTransformer(nn.Module):
         Returns:
             (B, N, V + 1): similarity of each position's feature to every token embedding, plus a bias per position.
         """
+        self.begin_pass()
         x = self.token_embedding(tokens) + self.position_embedding  # (B, N, dim)
         x = self.dropout(self.embedding_norm(x if context is None else x + context))
         for block in self.blocks:
@@ -139,6 +140,14 @@ class BidirectionalTransformer(nn.Module):
         self.compiled = True
         for block in self.blocks:
             block.compile(**options)
+
+    def begin_pass(self) -> None:
+        """Tell torch.compile that a pass through all blocks begins.
+
+        Without gradients its CUDA graphs would take every block for a pass of its own, and write over what the one before it made.
+        """
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()
 
 
 def _initialise(module: nn.Module) -> None:

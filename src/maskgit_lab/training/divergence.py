@@ -63,10 +63,11 @@ class DivergenceGuard:
         self._unread.clear()
 
     def _note(self, value: Tensor) -> None:
+        # all(): a loss of one's own may have the shape (1,), and fused optimisers on a GPU take a scalar only
         if self._first is None:
             self._first = torch.full((), -1, dtype=torch.int64, device=value.device)
         number = self._numbers + len(self._unread) - 1
-        self._first = self._first.masked_fill((self._first < 0) & ~value.isfinite(), number)
+        self._first = self._first.masked_fill((self._first < 0) & ~value.isfinite().all(), number)
 
 
 def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:

@@ -26,8 +26,15 @@ def weight_matrices(module: nn.Module) -> list[Tensor]:
 def orthogonal(matrix: Tensor) -> Tensor:
     """Return about U V^T of a matrix U S V^T, of the same shape (Newton-Schulz iteration).
 
-    The iteration multiplies by a polynomial of the Gram matrix, which is small: convolutions are nine times as wide as high.
+    The iteration multiplies by a polynomial of the Gram matrix, which is small: convolutions are nine times as wide as high. It is
+    computed as the matrix is, under any autocast: a stage that calls its optimiser by hand does so under autocast, and in bf16 the
+    Gram matrix's small singular values are noise, which the polynomial blows up (8 where 1 is wanted).
     """
+    with torch.autocast(matrix.device.type, enabled=False):
+        return _orthogonal(matrix)
+
+
+def _orthogonal(matrix: Tensor) -> Tensor:
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
     wide = wide / (wide.norm() + torch.finfo(wide.dtype).tiny)
     a, b, c = QUINTIC

@@ -1,5 +1,6 @@
 """Stage 1 from images to a frozen tokenizer: the trainer, its logs and its validation images."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,14 @@ from maskgit_lab.models.vqgan import VQGAN
 from maskgit_lab.training.divergence import DivergedError, require_finite_weights
 from maskgit_lab.training.quiet import quiet_lightning
 from maskgit_lab.training.stage_trainer import stage_trainer, whole_checkpoint
-from maskgit_lab.training.tokenizer_module import TokenizerModule
+from maskgit_lab.training.tokenizer_module import REMEDIES, TokenizerModule
 
 NUM_IMAGES = 8
 VAL_BATCH_SIZE = 64
 MAX_VAL_IMAGES = 512  # the PSNR of more moves in the second decimal only
+CLEARLY_WORSE = 1.0  # dB; an untrained network makes about one colour
+
+log = logging.getLogger("maskgit_lab")
 
 
 def train_tokenizer(
@@ -71,7 +75,23 @@ def train_tokenizer(
     require_finite_weights(best.state_dict(), "stage 1 diverged, nothing is kept")
     scores = {name: float(value) for name, value in trainer.validate(module, val_loader, verbose=False)[0].items()}
     unfinished.unlink(missing_ok=True)
+    say_what_has_not_learned(scores["val/psnr"], one_colour_psnr(np.asarray(val_images), mean))
     return FrozenTokenizer(best, mean=mean, std=std), scores
+
+
+def say_what_has_not_learned(psnr: float, one_colour: float) -> None:
+    """Warn of a tokenizer whose reconstructions are worse (in dB) than images of one colour: every weight is finite, yet wrong."""
+    if psnr < one_colour - CLEARLY_WORSE:
+        log.warning(
+            f"Stage 1: a val PSNR of {psnr:.2f} dB is below that of images of one colour ({one_colour:.2f} dB): the tokenizer has "
+            f"not learned, and nothing that uses it can be right. Try {REMEDIES}"
+        )
+
+
+def one_colour_psnr(images: np.ndarray, mean: Sequence[float]) -> float:
+    """Return the mean PSNR in dB of the colour `mean`, per channel in [0, 1], against images (n, H, W, 3) uint8."""
+    error = np.square(images / np.float32(255) - np.float32(mean)).reshape(len(images), -1).mean(1)
+    return float(-10 * np.log10(error.clip(min=1e-10)).mean())
 
 
 def _loader(images: np.ndarray, *, batch_size: int, seed: int, shuffle: bool, flip: bool) -> ResumableLoader:
