@@ -26,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix="warm")
         os.environ[CACHE] = str(Path(folder.name) / "cache")
         warm = WarmProcess(Path(folder.name))
+        if sys.platform == "linux":  # the test processes are its forks too: each would wait for the imports of torch and Lightning
+            config.option.tx = [f"popen//python={folder.name}/test_process" for _ in config.getoption("tx", None) or []]
         config.add_cleanup(folder.cleanup)
         config.add_cleanup(warm.end)
 

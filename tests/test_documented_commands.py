@@ -14,6 +14,7 @@ import pytest
 
 from maskgit_lab.commands import shell
 from maskgit_lab.commands.arguments import as_typed
+from tests.support.configs import compose_once
 from tests.support.documents import ROOT, Shown, shown_commands
 from tests.support.workplace import TRUSTED, make_workplace
 
@@ -48,12 +49,12 @@ def test_documented_commands_can_be_typed(shown: Shown, workplace: Path, monkeyp
     monkeypatch.chdir(workplace)
     for name, value in TRUSTED.items():
         monkeypatch.setenv(name, value)
+    compose_once(monkeypatch)
     assert shown.module is not None
     if shown.module == "collect":
         assert (workplace / shown.arguments[0]).is_dir()
         return
     try:
-        shell.register()
         shell.look_ahead(shown.module, shell.forced(as_typed(one_job(shown.arguments))))
     except SystemExit:
         pytest.fail(f"{shown.page} shows {shown.line}, which says: {capsys.readouterr().err.strip()}")

@@ -14,7 +14,7 @@ import torch
 
 from maskgit_lab.inpainter import Inpainter
 from tests.support.builders import boxes, pictures, write_pictures
-from tests.support.commands import SMALL_RUN, run
+from tests.support.commands import NO_FIGURES, SMALL_RUN, run
 from tests.support.documents import ROOT, shown_files, write_shown_files
 from tests.support.oracle import decode_with
 
@@ -80,7 +80,7 @@ def test_extending_files_train_and_are_trusted_only_when_told(project: Path, tmp
     own = [text for text in SMALL_RUN if text.split("=")[0] not in {small.split("=")[0] for small in SMALL}]
     answer = run(
         "train", "--config-dir", "conf", "experiment=discs", "mask_schedule=bend", "decode.policy=rows", *own, *SMALL,
-        cwd=place, home=tmp_path,
+        cwd=place, home=tmp_path, variables=NO_FIGURES,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stdout + answer.stderr
     (folder,) = (place / "runs" / "discs").iterdir()

@@ -3,6 +3,7 @@
 import ast
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from nbclient import NotebookClient
 
 from maskgit_lab.runs.config_file import write_config
 from tests.conftest import Made
-from tests.support.commands import environment
+from tests.support.commands import environment, warm_children
+from tests.support.warm import PYTHON
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
@@ -34,7 +36,7 @@ def workplace(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def outputs(made: Made, workplace: Path) -> dict[str, list[Any]]:
-    """The outputs of every notebook. One kernel runs them all and imports torch once; each begins with an empty namespace."""
+    """The outputs of every notebook. One kernel, a fork of the warm process, runs them all; each begins with an empty namespace."""
     whole, parts = nbformat.v4.new_notebook(), {}
     for path in NOTEBOOKS:
         parts[path.stem] = nbformat.read(path, as_version=4).cells
@@ -42,6 +44,7 @@ def outputs(made: Made, workplace: Path) -> dict[str, list[Any]]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (environment(made.home) | {"JUPYTER_PLATFORM_DIRS": "1"}).items():
             patch.setenv(name, value)
+        patch.setattr(sys, "executable", warm_children()[PYTHON])
         place = {"metadata": {"path": str(workplace)}}
         NotebookClient(whole, timeout=120, kernel_name="python3", resources=place, allow_errors=True).execute()
     return {name: [output for cell in cells for output in cell.get("outputs", [])] for name, cells in parts.items()}

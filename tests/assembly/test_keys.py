@@ -1,6 +1,7 @@
 """Which runs share a training run: those that differ only in decoding."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tests.support.configs import composed, configuration
 pytestmark = pytest.mark.thorough
 
 
+@functools.cache  # most are compared with that of nothing typed
 def key(*overrides: str) -> str:
     return training_key(configuration(*overrides), builders.splits(), builders.tokenizer())
 

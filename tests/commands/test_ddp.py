@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Made
-from tests.support.commands import SMALL_RUN, run
+from tests.support.commands import NO_FIGURES, SMALL_RUN, run, warm_children
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,10 @@ pytestmark = pytest.mark.slow
 @pytest.mark.xdist_group("small_run")
 def test_train_on_two_processes_gives_curves_and_table_of_one_with_twice_the_batch(made: Made, tmp_path: Path):
     halves = ["data.batch_size=8", "data.val_batch_size=32"]
-    answer = run("train", "experiment=cosine", "trainer=cpu_ddp", "logger=csv", *SMALL_RUN, *halves, cwd=tmp_path, home=made.home)
+    answer = run(
+        "train", "experiment=cosine", "trainer=cpu_ddp", "logger=csv", *SMALL_RUN, *halves, cwd=tmp_path, home=made.home,
+        variables={**NO_FIGURES, **warm_children()},
+    )  # fmt: skip
     text = answer.stdout + answer.stderr
     assert answer.returncode == 0, text
     assert "warn" not in text.lower()

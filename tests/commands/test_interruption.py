@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import SMALL_RUN, TIMEOUT, run, shared_cache, start
+from tests.support.commands import NO_FIGURES, SMALL_RUN, TIMEOUT, run, shared_cache, start
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ def stop_during(stage: str, number: signal.Signals, *, cwd: Path, home: Path, ov
     out, err = cwd / "out.log", cwd / "err.log"
     for path in (out, err):
         path.write_text("")  # of the command before
-    started = start("train", "name=stopped", *SMALL_RUN, *overrides, cwd=cwd, home=home, out=out, err=err)
+    started = start("train", "name=stopped", *SMALL_RUN, *overrides, cwd=cwd, home=home, out=out, err=err, variables=NO_FIGURES)
     deadline = time.monotonic() + TIMEOUT
 
     def said() -> str:
@@ -45,7 +45,10 @@ def stopped_in_stage_2(number: signal.Signals, cwd: Path) -> Path:
 
 def test_train_stopped_in_stage_2_says_how_to_go_on_and_goes_on(tmp_path: Path):
     folder = stopped_in_stage_2(signal.SIGINT, tmp_path)
-    answer = run("train", f"resume={folder}", "trainer.max_epochs=4", shared_cache(), cwd=tmp_path, home=tmp_path / "home")
+    answer = run(
+        "train", f"resume={folder}", "trainer.max_epochs=4", shared_cache(), cwd=tmp_path, home=tmp_path / "home",
+        variables=NO_FIGURES,
+    )  # fmt: skip
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert json.loads((folder / "result.json").read_text())["status"] == "completed"
     with (folder / "metrics.csv").open() as file:

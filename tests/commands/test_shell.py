@@ -78,11 +78,3 @@ def test_package_lists_its_commands(tmp_path: Path):
     for module in (*COMMANDS, "collect"):
         assert f"  {module} " in answer.stdout
     assert "  Fill the holes of images from files with a trained run" in answer.stdout
-
-
-def test_package_imports_torch_when_it_is_asked_for_the_inpainter(tmp_path: Path):
-    code = (
-        "import sys, maskgit_lab; assert not {'torch', 'hydra'} & set(sys.modules), 'heavy import'\n"
-        "from maskgit_lab import Inpainter; import maskgit_lab.inpainter; assert Inpainter is maskgit_lab.inpainter.Inpainter"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), check=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.commands import SMALL_RUN, run, shared_cache
+from tests.support.commands import NO_FIGURES, SMALL_RUN, run, shared_cache, warm_children
 from tests.support.wandb_file import OfflineRun, read_offline_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sweep")]
@@ -39,7 +39,10 @@ class Sweep:
 def swept(cwd: Path, name: str, *arguments: str) -> Sweep:
     flags = [word for word in arguments if word == "-m"]
     overrides = [word for word in arguments if word != "-m"]
-    answer = run("train", *flags, *SMALL_RUN, shared_cache(), *overrides, f"name={name}", cwd=cwd, home=cwd / "home")
+    answer = run(
+        "train", *flags, *SMALL_RUN, shared_cache(), *overrides, f"name={name}", cwd=cwd, home=cwd / "home",
+        variables={**NO_FIGURES, **warm_children()},
+    )  # fmt: skip
     folders = sorted((cwd / "runs" / "sweeps" / name).glob("*"))
     return Sweep(cwd, answer, folders[-1] if folders else cwd)
 
@@ -74,7 +77,7 @@ def test_sweep_trains_once_what_differs_in_decoding_alone(schedules: Sweep):
 def test_sweep_with_a_shared_training_gives_the_scores_of_a_run_alone(schedules: Sweep):
     alone = run(
         "train", "mask_schedule=square", "decode.sweet_spot=7", "tokenizer.seed=0", *SMALL_RUN, shared_cache(), *BARE, "name=alone",
-        cwd=schedules.cwd, home=schedules.cwd / "home",
+        cwd=schedules.cwd, home=schedules.cwd / "home", variables=NO_FIGURES,
     )  # fmt: skip
     assert alone.returncode == 0, alone.stderr
     (folder,) = (schedules.cwd / "runs" / "alone").iterdir()

@@ -13,7 +13,7 @@ from PIL import Image
 from maskgit_lab.inpainter import Inpainter
 from tests.conftest import Made
 from tests.support.builders import pictures, write_pictures
-from tests.support.commands import SMALL_RUN, run
+from tests.support.commands import NO_FIGURES, SMALL_RUN, run
 from tests.support.wandb_file import read_offline_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
@@ -107,7 +107,7 @@ def test_train_dashboard_is_offline_and_holds_table_and_curves(made: Made):
 
 
 def test_train_again_finds_the_tokenizer_and_the_same_numbers(made: Made):
-    again = run("train", "experiment=cosine", "logger=csv", *SMALL_RUN, cwd=made.cwd, home=made.home)
+    again = run("train", "experiment=cosine", "logger=csv", *SMALL_RUN, cwd=made.cwd, home=made.home, variables=NO_FIGURES)
     assert "found in the cache" in again.stdout
     assert "Stage 1, epoch" not in again.stderr
     (folder,) = (f for f in (made.cwd / "runs" / "cosine").iterdir() if f != made.folder)

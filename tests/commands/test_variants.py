@@ -12,15 +12,18 @@ from maskgit_lab.inpainter import Inpainter
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.training import loggers
 from tests.support.builders import boxes, pictures, write_pictures
-from tests.support.commands import SMALL_RUN, run, shared_cache
+from tests.support.commands import NO_FIGURES, SMALL_RUN, run, shared_cache
 
 pytestmark = pytest.mark.slow
 
 QUICK = ("callbacks.scores=null", "callbacks.samples=null", "logger=csv")
 
 
-def completed(tmp_path: Path, *overrides: str) -> Path:
-    answer = run("train", "name=variant", *overrides, *QUICK, shared_cache(), cwd=tmp_path, home=tmp_path / "home")
+def completed(tmp_path: Path, *overrides: str, draws: bool = False) -> Path:
+    answer = run(
+        "train", "name=variant", *overrides, *QUICK, shared_cache(), cwd=tmp_path, home=tmp_path / "home",
+        variables={} if draws else NO_FIGURES,
+    )  # fmt: skip
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "warn" not in (answer.stdout + answer.stderr).lower()
     (folder,) = (tmp_path / "runs" / "variant").iterdir()
@@ -39,7 +42,8 @@ def test_train_takes_a_folder_of_photographs(tmp_path: Path):
 
 def test_train_at_128_pixels_goes_through_to_fills_and_figures(tmp_path: Path):
     fewer = ("data.source.num_train=16", "data.source.num_val=8", "tokenizer.training.max_steps=2", "trainer.max_epochs=1")
-    folder = completed(tmp_path, "resolution=128", *SMALL_RUN, *fewer)
+    folder = completed(tmp_path, "resolution=128", *SMALL_RUN, *fewer, draws=True)
+    assert len(list((folder / "figures").glob("schedule_*.png"))) == 6
     inpainter = Inpainter.from_run(folder, device="cpu")
     assert (inpainter.resolution, inpainter.filler.tokenizer.grid) == (128, 16)
     assert inpainter(pictures(2, resolution=128), boxes(2, resolution=128)).composited.shape == (2, 128, 128, 3)
@@ -56,6 +60,7 @@ def test_train_runs_the_labs_recipe_with_its_losses_at_a_small_size(tmp_path: Pa
         "data.source.num_train=16", "data.source.num_val=8", "data.source.num_test=4", "data.num_val_fills=4",
         "model.transformer.dim=32", "model.transformer.num_layers=1", "model.transformer.num_heads=2",
         "model.transformer.hidden_dim=32", "trainer.max_epochs=1", "trainer.precision=32-true", "decode.figure_steps=4",
+        draws=True,
     )  # fmt: skip
     names = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     assert all(name.startswith("model.transformer.") for name in names)

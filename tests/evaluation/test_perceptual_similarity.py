@@ -43,7 +43,15 @@ def test_build_lpips_reads_a_file_as_it_reads_the_hub_folder(hub: Path, tmp_path
     for net, network in (("squeeze", torchvision.models.squeezenet1_1), ("alex", torchvision.models.alexnet)):
         hub.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        torch.save(network(weights=None).state_dict(), hub / FILES[net])
+        with torch.device("meta"):  # of a classifier with 58 million weights, of which LPIPS takes none, only the shapes
+            shapes = {name: value.shape for name, value in network(weights=None).state_dict().items()}
+        torch.save(
+            {
+                name: torch.randn(shape) / 20 if "features" in name else torch.zeros(1).expand(shape)
+                for name, shape in shapes.items()
+            },
+            hub / FILES[net],
+        )
         mine = tmp_path / f"{net}.pth"
         mine.write_bytes((hub / FILES[net]).read_bytes())
         images, others = torch.rand(2, 2, 3, 64, 64)
@@ -54,9 +62,9 @@ def test_build_lpips_reads_a_file_as_it_reads_the_hub_folder(hub: Path, tmp_path
 
 def test_build_lpips_refuses_a_file_that_is_not_there_or_of_another_network(tmp_path: Path):
     with pytest.raises(
-        FileNotFoundError, match=f"lpips_weights: no file .*nowhere.pth; lpips=vgg needs torchvision's {FILES['vgg']}"
+        FileNotFoundError, match=f"lpips_weights: no file .*nowhere.pth; lpips=squeeze needs torchvision's {FILES['squeeze']}"
     ):
-        build_lpips("vgg", tmp_path / "nowhere.pth")
+        build_lpips("squeeze", tmp_path / "nowhere.pth")
     torch.save(torchvision.models.squeezenet1_0(weights=None).state_dict(), tmp_path / "other.pth")
     with pytest.raises(ValueError, match=f"other.pth is not torchvision's {FILES['squeeze']}"):
         build_lpips("squeeze", tmp_path / "other.pth")

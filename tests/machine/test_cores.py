@@ -1,5 +1,6 @@
 """Cores and waiting threads: what the system allows is found, what the user has set wins, and the commands say it once."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -116,7 +117,18 @@ def test_cgroup_quotas_are_none_where_nothing_is_said(tmp_path: Path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libgomp, which says what it has read, comes with torch on Linux")
 def test_let_waiting_threads_sleep_sets_what_openmp_reads(tmp_path: Path):
-    code = "from maskgit_lab.machine.cores import let_waiting_threads_sleep as sleep; sleep(); import torch"
+    # the library that torch came with is loaded by itself: torch would take seconds
+    spec = importlib.util.find_spec("torch")
+    assert spec is not None
+    assert spec.origin is not None
+    torch = Path(spec.origin).parent
+    (library, *_) = map(str, [*torch.glob("lib/libgomp*"), *torch.parent.glob("torch.libs/libgomp*")])
+    code = f"""
+import ctypes
+from maskgit_lab.machine.cores import let_waiting_threads_sleep
+let_waiting_threads_sleep()
+ctypes.CDLL({library!r})
+"""
     settings = {k: v for k, v in environment(tmp_path).items() if k not in cores.WAITING}
     answer = subprocess.run(
         [sys.executable, "-c", code], env={**settings, "OMP_DISPLAY_ENV": "verbose"}, capture_output=True, text=True, check=True

@@ -1,12 +1,10 @@
 """Denormal numbers: zero in a process that asked for it, its threads and its gradients included."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import environment
+from tests.support.commands import run_code
 
 pytestmark = pytest.mark.thorough
 
@@ -23,11 +21,8 @@ print(int((y != 0).sum()), int((x.grad != 0).sum()))
 """
 
 
-def counts(flushed: bool, home: Path) -> list[str]:
-    code = CODE.replace("FLUSHED", str(flushed))
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment(home), capture_output=True, text=True, check=True
-    ).stdout.split()
+def counts(flushed: bool, folder: Path) -> list[str]:
+    return run_code(CODE.replace("FLUSHED", str(flushed)), folder).split()
 
 
 def test_flush_denormals_makes_them_zero_in_every_thread(tmp_path: Path):

@@ -1,10 +1,11 @@
 """Blocks that are freed serve the next tensors, without a page fault for each of their pages."""
 
 import platform
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
+
+from tests.support.commands import run_code
 
 pytestmark = pytest.mark.thorough
 
@@ -24,8 +25,8 @@ print(faults_of_tensors(), keep_freed_memory(), faults_of_tensors())
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library's allocator")
-def test_keep_freed_memory_gives_large_tensors_the_pages_of_those_before():
-    out = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout.split()
+def test_keep_freed_memory_gives_large_tensors_the_pages_of_those_before(tmp_path: Path):
+    out = run_code(SCRIPT, tmp_path).split()
     assert out[1] == "True"
     assert int(out[2]) < int(out[0]) / 50
 

@@ -1,7 +1,5 @@
 """Processes that start together: who they are, and the one folder they share."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from maskgit_lab.machine.ranks import (
     wait_for,
 )
 from maskgit_lab.runs.folder import RunFolder
+from tests.support.commands import run_code
 
 pytestmark = pytest.mark.thorough
 
@@ -74,9 +73,8 @@ def test_named_by_job_of_slurm_tasks_is_named_after_the_job(monkeypatch: pytest.
     assert named_by_job(FRESH) == FRESH
 
 
-def test_told_by_first_of_torchrun_processes_comes_from_the_store():
-    answer = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True, timeout=100)
-    assert answer.stdout.split() == ["runs/time_of_0"]
+def test_told_by_first_of_torchrun_processes_comes_from_the_store(tmp_path: Path):
+    assert run_code(ASK, tmp_path).split() == ["runs/time_of_0"]
 
 
 def test_wait_for_ends_when_the_file_is_there(tmp_path: Path):

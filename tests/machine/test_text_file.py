@@ -52,9 +52,9 @@ def without_encoding(call: ast.Call) -> int | None:
     """Return the line of a call that leaves the encoding to the locale."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-    if "encoding" in keywords or ast.unparse(call.func) in ("Image.open", "os.open", "archive.open"):
-        return None
     modes = [*call.args, *keywords.values()]
     binary = any(isinstance(mode, ast.Constant) and isinstance(mode.value, str) and "b" in mode.value for mode in modes)
     as_text = any(isinstance(keywords.get(key), ast.Constant) for key in ("text", "universal_newlines"))
-    return call.lineno if (name in TEXT_IO and not binary) or as_text else None
+    if "encoding" in keywords or not ((name in TEXT_IO and not binary) or as_text):
+        return None
+    return None if ast.unparse(call.func) in ("Image.open", "os.open", "archive.open") else call.lineno

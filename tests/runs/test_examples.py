@@ -10,7 +10,7 @@ import pytest
 
 from maskgit_lab.runs import examples
 from maskgit_lab.runs.examples import example_run, example_sweep
-from tests.support.commands import SMALL_RUN, environment, run, shared_cache
+from tests.support.commands import NO_FIGURES, SMALL_RUN, environment, run, shared_cache
 
 
 def finished(folder: Path, *, age: int, status: str = "completed") -> Path:
@@ -44,7 +44,7 @@ def test_example_run_and_example_sweep_make_one_where_there_is_none(tmp_path: Pa
 
     def run_warm(typed: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         assert typed[:3] == [sys.executable, "-m", "maskgit_lab.train"]
-        return run("train", *typed[3:], cwd=tmp_path, home=tmp_path / "home")
+        return run("train", *typed[3:], cwd=tmp_path, home=tmp_path / "home", variables=NO_FIGURES)
 
     # its own interpreter starts in the test below; two more would wait for their imports
     monkeypatch.setattr("maskgit_lab.runs.examples.subprocess.run", run_warm)

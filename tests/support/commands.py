@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.warm import WarmCommand
+from tests.support.warm import ADDRESS, PYTHON, WITHOUT_FIGURES, WarmCommand
 
 SMALL_RUN = (
     "data.source.num_train=80", "data.source.num_val=16", "data.source.num_test=8", "data.num_train_holes=32",
@@ -19,11 +19,17 @@ SMALL_RUN = (
 )  # fmt: skip
 TIMEOUT = 240  # seconds
 CACHE = "CACHE_OF_ALL_TESTS"  # environment variable: the folder
+NO_FIGURES = {WITHOUT_FIGURES: "1"}  # variables of a run whose figures no test looks at: a third of its time
 
 
 def shared_cache() -> str:
     """Return the override for a cache that all tests share, where no property is in making its data and its tokenizer."""
     return f"paths.cache={os.environ[CACHE]}"
+
+
+def warm_children() -> dict[str, str]:
+    """Return variables of a command whose own processes are to start without the wait for their imports."""
+    return {PYTHON: str(Path(os.environ[ADDRESS]).with_name("python"))}
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -58,9 +64,20 @@ def run_module(
         return subprocess.CompletedProcess([sys.executable, "-m", name, *arguments], status, out.read_text(), err.read_text())
 
 
-def start(module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path) -> WarmCommand:
+def run_code(code: str, folder: Path) -> str:
+    """Run Python in a process of its own whose imports are done, and return what it prints; it writes into an empty folder."""
+    (folder / "code_of_a_test.py").write_text(code)
+    answer = run_module("code_of_a_test", cwd=folder, home=folder / "home")
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def start(
+    module: str, *arguments: str, cwd: Path, home: Path, out: Path, err: Path, variables: Mapping[str, str] | None = None
+) -> WarmCommand:
     """Start a command whose output goes to two files."""
-    return start_module(f"maskgit_lab.{module}", *arguments, cwd=cwd, env=environment(home), out=out, err=err)
+    env = {**environment(home), **(variables or {})}
+    return start_module(f"maskgit_lab.{module}", *arguments, cwd=cwd, env=env, out=out, err=err)
 
 
 def start_module(

@@ -1,7 +1,7 @@
 """Compose the YAML files, and check that what they name exists."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.utils import get_object
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.read import read
 from maskgit_lab.assembly.schemas import TrainConfig, register
+from maskgit_lab.commands.composing import Composed
 
 CONF = Path(config_dir())
 
@@ -28,31 +29,53 @@ def composed(*overrides: str, name: str = "train") -> DictConfig:
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     if any(override.is_sweep_override() for override in parsed):
         return hydra_composed(name, overrides)
-    cfg = deepcopy(_options_composed(name, tuple(text for text, o in zip(overrides, parsed, strict=True) if not _is_value(o))))
+    cfg = deepcopy(_options_composed(name, options_among(overrides)))
     ConfigLoaderImpl._apply_overrides_to_config([override for override in parsed if _is_value(override)], cfg)
     return cfg
 
 
-def hydra_composed(name: str, overrides: tuple[str, ...]) -> DictConfig:
+def options_among(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return the overrides that choose options of groups, or are Hydra's."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return tuple(text for text, override in zip(overrides, parsed, strict=True) if not _is_value(override))
+
+
+def hydra_composed(name: str, overrides: tuple[str, ...], **flags: bool) -> DictConfig:
     """Return what Hydra itself composes, which takes a quarter of a second."""
     _register_once()
     if GlobalHydra.instance().is_initialized():  # the product's own look at its configuration
-        return compose(config_name=name, overrides=list(overrides))
+        return compose(config_name=name, overrides=list(overrides), **flags)
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return compose(config_name=name, overrides=list(overrides))
+        return compose(config_name=name, overrides=list(overrides), **flags)
 
 
 def compose_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the product's own look at what was typed begin with options that are composed already, as `composed` does."""
     _register_once()
 
-    def composed_or_whole(name: str, overrides: list[str], **flags: bool) -> DictConfig:
-        return compose(name, overrides, **flags) if flags else composed(*overrides, name=name)
+    def of(name: str, overrides: list[str]) -> Composed:
+        cfg = composed(*overrides, name=name)
+        with open_dict(cfg):
+            cfg.hydra = {"mode": _whole(name, options_among(overrides)).hydra.mode}
+        return Composed(name, overrides, cfg)
 
-    monkeypatch.setattr("hydra.compose", composed_or_whole)
+    monkeypatch.setattr("maskgit_lab.commands.shell.Composed.of", of)
 
 
-_options_composed = cache(hydra_composed)
+@cache
+def _whole(name: str, options: tuple[str, ...]) -> DictConfig:
+    """Return what Hydra composes, with its own node."""
+    return hydra_composed(name, options, return_hydra_config=True)
+
+
+@cache
+def _options_composed(name: str, options: tuple[str, ...]) -> DictConfig:
+    cfg = deepcopy(_whole(name, options))
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return cfg
+
+
 _register_once = cache(register)
 
 

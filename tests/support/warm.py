@@ -2,11 +2,12 @@
 
 A fresh interpreter spends six seconds of a processor on imports, most of what a small run takes. The forked process is otherwise
 the same: its own working directory, environment, arguments, output and exit status, and `python -m`'s way of running a module.
-One such process serves all test processes through a socket; it ends with the one that started it.
+One such process serves all test processes through a socket, and is where they come from; it ends with the one that started it.
 """
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Never
@@ -41,7 +43,10 @@ PRELOADED = (
     "maskgit_lab.commands.evaluate",
 )
 CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate")  # audit events of changes to files
-ADDRESS = "WARM_PROCESS_SOCKET"  # environment variable: where it listens
+# environment variables
+ADDRESS = "WARM_PROCESS_SOCKET"  # where it listens
+PYTHON = "WARM_PYTHON"  # what a command and those that it starts find as `sys.executable`
+WITHOUT_FIGURES = "TRAINED_WITHOUT_FIGURES"  # whether `train` draws none when it ends
 
 
 class WarmProcess:
@@ -63,6 +68,10 @@ class WarmProcess:
             env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder / "tmp")},
         )  # fmt: skip
         listener.close()
+        for name in ("python", "test_process"):
+            path = folder / name
+            path.write_text(f"#!{sys.executable} -SE\n{Path(__file__).with_name('warm_python.py').read_text()}")
+            path.chmod(0o755)
 
     def end(self) -> None:
         """Stop it, were it still at its imports."""
@@ -83,7 +92,7 @@ class WarmCommand:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(os.environ[ADDRESS])
             self._lines = connection.makefile("rw")
-        print(json.dumps(request), file=self._lines, flush=True)
+        print("", json.dumps(request), sep="\n", file=self._lines, flush=True)
         self._pid = int(self._lines.readline())
 
     def send_signal(self, number: int) -> bool:
@@ -102,9 +111,12 @@ class WarmCommand:
 
 def serve(listener: socket.socket) -> None:
     """Fork for every connection until standard input ends."""
-    for name in PRELOADED:
-        __import__(name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"maskgit_lab")  # as pytest does where it imports them
+        for name in PRELOADED:
+            __import__(name)
     gc.freeze()  # or every process that is forked would look through, and so copy, all of what was imported
+    signal.signal(signal.SIGTERM, leave)
     while listener in select.select([listener, sys.stdin], [], [])[0]:
         connection, _ = listener.accept()
         reap()
@@ -112,6 +124,11 @@ def serve(listener: socket.socket) -> None:
             listener.close()
             answer(connection)
         connection.close()
+
+
+def leave(*_: object) -> Never:
+    reap()
+    os._exit(0)
 
 
 def reap() -> None:
@@ -123,26 +140,45 @@ def reap() -> None:
 
 def answer(connection: socket.socket) -> Never:
     """Run the command of one request in a process of its own and send its exit status; or be that process."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _, files, *_ = socket.recv_fds(connection, 1, 64)  # the first byte comes with them
     lines = connection.makefile("rw")
     request = json.loads(lines.readline())
     child = os.fork()
     if child == 0:
         lines.close()
         connection.close()
+        take_files(files, request.get("files", []))
         become(request)
+    for number in files:
+        os.close(number)
     print(child, file=lines, flush=True)
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status), file=lines, flush=True)
     os._exit(0)
 
 
+def take_files(files: list[int], numbers: list[int]) -> None:
+    """Have the files of whoever asks under the numbers that they have there."""
+    aside = [fcntl.fcntl(file, fcntl.F_DUPFD, max(*files, *numbers) + 1) for file in files]
+    for file in files:
+        os.close(file)
+    for file, number in zip(aside, numbers, strict=True):
+        os.dup2(file, number, inheritable=True)
+        os.close(file)
+
+
 def become(request: dict[str, Any]) -> Never:
     """Turn this process into the command; it ends as `python -m` would, but for taking all modules apart, which takes a second."""
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if "stdout" in request:
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(request["env"])
+    sys.executable = os.environ.get(PYTHON, sys.executable)
+    if WITHOUT_FIGURES in os.environ:
+        sys.modules["maskgit_lab.commands.train"].draw_run = lambda *_, **__: []  # type: ignore[attr-defined]
     tempfile.tempdir = None  # not the parent's
     # wandb makes its folder for media when it is imported and removes it at exit: this one is the parent's
     media = sys.modules["wandb.sdk.data_types._private"].MEDIA_TMP
@@ -153,10 +189,13 @@ def become(request: dict[str, Any]) -> Never:
     if "dies" in request:
         sys.addaudithook(killed_at(*request["dies"]))
     sys.path[0:1] = [request["cwd"], *request.get("path", [])]
-    sys.argv = [request["module"], *request["arguments"]]
+    sys.argv = [request.get("module", "-c"), *request["arguments"]]
     status = 0
     try:
-        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        if "code" in request:
+            exec(request["code"], {"__name__": "__main__"})
+        else:
+            runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):

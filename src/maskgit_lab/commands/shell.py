@@ -30,6 +30,7 @@ from maskgit_lab.assembly.resume import forced
 from maskgit_lab.assembly.schemas import register
 from maskgit_lab.commands.arguments import as_typed, expand_home
 from maskgit_lab.commands.collect import collected_at_the_end
+from maskgit_lab.commands.composing import Composed, taking
 from maskgit_lab.commands.made_folders import leaving_no_empty_folder
 from maskgit_lab.commands.messages import is_the_users, one_line
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores
@@ -63,10 +64,10 @@ def hydra_command(name: str, head: str | None) -> Callable[[], None]:
             say_help(name, head, arguments)
             return
         sys.argv[1:] = arguments = forced(arguments)
-        look_ahead(name, arguments)
+        composed = look_ahead(name, arguments)
         keep_freed_memory()
         let_waiting_threads_sleep()
-        with leaving_no_empty_folder(), collected_at_the_end():
+        with leaving_no_empty_folder(), collected_at_the_end(), taking(composed):
             hydra.main(version_base="1.3", config_path=config_dir(), config_name=name)(_task(name))()
 
     return main
@@ -94,27 +95,28 @@ def flags_of(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def look_ahead(name: str, arguments: list[str]) -> None:
+def look_ahead(name: str, arguments: list[str]) -> Composed | None:
     """End the command with one line about a mistake that its configuration itself shows: nothing is imported or written by then.
 
-    A sweep is not looked at: its jobs say themselves what is wrong with them, and the others run.
+    Return what was composed, None where Hydra is to compose by itself. A sweep is not looked at: its jobs say themselves what is
+    wrong with them, and the others run.
     """
     told = flags_of(arguments)
     if told.multirun or any(getattr(told, name, None) for name in NOT_A_COMMAND):
-        return
+        return None
     try:
-        with hydra.initialize_config_dir(version_base="1.3", config_dir=config_dir()):
-            overrides = told.overrides + search_path(told.config_dir)
-            if _sweeps(name, overrides):
-                return
-            cfg = hydra.compose(name, overrides=overrides)
+        overrides = told.overrides + search_path(told.config_dir)
+        if _sweeps(name, overrides):
+            return None
+        composed = Composed.of(name, overrides)
         if not told.cfg:
             for text in told.overrides:
                 if text.startswith("hydra.run.dir=") and "${" not in text:
                     check_place(*text.split("=", 1))
             typed = [text for text in told.overrides if not text.lstrip("+~").startswith("hydra")]
-            config = read(name, cfg, typed, config_folder=told.config_dir)
+            config = read(name, composed.for_the_task(), typed, config_folder=told.config_dir)
             check_inputs(config)
+        return None if told.config_dir else composed  # Hydra's own flag puts the folder elsewhere in its search path
     except Exception as error:
         if not is_the_users(error):
             raise
@@ -127,7 +129,7 @@ def _sweeps(name: str, overrides: list[str]) -> bool:
     single = [text for text, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
     if len(single) == len(overrides):
         return False
-    return bool(hydra.compose(name, overrides=single, return_hydra_config=True).hydra.mode == RunMode.MULTIRUN)
+    return bool(Composed.of(name, single).cfg.hydra.mode == RunMode.MULTIRUN)
 
 
 def say_what_can_be_said() -> None:
