@@ -90,7 +90,7 @@ def say_what_has_not_learned(psnr: float, one_colour: float) -> None:
 
 def one_colour_psnr(images: np.ndarray, mean: Sequence[float]) -> float:
     """Return the mean PSNR in dB of the colour `mean`, per channel in [0, 1], against images (n, H, W, 3) uint8."""
-    error = np.square(images / np.float32(255) - np.float32(mean)).reshape(len(images), -1).mean(1)
+    error = np.square(images / 255 - np.array(mean)).reshape(len(images), -1).mean(1)
     return float(-10 * np.log10(error.clip(min=1e-10)).mean())
 
 
