@@ -171,6 +171,18 @@ BENCHMARKS = {
         ("benchmarks.policies", "RUN", "--steps", "4", "--token-temperature", "1.0", "--policies", "confidence", "halton",
          "--images", "4", "--seeds", "2", "--cache", "cache"), "halton", "two policies, four images"
     ),
+    "python -m benchmarks.policies RUN --on val --images 300 --seeds 2 --inception inception_v3.pth --policies confidence "
+    "--steps 8 --token-temperature 0 0.5 0.7 0.85 1": Benchmark(
+        ("benchmarks.policies", "RUN", "--on", "val", "--images", "3", "--seeds", "2", "--policies", "confidence", "--steps", "8",
+         "--token-temperature", "0", "1", "--cache", "cache"), "confidence",
+        "three images, features of the tokenizer, two temperatures"
+    ),
+    "python -m benchmarks.policies RUN --on val --images 300 --seeds 2 --inception inception_v3.pth --policies halton p2 margin "
+    "entropy eb --steps 8 --token-temperature 1": Benchmark(
+        ("benchmarks.policies", "RUN", "--on", "val", "--images", "3", "--seeds", "2", "--policies", "halton", "p2", "margin",
+         "entropy", "eb", "--steps", "8", "--token-temperature", "1", "--cache", "cache", "--out", "policies.json"), "margin",
+        "three images, features of the tokenizer"
+    ),
     "python -m benchmarks.policies RUN --policies confidence --steps 7 --on val --images 500 --seeds 2 "
     "--inception inception_v3.pth": Benchmark(
         ("benchmarks.policies", "RUN", "--policies", "confidence", "--steps", "7", "--on", "val", "--images", "3", "--seeds", "2",
