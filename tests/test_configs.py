@@ -10,9 +10,10 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
 from maskgit_lab.assembly.config import build
+from maskgit_lab.assembly.constructors import check_decoder_constructors
 from maskgit_lab.assembly.networks import decode_changes, decode_settings
 from maskgit_lab.assembly.read import as_yaml, typed
-from maskgit_lab.assembly.schemas import TrainConfig, register
+from maskgit_lab.assembly.schemas import DecoderConfig, TrainConfig, register
 from maskgit_lab.assembly.trust import check_recorded
 from tests.support.configs import CONF, check_target, composed, configuration, hydra_composed, targets
 from tests.support.policies import POLICIES
@@ -166,3 +167,11 @@ def test_sweep_overlays_need_no_flag(overlay: str):
     assert cfg.hydra.mode.name == "MULTIRUN"
     assert "seed" in cfg.hydra.sweeper.params
     assert cfg.tokenizer.seed == 0  # one stage 1 for all jobs
+
+
+def test_decoder_plain_takes_a_recipes_decoder_away_and_is_nothing_to_train():
+    config = configuration("experiment=cats_cpu", "data.root=.")
+    assert config.decoder is not None
+    assert configuration("experiment=cats_cpu", "data.root=.", "decoder=plain", "perceptual_weights=w.pth").decoder is None
+    with pytest.raises(ValueError, match="decoder=conditional trains one"):
+        check_decoder_constructors(DecoderConfig(model=None, training=config.decoder.training))
