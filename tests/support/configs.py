@@ -16,10 +16,10 @@ from hydra.core.override_parser.types import Override
 from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from maskgit_lab.assembly.composing import Composed
 from maskgit_lab.assembly.config import config_dir
 from maskgit_lab.assembly.read import read
 from maskgit_lab.assembly.schemas import TrainConfig, register
-from maskgit_lab.commands.composing import Composed
 
 CONF = Path(config_dir())
 

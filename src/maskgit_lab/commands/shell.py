@@ -23,6 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from maskgit_lab.assembly.check import check_inputs, check_place
+from maskgit_lab.assembly.composing import Composed, taking
 from maskgit_lab.assembly.config import config_dir, search_path
 from maskgit_lab.assembly.help import help_text
 from maskgit_lab.assembly.read import num_devices, read
@@ -30,7 +31,6 @@ from maskgit_lab.assembly.resume import forced
 from maskgit_lab.assembly.schemas import register
 from maskgit_lab.commands.arguments import as_typed, expand_home
 from maskgit_lab.commands.collect import collected_at_the_end
-from maskgit_lab.commands.composing import Composed, taking
 from maskgit_lab.commands.made_folders import leaving_no_empty_folder
 from maskgit_lab.commands.messages import is_the_users, one_line
 from maskgit_lab.machine.cores import let_waiting_threads_sleep, share_cores

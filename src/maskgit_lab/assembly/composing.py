@@ -1,7 +1,7 @@
 """One composition for a command: Hydra would make three of the same, a quarter of a second each.
 
 The look ahead makes the first, `hydra.main` a second to learn whether the command is a sweep, and a third to run. Hydra has no way
-to be given one, so two of its methods are replaced while the command runs (tests/commands/test_composing.py compares the results).
+to be given one, so two of its methods are replaced while the command runs (tests/assembly/test_composing.py compares the results).
 """
 
 from collections.abc import Iterator
