@@ -1,12 +1,14 @@
 """What each part of the recipe for real cats gives: every variant trained with two seeds and measured on validation images.
 
-    python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --jobs 12
+    python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --jobs 8
+    python -m benchmarks.variants DIR ... --small --stages transformers decoders   # within an hour on two cores
 
 DIR is the lab's folder of cat faces. Tokenizers differ from that of experiment=cats_cpu by what their name says, and so do
 transformers (all on the seed's first tokenizer, filled with the tokenizer's own decoder) and the decoders that read the known
 pixels (all on the seed's first run). One GPU takes several side by side: each process asks for less than it can do. Everything
 stays in --out, and the same command goes on where it was interrupted. Prints one Markdown table per stage and writes
-benchmarks/results/variants_<device>.json.
+benchmarks/results/variants_<device>.json. --small has the demo's networks, fewer steps and no long trainings: it says which
+changes help networks that have learned little.
 """
 
 import argparse
@@ -75,6 +77,18 @@ DECODERS: dict[str, Overrides] = {
 LONG = ("3,000 steps", "10 epochs", "10 epochs, averaged")  # begin before the others
 MEASURED = {"tokenizers": ("fd", "psnr", "mae"), "transformers": ("decoded", "composited", "mae_hole")}
 MEASURED["decoders"] = MEASURED["transformers"]
+
+STEPS = ["max_steps=4", "val_every_n_steps=4", "batch_size=4"]
+TINY = [  # of stage 1, stage 2 and the decoder: a few steps
+    ["tokenizer.model.channels=32", *(f"tokenizer.training.{step}" for step in STEPS)],
+    ["+trainer.limit_train_batches=4", "+trainer.limit_val_batches=2", "trainer.max_epochs=1"],
+    [f"decoder.training.{step}" for step in (*STEPS, "fill_steps=2", "num_fills=16")],
+]
+SMALL = [
+    ["recipe=tiny", "tokenizer.training.max_steps=600", "tokenizer.training.ema_decay=0.99"],
+    ["recipe=tiny", "trainer.max_epochs=1"],
+    ["decoder.training.max_steps=400", "decoder.training.fill_steps=80"],
+]
 
 
 class Slots:
@@ -196,7 +210,7 @@ class Variants:
         """Measure a run's fills."""
         self.measured(
             "benchmarks.policies", str(run), "--policies", "confidence", "--steps", "7", "--seeds", "2",
-            "--cache", str(self.out / "cache"), "--token-temperature", "0", "1", name=slug,
+            "--cache", str(self.out / "cache"), "--token-temperature", *self.args.temperatures, name=slug,
         )  # fmt: skip
 
     def measured(self, module: str, *arguments: str, name: str) -> None:
@@ -210,6 +224,11 @@ class Variants:
         if not path.is_file():
             self.measuring.append(self.pool.submit(measure))
 
+    def of(self, stage: str, variants: dict[str, Overrides]) -> list[tuple[str, Overrides]]:
+        """Return the variants that are trained: of a stage that was not asked for, the recipe as it is."""
+        names = [name for name in variants if stage in self.args.stages and not (self.args.small and name in LONG)]
+        return [(name, variants[name]) for name in names or [FIRST]]
+
     def everything(self) -> dict[str, dict[str, list[Any]]]:
         """Train and measure every variant with every seed; return scores by stage and name, a list over seeds."""
         work: dict[tuple[str, str, int], Future[Path]] = {}
@@ -218,12 +237,12 @@ class Variants:
             return self.pool.submit(lambda: train(name, changes, seed, first.result()))
 
         for seed in range(self.args.seeds):
-            for name, changes in TOKENIZERS.items():
+            for name, changes in self.of("tokenizers", TOKENIZERS):
                 work["tokenizers", name, seed] = self.pool.submit(self.tokenizer, name, changes, seed)
-            for name, changes in TRANSFORMERS.items():
+            for name, changes in self.of("transformers", TRANSFORMERS):
                 first = work["tokenizers", FIRST, seed]
                 work["transformers", name, seed] = after(first, self.transformer, name, changes, seed)
-            for name, changes in DECODERS.items():
+            for name, changes in self.of("decoders", DECODERS):
                 first = work["transformers", FIRST, seed]
                 work["decoders", name, seed] = after(first, self.decoder, name, changes, seed)
         failed = [str(error) for future in work.values() if (error := future.exception())]
@@ -268,14 +287,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="commands side by side")
     parser.add_argument("--seeds", type=int, default=2, help="of training")
     parser.add_argument("--images", type=int, default=1000, help="validation images that are measured")
+    parser.add_argument("--stages", nargs="+", choices=list(MEASURED), default=list(MEASURED), help="whose variants are trained")
+    parser.add_argument("--small", action="store_true", help="the demo's networks and fewer steps: for two cores")
     parser.add_argument("--tiny", action="store_true", help="a few steps of everything, to see whether it works")
     args = parser.parse_args()
-    steps = ["max_steps=4", "val_every_n_steps=4", "batch_size=4"]
-    args.quick = [
-        ["tokenizer.model.channels=32", *(f"tokenizer.training.{step}" for step in steps)],
-        ["+trainer.limit_train_batches=4", "+trainer.limit_val_batches=2", "trainer.max_epochs=1"],
-        [f"decoder.training.{step}" for step in (*steps, "fill_steps=2", "num_fills=16")],
-    ] if args.tiny else [[], [], []]  # fmt: skip
+    args.quick = TINY if args.tiny else SMALL if args.small else [[], [], []]
+    args.temperatures = ["0"] if args.small else ["0", "1"]
     for path in ("cats", "inception", "squeezenet", "out"):
         setattr(args, path, getattr(args, path).absolute())
     variants = Variants(args)
@@ -283,7 +300,7 @@ def main() -> None:
     print(tables(found))
     content = record([], images=args.images, on="val", seconds=variants.took, variants=found)
     device = "cuda" if "NVIDIA" in content["machine"] else "cpu"
-    written: Path = (args.out if args.tiny else RESULTS) / f"variants_{device}.json"
+    written: Path = (args.out if args.tiny else RESULTS) / f"variants_{'small_' if args.small else ''}{device}.json"
     written.write_text(json.dumps(content, indent=2) + "\n")
 
 

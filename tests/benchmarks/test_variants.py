@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import variants
-from benchmarks.variants import DECODERS, FIRST, TOKENIZERS, TRANSFORMERS, Slots, Variants, slugged, tables
+from benchmarks.variants import DECODERS, FIRST, LONG, MEASURED, SMALL, TOKENIZERS, TRANSFORMERS, Slots, Variants, slugged, tables
 from maskgit_lab.assembly.constructors import check_constructors
 from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
@@ -20,6 +20,8 @@ pytestmark = pytest.mark.thorough
 
 SCORES = {"fd": 0.5, "psnr": 20.0, "mae": 9.0}
 FILLS = {"token_temperature": "0", **{name: {"mean": 0.25} for name in ("decoded", "composited", "mae_hole")}}
+
+WHOLE = {"quick": [[], [], []], "temperatures": ["0", "1"], "stages": list(MEASURED), "small": False}
 
 
 class Recorded(Variants):
@@ -50,7 +52,7 @@ class Recorded(Variants):
 def made(folder: Path, **changes: Any) -> Recorded:
     (folder / "squeezenet.pth").touch()
     arguments = {"cats": folder, "squeezenet": folder / "squeezenet.pth", "inception": folder / "inception.pth", "out": folder}
-    args = variants.argparse.Namespace(**arguments, jobs=4, seeds=2, images=8, quick=[[], [], []], **changes)
+    args = variants.argparse.Namespace(**arguments, jobs=4, seeds=2, images=8, **{**WHOLE, **changes})
     study = Recorded(args)
     study.ran = {}
     return study
@@ -78,6 +80,19 @@ def test_variants_commands_are_taken_by_the_package_and_run_once(tmp_path: Path)
     again = made(tmp_path)
     assert again.everything() == found
     assert not again.ran
+
+
+def test_variants_that_are_small_leave_out_the_long_ones_and_stages_that_were_not_asked_for(tmp_path: Path):
+    study = made(tmp_path, quick=SMALL, stages=["transformers"], small=True)
+    found = study.everything()
+    assert {stage: set(names) for stage, names in found.items()} == {
+        "tokenizers": {FIRST}, "transformers": set(TRANSFORMERS) - set(LONG), "decoders": {FIRST},
+    }  # fmt: skip
+    for name in ("tokenizer_cats_cpu_0", "transformer_cats_cpu_0"):
+        module, arguments = study.ran[name]
+        cfg = composed(*arguments, name=module.rpartition(".")[2])
+        assert cfg.tokenizer.model.num_codebook_vectors == composed("recipe=tiny").tokenizer.model.num_codebook_vectors
+        assert name.startswith("transformer") or cfg.tokenizer.training.max_steps == 600
 
 
 def test_variants_tables_have_a_row_per_variant_with_the_spread_over_seeds():
