@@ -79,7 +79,8 @@ def test_documented_commands_of_other_kinds_are_there(shown: Shown):
         if shutil.which("make"):
             recipe = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, capture_output=True, text=True).stdout
             programs = re.findall(r"python -m ([\w.]+)", recipe)
-            assert all(importlib.util.find_spec(program) for program in programs)
+            # pip, where the environment is to be made first: old setuptools warn when it is looked for
+            assert all(importlib.util.find_spec(program) for program in programs if program != "pip")
             assert all(word.partition("=")[2] in recipe for word in words[2:] if word != "WHOLE=1")
     elif line.startswith("python "):
         words = line.split()
