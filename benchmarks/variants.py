@@ -1,7 +1,7 @@
 """What each part of the recipe for real cats gives: every variant trained with two seeds and measured on validation images.
 
     python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --jobs 8
-    python -m benchmarks.variants DIR ... --small --stages transformers decoders   # within an hour on two cores
+    python -m benchmarks.variants DIR ... --small --stages transformers decoders   # for two cores
 
 DIR is the lab's folder of cat faces. Tokenizers differ from that of experiment=cats_cpu by what their name says, and so do
 transformers (all on the seed's first tokenizer, filled with the tokenizer's own decoder) and the decoders that read the known
