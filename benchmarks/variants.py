@@ -165,7 +165,7 @@ class Variants:
         if not path.is_file():
             log = self.command(
                 "maskgit_lab.train_tokenizer", "experiment=cats_cpu", f"seed={seed}", "logger=csv", *self.cats,
-                f"hydra.run.dir={self.out / 'stage_1' / slug}", *self.overrides(changes, "tokenizer."), *self.args.quick[0],
+                f"hydra.run.dir={self.out / 'stage_1' / slug}", *self.args.quick[0], *self.overrides(changes, "tokenizer."),
                 name=slug, urgency=0 if name == FIRST else 3,
             )  # fmt: skip
             (kept,) = re.findall(r"tokenizer (\w{8,}) found|tokenizers/(\w{8,})/tokenizer.pt", log)[-1:]
@@ -184,7 +184,7 @@ class Variants:
             self.command(
                 "maskgit_lab.train", "experiment=cats_cpu", "decoder=plain", f"seed={seed}", "logger=csv", *self.cats,
                 f"tokenizer.checkpoint={tokenizer}", "callbacks.scores=null", "callbacks.samples=null", f"hydra.run.dir={run}",
-                *self.overrides(changes), *self.args.quick[1], name=slug,
+                *self.args.quick[1], *self.overrides(changes), name=slug,
                 urgency=1 if name in (FIRST, *LONG) else 2,
             )  # fmt: skip
         self.fills(run, slug)
@@ -197,10 +197,10 @@ class Variants:
         if not (own / "decoder.pt").is_file():
             shutil.rmtree(own, ignore_errors=True)
             shutil.copytree(run, own)
-            recipe = {"max_steps": 1000, "fill_steps": 200} | changes
+            recipe = [f"decoder.training.{step}" for step in ("max_steps=1000", "fill_steps=200")]
             self.command(
                 "maskgit_lab.train_decoder", f"run={own}", f"seed={seed}", f"perceptual_weights={self.args.squeezenet}",
-                *self.places, *self.overrides(recipe, "decoder.training."), *self.args.quick[2], name=slug,
+                *self.places, *recipe, *self.args.quick[2], *self.overrides(changes, "decoder.training."), name=slug,
                 urgency=1 if name in (FIRST, *LONG) else 2,
             )  # fmt: skip
         self.fills(own, slug)
@@ -226,7 +226,7 @@ class Variants:
 
     def of(self, stage: str, variants: dict[str, Overrides]) -> list[tuple[str, Overrides]]:
         """Return the variants that are trained: of a stage that was not asked for, the recipe as it is."""
-        names = [name for name in variants if stage in self.args.stages and not (self.args.small and name in LONG)]
+        names = [name for name in variants if stage in self.args.stages and not (self.args.short and name in LONG)]
         return [(name, variants[name]) for name in names or [FIRST]]
 
     def everything(self) -> dict[str, dict[str, list[Any]]]:
@@ -289,9 +289,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000, help="validation images that are measured")
     parser.add_argument("--stages", nargs="+", choices=list(MEASURED), default=list(MEASURED), help="whose variants are trained")
     parser.add_argument("--small", action="store_true", help="the demo's networks and fewer steps: for two cores")
-    parser.add_argument("--tiny", action="store_true", help="a few steps of everything, to see whether it works")
+    parser.add_argument("--tiny", action="store_true", help="a few steps of all but the long ones, to see whether it works")
     args = parser.parse_args()
     args.quick = TINY if args.tiny else SMALL if args.small else [[], [], []]
+    args.short = args.tiny or args.small
     args.temperatures = ["0"] if args.small else ["0", "1"]
     for path in ("cats", "inception", "squeezenet", "out"):
         setattr(args, path, getattr(args, path).absolute())

@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 
 from benchmarks import variants
-from benchmarks.variants import DECODERS, FIRST, LONG, MEASURED, SMALL, TOKENIZERS, TRANSFORMERS, Slots, Variants, slugged, tables
+from benchmarks.variants import (
+    DECODERS,
+    FIRST,
+    LONG,
+    MEASURED,
+    SMALL,
+    TINY,
+    TOKENIZERS,
+    TRANSFORMERS,
+    Slots,
+    Variants,
+    slugged,
+    tables,
+)
 from maskgit_lab.assembly.constructors import check_constructors
 from maskgit_lab.assembly.flag_values import check_flag_values
 from maskgit_lab.assembly.numbers import check_numbers
@@ -21,7 +34,7 @@ pytestmark = pytest.mark.thorough
 SCORES = {"fd": 0.5, "psnr": 20.0, "mae": 9.0}
 FILLS = {"token_temperature": "0", **{name: {"mean": 0.25} for name in ("decoded", "composited", "mae_hole")}}
 
-WHOLE = {"quick": [[], [], []], "temperatures": ["0", "1"], "stages": list(MEASURED), "small": False}
+WHOLE = {"quick": [[], [], []], "temperatures": ["0", "1"], "stages": list(MEASURED), "short": False}
 
 
 class Recorded(Variants):
@@ -83,7 +96,7 @@ def test_variants_commands_are_taken_by_the_package_and_run_once(tmp_path: Path)
 
 
 def test_variants_that_are_small_leave_out_the_long_ones_and_stages_that_were_not_asked_for(tmp_path: Path):
-    study = made(tmp_path, quick=SMALL, stages=["transformers"], small=True)
+    study = made(tmp_path, quick=SMALL, stages=["transformers"], short=True)
     found = study.everything()
     assert {stage: set(names) for stage, names in found.items()} == {
         "tokenizers": {FIRST}, "transformers": set(TRANSFORMERS) - set(LONG), "decoders": {FIRST},
@@ -93,6 +106,21 @@ def test_variants_that_are_small_leave_out_the_long_ones_and_stages_that_were_no
         cfg = composed(*arguments, name=module.rpartition(".")[2])
         assert cfg.tokenizer.model.num_codebook_vectors == composed("recipe=tiny").tokenizer.model.num_codebook_vectors
         assert name.startswith("transformer") or cfg.tokenizer.training.max_steps == 600
+
+
+@pytest.mark.parametrize("quick", [SMALL, TINY], ids=["small", "tiny"])
+def test_variants_are_what_their_names_say_when_they_are_short_too(quick: list[list[str]], tmp_path: Path):
+    study = made(tmp_path, quick=quick, short=True)
+    study.everything()
+    for stage, variants_of_it, prefix in (
+        ("tokenizer", TOKENIZERS, "tokenizer."), ("transformer", TRANSFORMERS, ""), ("decoder", DECODERS, "decoder.training."),
+    ):  # fmt: skip
+        for name in set(variants_of_it) - set(LONG):
+            _, arguments = study.ran[slugged(stage, name, 0)]
+            last = dict(argument.split("=", 1) for argument in arguments)  # the last one counts, as for Hydra
+            for told in study.overrides(variants_of_it[name], prefix):
+                key, value = told.split("=", 1)
+                assert last[key] == value, name
 
 
 def test_variants_tables_have_a_row_per_variant_with_the_spread_over_seeds():
