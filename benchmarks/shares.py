@@ -1,6 +1,7 @@
 """Where our time goes, by operation: products, attention, and everything else; for the limits in docs/speed.md.
 
     python -m benchmarks.shares --size small --isa avx2
+    python -m benchmarks.shares --size lab                      # in bf16 where that is fast, as it is trained and decoded there
 
 Seconds are summed over threads' operators as torch's profiler sees them; it adds to short ones, so the share of products is a
 lower bound. *Everything else free* is the ratio that would come of a measured one if all other operations took no time.
@@ -21,9 +22,13 @@ from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.core.schedules import Cosine
 from maskgit_lab.models.filling import fill_holes
 from maskgit_lab.reporting.tables import render_table
+from maskgit_lab.training.precision import autocast_dtype, resolve_precision
 
 ATTENTION = "aten::_scaled_dot_product_flash_attention_for_cpu"
-PRODUCTS = ("aten::addmm", "aten::mm", "aten::bmm", "aten::baddbmm", "mkldnn::_convolution_pointwise", "aten::mkldnn_convolution")
+PRODUCTS = (
+    "aten::addmm", "aten::mm", "aten::bmm", "aten::baddbmm", "mkldnn::_convolution_pointwise", "aten::mkldnn_convolution",
+    "mkldnn::_linear_pointwise",
+)  # fmt: skip
 NUM_OTHERS = 5  # operations that are named
 
 
@@ -55,14 +60,16 @@ def main() -> None:
     args = parser.parse_args()
     if args.isa:
         take(args.isa)
-    bench = Bench(torch.device("cpu"), 1, None, num_images=args.images)
+    precision, reason = resolve_precision("auto", "cpu")
+    print(reason)
+    bench = Bench(torch.device("cpu"), 1, autocast_dtype(precision), num_images=args.images)
     made = subject(args.size, bench.device)
     images, holes = pictures(args.images, bench.device)
 
     def fill(refresh_every: int | None) -> None:
         settings = DecodeSettings(schedule=Cosine(), num_steps=NUM_STEPS, refresh_every=refresh_every)
         generators = image_generators(0, "decode", range(len(images)))
-        fill_holes(made.model, made.tokenizer, images, holes, settings=settings, generators=generators, autocast=None)
+        fill_holes(made.model, made.tokenizer, images, holes, settings=settings, generators=generators, autocast=bench.autocast)
 
     trained = subject(args.size, bench.device)
     works: dict[str, Callable[[], object]] = {

@@ -24,14 +24,15 @@ class SqueezeNet(nn.Module):
         super().__init__()
         from torchvision.models import squeezenet1_0  # half a second of imports, only for those who have the weights
 
-        self.layers = squeezenet1_0().features
+        # the order of channels last: pooling and products take two thirds of the time in it on a CPU, forward and backward
+        self.layers = squeezenet1_0().features.to(memory_format=torch.channels_last)
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
         self.eval().requires_grad_(False)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Return activations [(B, C_i, h_i, w_i)] for RGB images (B, 3, H, W) in [0, 1], H and W at least 32; finest first."""
-        x = images.flip(1) * 255 - self.mean
+        x = (images.flip(1) * 255 - self.mean).contiguous(memory_format=torch.channels_last)
         taps = []
         for index, layer in enumerate(self.layers):
             x = layer(x)
