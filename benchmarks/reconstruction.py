@@ -19,7 +19,7 @@ from maskgit_lab.data.cat_faces import CatFaces
 from maskgit_lab.data.image_set import slices
 from maskgit_lab.evaluation.features import Extractor, InceptionImagenet
 from maskgit_lab.evaluation.frechet import frechet_distance
-from maskgit_lab.evaluation.truth import extract
+from maskgit_lab.evaluation.truth import extract, read_truth
 from maskgit_lab.models.tokenizer import FrozenTokenizer
 from maskgit_lab.reporting.tables import render_markdown
 
@@ -43,7 +43,7 @@ def main() -> None:
     images = np.ascontiguousarray(truth[: args.images])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     extractor: Extractor = InceptionImagenet(weights=args.inception).to(device)
-    true = extracted(extractor, images, device)
+    true = read_truth(images, None, extractor, cache=args.cache, batch_size=BATCH_SIZE, device=device).features
     rows = []
     for path in args.tokenizers:
         rows.append({"tokenizer": path.stem} | measured(FrozenTokenizer.load(path).to(device), images, true, extractor))

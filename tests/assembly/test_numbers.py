@@ -32,6 +32,7 @@ MEANINGFUL = {
     "tokenizer.training.warmup_steps": {"0"},
     "tokenizer.training.revive_after_steps": {"0"},  # never
     "tokenizer.training.perceptual_weight": {"0"},
+    "tokenizer.training.perceptual_shift": {"0"},
     "tokenizer.training.ema_decay": {"0"},  # the trained weights
     "decoder.model.num_blocks": {"0"},
     "decoder.model.num_pixel_blocks": {"0"},
@@ -39,6 +40,7 @@ MEANINGFUL = {
     "decoder.training.warmup_steps": {"0"},
     "decoder.training.gradient_clip": {"1e30"},  # no clipping
     "decoder.training.perceptual_weight": {"0"},
+    "decoder.training.perceptual_shift": {"0"},
     "decoder.training.composite_weight": {"0"},
     "decoder.training.ema_decay": {"0"},  # the trained weights
     "decoder.training.fill_steps": {"0"},  # true tokens to the end

@@ -67,6 +67,25 @@ def test_tokenizer_module_improves_the_reconstruction() -> None:
     assert after > before + 2
 
 
+class OffGrid(nn.Module):
+    """Sees every fourth pixel only, as a network of strides does."""
+
+    def forward(self, images: Tensor, targets: Tensor) -> Tensor:
+        return (images - targets)[..., ::4, ::4].square().mean()
+
+
+def test_perceptual_distance_sees_what_lies_between_its_strides() -> None:
+    real = torch.rand(2, 3, 32, 32)
+    grid = torch.zeros(32, 32)
+    grid[1::4, 2::4] = 0.5  # where OffGrid does not look
+    for shift, seen in ((0, False), (3, True)):
+        trained = module(perceptual=OffGrid(), perceptual_shift=shift)
+        distances = [trained.perceived(real + grid, real, step) for step in range(40)]
+        assert distances == [trained.perceived(real + grid, real, step) for step in range(40)]  # a function of the step
+        assert any(float(distance) > 0 for distance in distances if distance is not None) is seen
+    assert module().perceived(real, real, 0) is None
+
+
 @pytest.mark.parametrize("gan", [False, True], ids=["plain", "gan"])
 def test_tokenizer_module_counts_its_own_updates_for_max_steps(gan: bool) -> None:
     trained = module(**(gan_parts() if gan else {}))

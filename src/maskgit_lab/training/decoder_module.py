@@ -152,9 +152,9 @@ class DecoderModule(StageModule):
         loss = l1 + own.composite_weight * in_hole
         self.log("train/loss_rec", l1.detach(), prog_bar=True)
         self.log("train/loss_hole", in_hole.detach())
-        for perceptual in self.perceptual:
-            whole = perceptual(self.tokenizer.pixels(output), self.tokenizer.pixels(given.images))
-            rim = perceptual(self.tokenizer.pixels(composite), self.tokenizer.pixels(truth))
+        whole = self.perceived(self.tokenizer.pixels(output), self.tokenizer.pixels(given.images), step)
+        rim = self.perceived(self.tokenizer.pixels(composite), self.tokenizer.pixels(truth), step)
+        if whole is not None and rim is not None:
             self.log("train/loss_perceptual", whole.detach())
             loss = loss + own.perceptual_weight * (whole + own.composite_weight * rim)
         made = torch.cat([composite, output[count:]])  # what a user gets: composites, and whole outputs where all is hidden

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
+import torch
 from torch import Tensor, nn
 
+from maskgit_lab.core.randomness import generator
 from maskgit_lab.training.adversary import Adversary, AdversarySettings
 from maskgit_lab.training.divergence import DivergenceGuard, gradient_norm, require_finite_weights
 from maskgit_lab.training.optim import AdamSettings
@@ -27,6 +29,7 @@ class StageSettings(AdversarySettings):
     warmup_steps: int = 0  # of the learning rate, linear
     gradient_clip: float = 1.0  # largest norm of the network's gradient
     perceptual_weight: float = 1.0  # of the perceptual distance next to the L1 distance of normalised pixels
+    perceptual_shift: int = 0  # pixels: see StageModule.perceived; runs from before the key have none
     ema_decay: float = 0.0  # of the averaged weights, which are what is kept; 0 = the trained ones
     seed: int = 0  # of every draw
 
@@ -63,6 +66,26 @@ class StageModule(L.LightningModule):
         self.trained = (network,)  # in a tuple: the subclass registers it, under its own name
         if self.own.ema_decay:
             self.average = WeightAverage(network, decay=self.own.ema_decay)
+
+    def perceived(self, made: Tensor, real: Tensor, step: int) -> Tensor | None:
+        """Return the perceptual distance of two batches of images, None where there is no such loss.
+
+        Both are moved by the same 0 to `perceptual_shift` pixels down and to the right, anew in every step: what leaves on one side
+        comes in on the other. A network of strided layers does not see a pattern as wide as its strides, so without it the images
+        that are made get one: a grid of 4 pixels with SqueezeNet.
+
+        Args:
+            made: (B, 3, H, W) in about [0, 1].
+            real: of the same shape.
+            step: number of the update.
+        """
+        for perceptual in self.perceptual:
+            if most := self.own.perceptual_shift:
+                down, right = torch.randint(most + 1, (2,), generator=generator(self.own.seed, "perceptual shift", step)).tolist()
+                made, real = (images.roll((down, right), (2, 3)) for images in (made, real))
+            distance: Tensor = perceptual(made, real)
+            return distance
+        return None
 
     def update(self, loss: Tensor, step: int, *, distance: Tensor, real: Tensor, made: Tensor, last_layer: Tensor) -> None:
         """Update the network once and, where there is one and its time has come, the discriminator once.

@@ -101,8 +101,7 @@ class TokenizerModule(StageModule):
         self.revival.observe(output.tokens, step)
         distance = F.l1_loss(fake, images)
         self.log("train/loss_rec", distance.detach(), prog_bar=True)
-        for perceptual in self.perceptual:
-            term = perceptual(self.pixels(fake).clamp(0, 1), self.pixels(images))
+        if (term := self.perceived(self.pixels(fake).clamp(0, 1), self.pixels(images), step)) is not None:
             self.log("train/loss_perceptual", term.detach())
             distance = distance + self.settings.perceptual_weight * term
         loss = distance + output.codebook_loss
