@@ -200,7 +200,7 @@ class Variants:
         if not (own / "decoder.pt").is_file():
             shutil.rmtree(own, ignore_errors=True)
             shutil.copytree(run, own)
-            recipe = [f"decoder.training.{step}" for step in ("max_steps=1000", "fill_steps=200", "perceptual_weight=0.1")]
+            recipe = [f"decoder.training.{step}" for step in ("max_steps=1000", "fill_steps=200")]
             self.command(
                 "maskgit_lab.train_decoder", f"run={own}", f"seed={seed}", f"perceptual_weights={self.args.squeezenet}",
                 *self.places, *recipe, *self.args.quick[2], *self.overrides(changes, "decoder.training."), name=slug,

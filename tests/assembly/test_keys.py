@@ -131,20 +131,23 @@ def test_tokenizer_key_of_before_averages_and_deeper_decoders_is_found_with_thei
     assert len({stage1(), stage1("tokenizer.training.ema_decay=0.9"), stage1("tokenizer.model.num_decoder_blocks=5")}) == 3
 
 
-def test_keys_of_before_images_were_moved_are_found_where_nothing_moves():
+def test_keys_of_before_images_were_moved_are_found_where_there_is_no_perceptual_loss_or_one_as_before():
     def of_both(*overrides: str, without: bool = False) -> tuple[str, str]:
         config = configuration("decoder=conditional", *overrides)
         assert config.decoder is not None
         if without:
-            del config.tokenizer.training["perceptual_shift"], config.decoder.training["perceptual_shift"]
+            for stage in (config.tokenizer, config.decoder):
+                del stage.training["perceptual_shift"]
+                stage.training["perceptual_weight"] = 1.0
         made = decoder_key(config.decoder, config, builders.splits(), builders.tokenizer(), seed=0, fills=None)
         return tokenizer_key(config, builders.splits()), made
 
     still = ("tokenizer.training.perceptual_shift=0", "decoder.training.perceptual_shift=0")
     assert of_both() == of_both(*still) == of_both(without=True)  # no perceptual loss, nothing to move
     given = "perceptual_weights=w.pth"
-    assert of_both(given, *still) == of_both(given, without=True)
-    assert all(mine != its for mine, its in zip(of_both(given), of_both(given, *still), strict=True))
+    before = (*still, "tokenizer.training.perceptual_weight=1.0", "decoder.training.perceptual_weight=1.0")
+    assert of_both(given, *before) == of_both(given, without=True)
+    assert all(mine != its for mine, its in zip(of_both(given), of_both(given, *before), strict=True))
 
 
 def test_tokenizer_key_of_muon_is_not_that_of_before_its_mending(monkeypatch: pytest.MonkeyPatch):

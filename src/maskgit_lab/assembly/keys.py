@@ -134,6 +134,6 @@ def _hash(content: dict[str, Any]) -> str:
 
 def _without_new_defaults(node: dict[str, Any], defaults: dict[str, Any] = NEW_DEFAULTS) -> dict[str, Any]:
     """Leave out keys that earlier versions did not have where they change nothing, so that their results are found."""
-    if node.get("perceptual", MISSING) is None:  # no image is moved for nothing
-        node = {key: value for key, value in node.items() if key != "perceptual_shift"}
+    if node.get("perceptual", MISSING) is None:  # then its settings change nothing: they are as they once were
+        node = {**node, "perceptual_weight": 1.0, "perceptual_shift": 0}
     return {key: value for key, value in node.items() if defaults.get(key, MISSING) != value}
