@@ -68,7 +68,7 @@ class StageModule(L.LightningModule):
             self.average = WeightAverage(network, decay=self.own.ema_decay)
 
     def perceived(self, made: Tensor, real: Tensor, step: int) -> Tensor | None:
-        """Return the perceptual distance of two batches of images, None where there is no such loss.
+        """Measure the perceptual distance of two batches of images.
 
         Both are moved by the same 0 to `perceptual_shift` pixels down and to the right, anew in every step: what leaves on one side
         comes in on the other. A network of strided layers does not see a pattern as wide as its strides, so without it the images
@@ -78,6 +78,9 @@ class StageModule(L.LightningModule):
             made: (B, 3, H, W) in about [0, 1].
             real: of the same shape.
             step: number of the update.
+
+        Returns:
+            A scalar; None where there is no such loss.
         """
         for perceptual in self.perceptual:
             if most := self.own.perceptual_shift:
