@@ -167,6 +167,8 @@ BENCHMARKS = {
     "python -m benchmarks.lab_experiment DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth": Benchmark(
         ("benchmarks.lab_experiment", "--help"), USAGE, "trains the lab's networks for hours"
     ),
+    "python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --small --stages tokenizers "
+    "--images 500 --jobs 2": Benchmark(("benchmarks.variants", "--help"), USAGE, "trains two dozen tokenizers"),
     "python -m benchmarks.policies RUN --steps 4 8 16 --token-temperature 1.0": Benchmark(
         ("benchmarks.policies", "RUN", "--steps", "4", "--token-temperature", "1.0", "--policies", "confidence", "halton",
          "--images", "4", "--seeds", "2", "--cache", "cache"), "halton", "two policies, four images"
