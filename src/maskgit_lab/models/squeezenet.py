@@ -24,7 +24,7 @@ class SqueezeNet(nn.Module):
         super().__init__()
         from torchvision.models import squeezenet1_0  # half a second of imports, only for those who have the weights
 
-        # the order of channels last: pooling and products take two thirds of the time in it on a CPU, forward and backward
+        # the order of channels last: pooling and products take three quarters of the time in it on a CPU, forward and backward
         self.layers = squeezenet1_0().features.to(memory_format=torch.channels_last)
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor

@@ -82,13 +82,14 @@ class StageModule(L.LightningModule):
         Returns:
             A scalar; None where there is no such loss.
         """
-        for perceptual in self.perceptual:
-            if most := self.own.perceptual_shift:
-                down, right = torch.randint(most + 1, (2,), generator=generator(self.own.seed, "perceptual shift", step)).tolist()
-                made, real = (images.roll((down, right), (2, 3)) for images in (made, real))
-            distance: Tensor = perceptual(made, real)
-            return distance
-        return None
+        if not self.perceptual:
+            return None
+        if most := self.own.perceptual_shift:
+            down, right = torch.randint(most + 1, (2,), generator=generator(self.own.seed, "perceptual shift", step)).tolist()
+            made, real = (images.roll((down, right), (2, 3)) for images in (made, real))
+        (perceptual,) = self.perceptual
+        distance: Tensor = perceptual(made, real)
+        return distance
 
     def update(self, loss: Tensor, step: int, *, distance: Tensor, real: Tensor, made: Tensor, last_layer: Tensor) -> None:
         """Update the network once and, where there is one and its time has come, the discriminator once.
