@@ -47,11 +47,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a file that gets the figures as JSON")
     add_arguments(parser)
     args = parser.parse_args()
-    if args.seeds < 2:
-        parser.error("--seeds must be at least 2: a single fill has no diversity")
+    if args.seeds < 1:
+        parser.error("--seeds must be at least 1")
+    scored = SCORES if args.seeds > 1 else SCORES[:1]  # a single fill has no diversity
     made = study(args.run, args)
     changes: dict[str, Any] = {"schedule": schedule(args.schedule)} if args.schedule else {}
-    headers = ["policy", "T", "temperature", made.distance, "decoded", *SCORES, "seconds"]
+    headers = ["policy", "T", "temperature", made.distance, "decoded", *scored, "seconds"]
     rows, found = [], []
     for name in args.policies:
         policy = build(OmegaConf.load(FOLDER / f"{name}.yaml"))
@@ -62,7 +63,7 @@ def main() -> None:
                     token_temperature=temperature, top_p=args.top_p if temperature else 1.0, mask_blend_pixels=args.blend,
                 )  # fmt: skip
                 own = "its own" if policy.sets_token_temperature else f"{temperature:g}"
-                scores, took = measured(made, settings, args.seeds), seconds(made, settings)
+                scores, took = measured(made, settings, args.seeds, scored), seconds(made, settings)
                 rows.append([name, str(steps), own, *map(str, scores.values()), f"{took:.4f}"])
                 about = {"policy": name, "num_steps": steps, "token_temperature": own, "seconds": took}
                 found.append(about | {key: value.as_dict() for key, value in scores.items()})
@@ -73,13 +74,13 @@ def main() -> None:
         args.out.write_text(json.dumps(record(found, images=len(made.images), on=args.on, seeds=args.seeds), indent=2) + "\n")
 
 
-def measured(made: Study, settings: DecodeSettings, seeds: int) -> dict[str, Spread]:
+def measured(made: Study, settings: DecodeSettings, seeds: int, scored: list[str]) -> dict[str, Spread]:
     """Return distances of composited and of decoded images, and the other scores of composited ones, over seeds."""
     found = made.cells(settings, schedules={"run": settings.schedule}, sweet_spots=[settings.num_steps], seeds=seeds)
     by_output = {cell.output: cell.scores for cell in found}
     composited = by_output["composited"]
     values = {"composited": composited[made.distance], "decoded": by_output["decoded"][made.distance]}
-    return {name: Spread.of(value) for name, value in (values | {name: composited[name] for name in SCORES}).items()}
+    return {name: Spread.of(value) for name, value in (values | {name: composited[name] for name in scored}).items()}
 
 
 def seconds(made: Study, settings: DecodeSettings, *, repeats: int = 5) -> float:

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what is measured, by command line."""
     parser.add_argument("--on", choices=["val", "test"], default="test", help="val: drawn holes; choose there, report on test")
     parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--seeds", type=int, default=3, help="candidates for each hole, at least 2")
+    parser.add_argument("--seeds", type=int, default=3, help="candidates for each hole")
     parser.add_argument("--decoder", choices=["plain", "conditional"], help="default: conditional where the run has one")
     parser.add_argument("--checkpoint", default="best", help="best or last")
     parser.add_argument("--inception", type=Path, help="torchvision's inception_v3 state dict; default: features of the tokenizer")

@@ -212,7 +212,8 @@ class Variants:
     def fills(self, run: Path, slug: str) -> None:
         """Measure a run's fills."""
         self.measured(
-            "benchmarks.policies", str(run), "--policies", "confidence", "--steps", "7", "--seeds", "2",
+            "benchmarks.policies", str(run), "--policies", "confidence", "--steps", "7",
+            "--seeds", "1" if self.args.temperatures == ["0"] else "2",  # fills of the likeliest tokens hardly differ
             "--cache", str(self.out / "cache"), "--token-temperature", *self.args.temperatures, name=slug,
         )  # fmt: skip
 
@@ -228,7 +229,10 @@ class Variants:
             self.measuring.append(self.pool.submit(measure))
 
     def of(self, stage: str, variants: dict[str, Overrides]) -> list[tuple[str, Overrides]]:
-        """Return the variants that are trained: of a stage that was not asked for, the recipe as it is."""
+        """Return the variants that are trained: of a stage that only a later one asks for, the recipe as it is."""
+        order = list(MEASURED)
+        if order.index(stage) > max(map(order.index, self.args.stages)):
+            return []
         names = [name for name in variants if stage in self.args.stages and not (self.args.short and name in LONG)]
         return [(name, variants[name]) for name in names or [FIRST]]
 
@@ -268,6 +272,8 @@ def tables(found: dict[str, dict[str, list[Any]]]) -> str:
     """Return a table per stage: means over seeds of training, with their spread."""
     parts = []
     for stage, scores in MEASURED.items():
+        if not found[stage]:
+            continue
         rows = []
         for name, per_seed in found[stage].items():
             for number in range(len(per_seed[0])):

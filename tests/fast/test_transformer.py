@@ -28,10 +28,10 @@ def some_positions():
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
-@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("context", [None, "in the sum", "normalised"])
 def test_logits_at_some_positions_equal_those_of_the_whole_grid(norm_first, context):
     torch.manual_seed(0)
-    model = BidirectionalTransformer(**SMALL, norm_first=norm_first).eval()
+    model = BidirectionalTransformer(**SMALL, norm_first=norm_first, context_norm=context == "normalised").eval()
     tokens, extra = torch.randint(13, (BATCH, 16)), torch.randn(BATCH, 16, 32) if context else None
     mask, positions = some_positions()
     logits = FastTransformer(model).logits(tokens, extra, positions)
@@ -53,9 +53,10 @@ def test_logits_at_some_positions_have_the_gradients_of_the_whole_grid():
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
-def test_refresh_of_everything_is_a_whole_pass(norm_first):
+@pytest.mark.parametrize("context_norm", [False, True])
+def test_refresh_of_everything_is_a_whole_pass(norm_first, context_norm):
     torch.manual_seed(0)
-    model = BidirectionalTransformer(**SMALL, norm_first=norm_first).eval()
+    model = BidirectionalTransformer(**SMALL, norm_first=norm_first, context_norm=context_norm).eval()
     fast = FastTransformer(model)
     before, after, extra = *torch.randint(13, (2, BATCH, 16)), torch.randn(BATCH, 16, 32)
     mask, wanted = some_positions()

@@ -65,7 +65,7 @@ def tokenizer(*, seed: int = 0, num_codebook_vectors: int = 16) -> FrozenTokeniz
 def transformer(**changes: Any) -> BidirectionalTransformer:
     sizes: dict[str, Any] = {
         "num_image_tokens": 64, "num_codebook_vectors": 16, "dim": 16, "num_layers": 1, "num_heads": 2,
-        "hidden_dim": 24, "dropout": 0.1, "norm_first": True,
+        "hidden_dim": 24, "dropout": 0.1, "norm_first": True, "context_norm": True,
     }  # fmt: skip
     return BidirectionalTransformer(**{**sizes, **changes})
 

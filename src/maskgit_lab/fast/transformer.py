@@ -140,14 +140,14 @@ class FastTransformer:
         """
         places = changed.rows % self.plain.num_image_tokens
         x = self.plain.token_embedding(changed.take(tokens)) + self.plain.position_embedding.index_select(0, places)
-        x = self.plain.embedding_norm(x if context is None else x + changed.take(context))
+        x = self.plain.with_context(x, None if context is None else changed.take(context))
         for block, remembered in zip(self.blocks, memory, strict=True):
             x = block.refresh(x, remembered, changed, wanted if block is self.blocks[-1] else None)
         return self._logits(x, wanted)
 
     def _embedding(self, tokens: Tensor, context: Tensor | None) -> Tensor:
         x = self.plain.token_embedding(tokens) + self.plain.position_embedding
-        return dropout(self.plain.dropout, self.plain.embedding_norm(x if context is None else x + context))
+        return dropout(self.plain.dropout, self.plain.with_context(x, context))
 
     def _logits(self, x: Tensor, positions: Positions) -> Tensor:
         """Return logits (M, V + 1) of rows (M, dim)."""

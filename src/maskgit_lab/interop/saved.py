@@ -148,6 +148,7 @@ def _model_parts(model: MaskedTokenModel) -> dict[str, Any]:
         "num_image_tokens": network.num_image_tokens, "num_codebook_vectors": network.num_codebook_vectors, "dim": network.dim,
         "num_layers": len(network.blocks), "num_heads": first.attention.num_heads, "hidden_dim": first.mlp[0].out_features,
         "dropout": network.dropout.p, "attention_dropout": first.attention.dropout, "norm_first": first.norm_first,
+        "context_norm": network.context_norm,
     }  # fmt: skip
     reader = None if context is None else {"channels": context.stem.out_channels, "num_blocks": len(context.blocks)}
     return {"transformer": transformer, "context": reader, "state_dict": model.state_dict()}

@@ -71,6 +71,8 @@ class BidirectionalTransformer(nn.Module):
         dropout: on the embeddings and on both branches of a block, in [0, 1).
         attention_dropout: on attention weights; above 0 it leaves torch's fused kernel on a CPU.
         norm_first: LayerNorm before the branches; trains faster at small sizes. The lab's network has it after.
+        context_norm: normalise a context and the embeddings apart, then add them. Else their sum is normalised, and a context, which
+            nothing bounds, grows in training until no token has a say.
 
     Raises:
         ValueError: naming the configuration key.
@@ -90,6 +92,7 @@ class BidirectionalTransformer(nn.Module):
         dropout: float,
         attention_dropout: float = 0.0,
         norm_first: bool = False,
+        context_norm: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= dropout < 1:
@@ -98,6 +101,7 @@ class BidirectionalTransformer(nn.Module):
         self.num_codebook_vectors = num_codebook_vectors
         self.mask_token_id = num_codebook_vectors
         self.dim = dim
+        self.context_norm = context_norm
         self.token_embedding = nn.Embedding(num_codebook_vectors + 1, dim)
         self.position_embedding = nn.Parameter(torch.empty(num_image_tokens, dim))
         self.embedding_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
@@ -124,10 +128,18 @@ class BidirectionalTransformer(nn.Module):
         """
         self.begin_pass()
         x = self.token_embedding(tokens) + self.position_embedding  # (B, N, dim)
-        x = self.dropout(self.embedding_norm(x if context is None else x + context))
+        x = self.dropout(self.with_context(x, context))
         for block in self.blocks:
             x = block(x)
         return F.linear(self.head(x), self.token_embedding.weight) + self.bias
+
+    def with_context(self, embeddings: Tensor, context: Tensor | None) -> Tensor:
+        """Return what the first block reads of embeddings and context, of the same shape (..., dim), or of embeddings alone."""
+        if context is None:
+            return self.embedding_norm(embeddings)
+        if self.context_norm:
+            return self.embedding_norm(embeddings) + F.layer_norm(context, (self.dim,))
+        return self.embedding_norm(embeddings + context)
 
     def compile_blocks(self, **options: Any) -> None:
         """Compile every block in place: parameters keep their names, so checkpoints and resuming are not touched.
