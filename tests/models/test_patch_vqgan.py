@@ -57,25 +57,5 @@ def test_patch_vqgan_decoder_may_be_deeper_than_its_encoder() -> None:
     blocks = [sum(isinstance(layer, GridBlock) for layer in part.modules()) for part in (deep.encoder, deep.decoder, even.decoder)]
     assert blocks == [1, 5, 1]
     assert PatchVQGAN(**deep.arguments).state_dict().keys() == deep.state_dict().keys()
-    old = {name: value for name, value in even.arguments.items() if name not in ("num_decoder_blocks", "num_pixel_blocks")}
+    old = {name: value for name, value in even.arguments.items() if name != "num_decoder_blocks"}
     PatchVQGAN(**old).load_state_dict(even.state_dict())
-
-
-def test_patch_vqgan_may_have_blocks_at_full_resolution() -> None:
-    sizes: dict[str, Any] = {
-        "channels": 8, "num_blocks": 1, "latent_dim": 4, "img_resolution": 16, "num_codebook_vectors": 8, "beta": 0.25,
-        "pixel_channels": 4,
-    }  # fmt: skip
-    network = PatchVQGAN(**sizes, num_pixel_blocks=2)
-    seen: list[torch.Size] = []
-    for layer in network.decoder:
-        if isinstance(layer, GridBlock):
-            layer.register_forward_hook(lambda _, __, output: seen.append(output.shape))
-    latents = torch.randn(1, 4, 4, 4)
-    decoded = network.decoder(latents)
-    assert seen == [(1, 8, 4, 4), (1, 4, 16, 16), (1, 4, 16, 16)]
-    x = latents
-    for stage in network.decoder_stages():  # what a decoder that reads the known pixels is cut into
-        x = stage.layers(x)
-        assert x.shape[1:] == (stage.channels, stage.resolution, stage.resolution)
-    torch.testing.assert_close(x, decoded, rtol=0, atol=0)

@@ -62,7 +62,6 @@ RANGES: dict[str, dict[str, Any]] = {
     "tokenizer.model.channels": SIZE,
     "tokenizer.model.num_blocks": LAYERS,
     "tokenizer.model.num_decoder_blocks": {**LAYERS, "or_null": True},
-    "tokenizer.model.num_pixel_blocks": LAYERS,
     "tokenizer.model.latent_dim": SIZE,
     "tokenizer.model.img_resolution": RESOLUTION,
     "tokenizer.model.latent_resolution": SIZE,

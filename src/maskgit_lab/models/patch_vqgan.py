@@ -8,7 +8,7 @@ from maskgit_lab.models.vqgan import CodebookNetwork, DecoderStage
 
 
 class GridBlock(nn.Module):
-    """Residual block, as a rule at the grid's resolution."""
+    """Residual block at the grid's resolution."""
 
     def __init__(self, *, channels: int) -> None:
         super().__init__()
@@ -35,7 +35,6 @@ class PatchVQGAN(CodebookNetwork):
         beta: weight of the codebook term.
         pixel_channels: width of the last layers, which run at full resolution and hide the cells' borders.
         num_decoder_blocks: residual blocks in the decoder; None = num_blocks.
-        num_pixel_blocks: residual blocks of its last layers.
     """
 
     CPU_BATCH = 32
@@ -54,7 +53,6 @@ class PatchVQGAN(CodebookNetwork):
         beta: float,
         pixel_channels: int = 16,
         num_decoder_blocks: int | None = None,
-        num_pixel_blocks: int = 0,
     ) -> None:
         if img_resolution % patch_size:
             raise ValueError(f"tokenizer.model.img_resolution ({img_resolution}) must be a multiple of patch_size ({patch_size})")
@@ -65,7 +63,6 @@ class PatchVQGAN(CodebookNetwork):
             "image_channels": image_channels, "patch_size": patch_size, "channels": channels, "num_blocks": num_blocks,
             "latent_dim": latent_dim, "img_resolution": img_resolution, "num_codebook_vectors": num_codebook_vectors,
             "beta": beta, "pixel_channels": pixel_channels, "num_decoder_blocks": num_decoder_blocks,
-            "num_pixel_blocks": num_pixel_blocks,
         }  # fmt: skip
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(patch_size),
@@ -83,7 +80,6 @@ class PatchVQGAN(CodebookNetwork):
             nn.SiLU(),
             nn.Conv2d(channels, pixel_channels * patch_size**2, 1),
             nn.PixelShuffle(patch_size),
-            *(GridBlock(channels=pixel_channels) for _ in range(num_pixel_blocks)),
             nn.SiLU(),
             nn.Conv2d(pixel_channels, image_channels, 3, padding=1),
         )

@@ -160,7 +160,7 @@ def require_same_tokenizer(recorded: str | None, tokenizer: FrozenTokenizer) -> 
 
 def _built(architecture: type[VQGAN] | type[PatchVQGAN], arguments: dict[str, Any], state: dict[str, Tensor]) -> VQGAN | PatchVQGAN:
     """Build a network that has the shapes of the weights it will be filled with: a file may say anything of its sizes."""
-    for name in ("num_blocks", "num_decoder_blocks", "num_pixel_blocks"):
+    for name in ("num_blocks", "num_decoder_blocks"):
         if (arguments.get(name) or 0) > len(state):
             raise ValueError(f"{name}={arguments[name]}, and {len(state)} tensors")
     with shapes_only():
