@@ -71,10 +71,11 @@ TRANSFORMERS: dict[str, Overrides] = {
 DECODERS: dict[str, Overrides] = {
     FIRST: {},
     "true tokens to the end": {"fill_steps": 0},
+    "perceptual loss, 0.1": {"perceptual_weight": 0.1},
     "perceptual loss, 1": {"perceptual_weight": 1},
     "PatchGAN, 0.1": gan(PATCHES, 0.1),
     "heads on SqueezeNet, 0.3": gan(HEADS, 0.3),
-    "3,000 steps": {"max_steps": 3000, "fill_steps": 600},
+    "3,000 steps": {"max_steps": 3000, "fill_steps": 3000},
 }
 LONG = ("3,000 steps", "10 epochs", "10 epochs, averaged")  # begin before the others
 MEASURED = {"tokenizers": ("fd", "psnr", "mae"), "transformers": ("decoded", "composited", "mae_hole")}
@@ -90,7 +91,7 @@ SMALL = [
     # Adam, as in the recipe: tiny's own tokenizer has Muon
     ["recipe=tiny", *(f"tokenizer.training.{key}" for key in ("max_steps=600", "ema_decay=0.99", "matrix_lr=null"))],
     ["recipe=tiny", "trainer.max_epochs=1"],
-    ["decoder.training.max_steps=400", "decoder.training.fill_steps=80"],
+    ["decoder.training.max_steps=400", "decoder.training.fill_steps=400", "decoder.training.num_fills=1024"],
 ]
 
 
@@ -200,7 +201,7 @@ class Variants:
         if not (own / "decoder.pt").is_file():
             shutil.rmtree(own, ignore_errors=True)
             shutil.copytree(run, own)
-            recipe = [f"decoder.training.{step}" for step in ("max_steps=1000", "fill_steps=200")]
+            recipe = [f"decoder.training.{step}" for step in ("max_steps=1000", "fill_steps=1000", "num_fills=4096")]
             self.command(
                 "maskgit_lab.train_decoder", f"run={own}", f"seed={seed}", f"perceptual_weights={self.args.squeezenet}",
                 *self.places, *recipe, *self.args.quick[2], *self.overrides(changes, "decoder.training."), name=slug,

@@ -169,6 +169,7 @@ BENCHMARKS = {
     ),
     "python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --small --stages tokenizers "
     "--images 500 --jobs 2": Benchmark(("benchmarks.variants", "--help"), USAGE, "trains two dozen tokenizers"),
+    "python -m benchmarks.shown RUN": Benchmark(("benchmarks.shown", "RUN", "--images", "4"), "true tokens", "four images"),
     "python -m benchmarks.policies RUN --steps 4 8 16 --token-temperature 1.0": Benchmark(
         ("benchmarks.policies", "RUN", "--steps", "4", "--token-temperature", "1.0", "--policies", "confidence", "halton",
          "--images", "4", "--seeds", "2", "--cache", "cache"), "halton", "two policies, four images"

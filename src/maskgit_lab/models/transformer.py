@@ -71,8 +71,8 @@ class BidirectionalTransformer(nn.Module):
         dropout: on the embeddings and on both branches of a block, in [0, 1).
         attention_dropout: on attention weights; above 0 it leaves torch's fused kernel on a CPU.
         norm_first: LayerNorm before the branches; trains faster at small sizes. The lab's network has it after.
-        context_norm: normalise a context and the embeddings apart, then add them. Else their sum is normalised, and a context, which
-            nothing bounds, grows in training until no token has a say.
+        context_norm: normalise a context and the embeddings apart, then add them. Else their sum is normalised, and a context,
+            which nothing bounds, grows in training until no token has a say.
 
     Raises:
         ValueError: naming the configuration key.
