@@ -62,7 +62,7 @@ ROWS = (
         "experiment=cats_cpu",
         "a decoder of a few steps, batches for a dozen cats",
         add=("decoder.training.max_steps=4", "decoder.training.fill_steps=2", "decoder.training.num_fills=8", "data.batch_size=4"),
-        instead={"max_steps=600": "max_steps=4", "fill_steps=120": "fill_steps=2"},
+        instead={"max_steps=600": "max_steps=4", "fill_steps=600": "fill_steps=2"},
     ),
     Row(
         r"\.train_decoder ",
@@ -185,6 +185,11 @@ BENCHMARKS = {
         ("benchmarks.policies", "RUN", "--on", "val", "--images", "3", "--seeds", "2", "--policies", "halton", "p2", "margin",
          "entropy", "eb", "--steps", "8", "--token-temperature", "1", "--cache", "cache", "--out", "policies.json"), "margin",
         "three images, features of the tokenizer"
+    ),
+    "python -m benchmarks.policies RUN --on test --images 747 --seeds 1 --inception inception_v3.pth --policies confidence "
+    "--steps 7": Benchmark(
+        ("benchmarks.policies", "RUN", "--on", "test", "--images", "3", "--seeds", "1", "--inception", "inception_v3.pth",
+         "--policies", "confidence", "--steps", "7", "--cache", "cache"), "confidence", "three images"
     ),
     "python -m benchmarks.policies RUN --policies confidence --steps 7 --on val --images 500 --seeds 2 "
     "--inception inception_v3.pth": Benchmark(
