@@ -1,6 +1,7 @@
 """One wandb run per run folder: a later command continues it, and it never stops training."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +57,9 @@ def start(
     known = folder / "wandb" / ID_FILE
     run_id = read_text(known).strip() if known.is_file() else None
 
+    if run_id:
+        _wait_for_a_second_of_its_own(known.parent, run_id)
+
     def begin(mode: Literal["online", "offline"]) -> Any:
         return wandb.init(
             dir=str(folder), project=project, name=name, group=group, tags=list(tags), notes=notes, mode=mode, id=run_id,
@@ -76,6 +80,12 @@ def start(
     for metric, summary in SUMMARIES.items():
         run.define_metric(metric, step_metric=STEP, step_sync=True, summary=summary)
     return run
+
+
+def _wait_for_a_second_of_its_own(folder: Path, run_id: str) -> None:
+    """Wait while a folder of this run was begun this second: wandb names it by second and id, and old versions write over it."""
+    while any(folder.glob(f"*run-{time.strftime('%Y%m%d_%H%M%S')}-{run_id}")):
+        time.sleep(0.05)
 
 
 def _require_utf8(text: str) -> None:
