@@ -97,7 +97,7 @@ def test_draw_holes_half_covers_each_of_the_four_halves() -> None:
 
 
 def test_draw_holes_refuses_an_unknown_style_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"data\.hole_style must be one of brush, box, centre, half, got 'circle'"):
+    with pytest.raises(ValueError, match=r"data\.hole_style must be one of brush, walk, box, centre, half, got 'circle'"):
         draw_holes(style="circle", seed=0, indices=[0], resolution=32)
 
 

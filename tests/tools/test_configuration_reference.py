@@ -46,7 +46,7 @@ def test_in_words_says_a_range(limits, words: str):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("hole_style", "brush", "`brush`, `box`, `centre`, `half`"),
+        ("hole_style", "brush", "`brush`, `walk`, `box`, `centre`, `half`"),
         ("speed", None, "`fast`, `plain`, null"),
         ("tokenizer.mean", [0, 0, 0], "3 numbers, each number, 0 to 1"),
         ("sweet_spots", [3], "list, each whole number, at least 1"),

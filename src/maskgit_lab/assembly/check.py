@@ -29,8 +29,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "speed": ("fast", "plain", None),
     "use_decoder": ("conditional", "plain", None),
     "reuse": ("sweep", "cache", "never"),
-    "hole_style": ("brush", "box", "centre", "half"),
-    "data.hole_style": ("brush", "box", "centre", "half"),
+    "hole_style": ("brush", "walk", "box", "centre", "half"),
+    "data.hole_style": ("brush", "walk", "box", "centre", "half"),
     "data.cache": ("on", "off"),
     "precision": ("32-true", "bf16-mixed", "16-mixed"),  # of evaluate
     "training.mask_region": ("hole", "grid"),

@@ -32,7 +32,7 @@ class Serving:
     batch_size: int  # images per training step on each device
     val_batch_size: int = 64  # images per validation step
     flip: bool = False  # add mirrored copies of the training images
-    hole_style: str = "brush"  # brush, box, centre or half: holes drawn for training and validation
+    hole_style: str = "brush"  # brush, walk, box, centre or half: holes drawn for training and validation
     hole_share: Sequence[float] = DEFAULT_SHARE  # least and largest share of pixels in a drawn hole
     num_train_holes: int = 2048  # size of the bank
     num_val_fills: int = 64  # validation images that get holes and are filled for the scores

@@ -1,4 +1,4 @@
-"""Holes to fill: irregular brush strokes like those of free-form inpainting, boxes, centred squares and halves.
+"""Holes to fill: brush strokes like those of free-form inpainting, random walks, boxes, centred squares and halves.
 
 Every hole is a pure function of (seed, index), so that the same holes come back in any batch, run or process.
 """
@@ -14,6 +14,8 @@ LARGEST_DRAWN = 512  # pixels per side of the square in which a hole for a large
 TOLERANCE = 0.02  # a hole is done when its share is this close below its target
 LARGE_RADIUS = (0.045, 0.115)  # of a stroke, shares of the side
 SMALL_RADIUS = (0.025, 0.055)
+WALK_GRID = 64  # cells per side of the grid that a random walk is made on; larger images show it enlarged
+STEPS_PER_CELL = 1.5  # of a walk, drawn at once; more where they do not reach the share
 
 
 def draw_holes(
@@ -22,7 +24,7 @@ def draw_holes(
     """Draw holes.
 
     Args:
-        style: brush, box, centre or half; half covers one half of the image whatever `share` says.
+        style: brush, walk, box, centre or half; half covers one half of the image whatever `share` says.
         seed: of the whole set, at least 0.
         indices: which holes, each at least 0.
         resolution: pixels per side.
@@ -54,7 +56,7 @@ def draw_hole_for(
     Args:
         width: of the image, pixels.
         height: of the image.
-        style: brush, box, centre or half.
+        style: brush, walk, box, centre or half.
         seed: of the whole set, at least 0.
         index: which hole, at least 0.
         share: least and largest share of pixels under a hole.
@@ -117,6 +119,40 @@ def _under_brush(points: np.ndarray, radii: np.ndarray, resolution: int) -> np.n
     return np.asarray(((x - t * dx) ** 2 + (y - t * dy) ** 2 < width * width).any(0))
 
 
+def _walk(rng: np.random.Generator, resolution: int, low: float, high: float) -> np.ndarray:
+    """Walk from cell to cell in four directions, staying inside, until a share drawn for this hole is reached.
+
+    The holes of the lab's test images are made like this: ragged, with crumbs of known pixels in them (docs/findings.md).
+    """
+    side = min(resolution, WALK_GRID)
+    num_pixels = resolution**2
+    target = rng.uniform(low, high) * num_pixels
+    rows = np.arange(resolution) * side // resolution  # the row, and the column, of the grid that each pixel lies in
+    height = np.bincount(rows)
+    area = np.outer(height, height).ravel()  # pixels in a cell
+    place = rng.integers(0, side, 2)
+    cells = np.empty(0, dtype=np.int64)
+    while True:
+        ways = rng.integers(0, 4, int(STEPS_PER_CELL * side**2))
+        moves = np.zeros((len(ways), 2), dtype=np.int64)
+        moves[np.arange(len(ways)), ways >> 1] = 2 * (ways & 1) - 1
+        straight = place + moves.cumsum(0)
+        place = straight[-1]
+        folded = straight % (2 * side)  # a step over the border leaves it where it is: mirrored, the walk goes on as freely
+        folded = np.where(folded < side, folded, 2 * side - 1 - folded)
+        cells = np.concatenate([cells, folded[:, 0] * side + folded[:, 1]])
+        cells = cells[np.sort(np.unique(cells, return_index=True)[1])]  # each once, in the order of the first visits
+        covered = area[cells].cumsum()
+        if covered[-1] >= target:
+            break
+    # whole cells can leave a narrow range of shares: too small is better than too large
+    num_cells = int(np.searchsorted(covered, target)) + 1
+    num_cells -= int(num_cells > 1 and covered[num_cells - 1] > high * num_pixels)
+    grid = np.zeros(side**2, dtype=bool)
+    grid[cells[:num_cells]] = True
+    return grid.reshape(side, side)[rows[:, None], rows]
+
+
 def _box(rng: np.random.Generator, resolution: int, low: float, high: float) -> np.ndarray:
     num_pixels = resolution**2
     area = rng.uniform(low + 0.1 * (high - low), high - 0.1 * (high - low)) * num_pixels
@@ -147,4 +183,4 @@ def _half(rng: np.random.Generator, resolution: int, low: float, high: float) ->
 
 
 Style = Callable[[np.random.Generator, int, float, float], np.ndarray]  # resolution, least and largest share -> hole
-STYLES: dict[str, Style] = {"brush": _brush, "box": _box, "centre": _centre, "half": _half}
+STYLES: dict[str, Style] = {"brush": _brush, "walk": _walk, "box": _box, "centre": _centre, "half": _half}

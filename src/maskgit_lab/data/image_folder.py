@@ -32,7 +32,7 @@ class ImageFolder:
     mask_hole: str = "white"  # what marks the hole in mask files: white, black, alpha, or a colour like #ff0000
     mask_suffix: str | None = None  # between an image's name and the ending of its mask's; None = what usually is
     max_hole_share: float = LARGEST_SHARE  # most masks with more hole pixels are refused as inverted
-    hole_style: str = "brush"  # brush, box, centre or half, for drawn holes
+    hole_style: str = "brush"  # brush, walk, box, centre or half, for drawn holes
     hole_share: Sequence[float] = DEFAULT_SHARE  # least and largest share of pixels in a drawn hole
     resolution: int = 64  # pixels per side after resizing and cropping
     val_share: float = 0.1  # share of root that is held out, chosen by a hash of the name: new files do not move old ones
