@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from maskgit_lab.data.hole_shapes import HoleShape
 from maskgit_lab.data.holes import STYLES, draw_hole_for, draw_holes
 
 pytestmark = pytest.mark.thorough
@@ -29,13 +30,13 @@ def test_draw_holes_depends_on_seed_and_index_alone(style: str) -> None:
     np.testing.assert_array_equal(few, many[[17, 4]])
 
 
-@pytest.mark.parametrize("style", ["brush", "box", "half"])
+@pytest.mark.parametrize("style", ["brush", "walk", "box", "half"])
 def test_draw_holes_with_another_seed_gives_other_holes(style: str) -> None:
     one, other = (draw_holes(style=style, seed=seed, indices=range(30), resolution=64) for seed in (0, 1))
     assert (one != other).any(axis=(1, 2)).sum() > 10
 
 
-@pytest.mark.parametrize("style", ["brush", "box"])
+@pytest.mark.parametrize("style", ["brush", "walk", "box"])
 @pytest.mark.parametrize("share", [(0.10, 0.30), (0.10, 0.12), (0.40, 0.60), (0.85, 0.95)])
 def test_draw_holes_keeps_shares_within_their_range(style: str, share: tuple[float, float]) -> None:
     found = shares(draw_holes(style=style, seed=0, indices=range(60), resolution=64, share=share))
@@ -43,9 +44,10 @@ def test_draw_holes_keeps_shares_within_their_range(style: str, share: tuple[flo
     assert found.max() <= share[1]
 
 
-@pytest.mark.parametrize("resolution", [16, 128])
-def test_draw_holes_brush_keeps_shares_at_other_resolutions(resolution: int) -> None:
-    found = shares(draw_holes(style="brush", seed=0, indices=range(40), resolution=resolution))
+@pytest.mark.parametrize("style", ["brush", "walk"])
+@pytest.mark.parametrize("resolution", [16, 100, 128])
+def test_draw_holes_keeps_shares_at_other_resolutions(style: str, resolution: int) -> None:
+    found = shares(draw_holes(style=style, seed=0, indices=range(40), resolution=resolution))
     assert found.min() >= 0.10
     assert found.max() <= 0.30
 
@@ -71,6 +73,41 @@ def test_draw_holes_brush_strokes_are_thick_not_dust() -> None:
     holes = draw_holes(style="brush", seed=0, indices=range(50), resolution=64)
     inner = holes[:, 1:-1, 1:-1] & holes[:, :-2, 1:-1] & holes[:, 2:, 1:-1] & holes[:, 1:-1, :-2] & holes[:, 1:-1, 2:]
     assert inner.sum() / holes.sum() > 0.5  # most hole pixels have hole on all four sides
+
+
+def test_draw_holes_walk_is_one_way_that_goes_from_pixel_to_pixel() -> None:
+    for hole in draw_holes(style="walk", seed=0, indices=range(20), resolution=32):
+        reached = np.zeros_like(hole)
+        reached[tuple(np.argwhere(hole)[0])] = True
+        while True:
+            wide = np.pad(reached, 1)
+            grown = hole & (wide[1:-1, 1:-1] | wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:])
+            if (grown == reached).all():
+                break
+            reached = grown
+        np.testing.assert_array_equal(reached, hole)
+
+
+def test_draw_holes_walk_hides_as_a_walk_does_that_stays_at_the_border() -> None:
+    """Against the walk written out: a step over the border is not made."""
+    rng = np.random.default_rng(0)
+    walked = np.zeros((120, 64, 64), dtype=bool)
+    for hole in walked:
+        target, (row, column) = rng.uniform(0.1, 0.3), rng.integers(0, 64, 2)
+        while hole.mean() < target:
+            down, right = [(0, 1), (0, -1), (1, 0), (-1, 0)][rng.integers(4)]
+            row, column = min(max(row + down, 0), 63), min(max(column + right, 0), 63)
+            hole[row, column] = True
+    drawn = draw_holes(style="walk", seed=0, indices=range(400), resolution=64)
+    one, other = (HoleShape.of(holes, cell=4) for holes in (drawn, walked))
+    assert one.whole == pytest.approx(other.whole, abs=0.03)
+    assert one.cells == pytest.approx(other.cells, abs=0.03)
+    assert drawn[:, 0].mean() == pytest.approx(walked[:, 0].mean(), abs=0.05)  # the border is visited as often
+
+
+def test_draw_holes_walk_is_the_same_at_twice_the_resolution() -> None:
+    small, large = (draw_holes(style="walk", seed=0, indices=range(5), resolution=side) for side in (64, 128))
+    np.testing.assert_array_equal(large, small.repeat(2, 1).repeat(2, 2))
 
 
 def test_draw_holes_box_is_one_rectangle_of_varying_aspect() -> None:

@@ -22,6 +22,7 @@ from maskgit_lab.assembly.going_on import (
     own_tokenizer,
     require_recorded_images,
 )
+from maskgit_lab.assembly.hole_shapes import shapes_of_holes
 from maskgit_lab.assembly.load import load_training_data
 from maskgit_lab.assembly.networks import build_model, decode_settings
 from maskgit_lab.assembly.numbers import check_numbers
@@ -34,6 +35,7 @@ from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.shapes import shapes_only
 from maskgit_lab.data.content import content_of
 from maskgit_lab.data.datamodule import InpaintingDataModule, Serving
+from maskgit_lab.data.hole_shapes import better_style
 from maskgit_lab.data.holes import draw_holes
 from maskgit_lab.data.image_set import DataSplits
 from maskgit_lab.evaluation.features import Extractor
@@ -89,6 +91,7 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     L.seed_everything(config.seed, verbose=False)
     splits = load_training_data(config.data, config.paths)
     check_sizes(config, splits)
+    look_at_holes(config, splits)
     images = content_of(splits)
     settings = decode_settings(config)
     extractor = build(config.metrics.extractor)  # missing weights are reported now, not after stage 1
@@ -120,6 +123,15 @@ def compose(config: TrainConfig, folder: RunFolder, loggers: list[Logger], *, sw
     trainer = build_trainer(config, folder, loggers, callbacks)
     tokenizer.to(trainer.strategy.root_device)  # before the data module encodes with it; scores use the network where it is
     return Run(config, folder, splits, tokenizer, module, datamodule, trainer, extractor, settings, images, last)
+
+
+def look_at_holes(config: TrainConfig, splits: DataSplits) -> None:
+    """Say where training on holes draws other holes than the test has, and another style is nearer."""
+    if config.training.mask_region != "hole" or config.resume is not None or process_rank() > 0:
+        return
+    told = better_style(shapes_of_holes(config.data, splits))
+    if told:
+        log.warning(told)
 
 
 def run_tokenizer(config: TrainConfig, splits: DataSplits, folder: RunFolder, last: LastState | None) -> FrozenTokenizer:

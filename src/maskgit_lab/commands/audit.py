@@ -1,15 +1,17 @@
-"""Find the duplicates of a data set as distributed: counted, shown, and what the clean split leaves."""
+"""Find the duplicates of a data set as distributed, and whether training has holes like the test's."""
 
 import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from maskgit_lab.assembly.hole_shapes import shapes_of_holes
 from maskgit_lab.assembly.load import load_data
 from maskgit_lab.assembly.schemas import AuditConfig
 from maskgit_lab.commands.results import check_results
 from maskgit_lab.data.cat_faces import without_test_images
 from maskgit_lab.data.duplicates import Exact, exact_duplicates, pixel_keys
+from maskgit_lab.data.hole_shapes import OWN_MASKS, HoleShape, better_style
 from maskgit_lab.data.near_duplicates import near_pairs, thumbnails
 from maskgit_lab.machine.json_file import to_json
 from maskgit_lab.machine.text_file import write_text
@@ -40,6 +42,7 @@ def audit(config: AuditConfig) -> None:
         below=config.near,
     )
     clean = {name: len(without_test_images(getattr(splits, name), splits.test)) for name in ("train", "val")}
+    shapes = shapes_of_holes(config.data, splits)
     found: dict[str, Any] = {
         "data": splits.description,
         "exact": {name: asdict(value) for name, value in exact.items()},
@@ -48,13 +51,16 @@ def audit(config: AuditConfig) -> None:
             {"a": names[p.split_a][p.index_a], "b": names[p.split_b][p.index_b], **asdict(p)} for p in pairs
         ],
         "clean": {**clean, "test": len(splits.test)},
+        "holes": {name: asdict(shape) for name, shape in shapes.items()},
     }  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    headers, rows = _table(exact)
-    sentences = _sentences(found, exact, counts, config.near)
+    parts = [(*_table(exact), _sentences(found, exact, counts, config.near)), (*_hole_table(shapes), _hole_sentences(shapes))]
     write_text(out / "audit.json", to_json(found))
-    write_text(out / "audit.md", render_markdown(headers, rows) + "\n" + "\n".join(f"- {escaped(s)}" for s in sentences) + "\n")
-    log.info("\n" + render_table(headers, rows) + "\n\n" + "\n".join(sentences))
+    listed = ("\n".join(f"- {escaped(sentence)}" for sentence in sentences) for *_, sentences in parts)
+    tables = (render_markdown(headers, rows) for headers, rows, _ in parts)
+    write_text(out / "audit.md", "\n".join(f"{table}\n{lines}\n" for table, lines in zip(tables, listed, strict=True)))
+    for headers, rows, sentences in parts:
+        log.info("\n" + render_table(headers, rows) + "\n\n" + "\n".join(sentences))
     written = [out / "audit.json", out / "audit.md"]
     if pairs:
         sides = [
@@ -91,3 +97,23 @@ def _sentences(found: dict[str, Any], exact: dict[str, Exact], counts: dict[tupl
         f"data.split=clean leaves {clean['train']:,} train / {clean['val']:,} val images for {clean['test']:,} test images"
     )
     return lines
+
+
+def _hole_table(shapes: dict[str, HoleShape]) -> tuple[list[str], list[list[Any]]]:
+    headers = ["holes", "number", "pixels", "from", "to", "cells touched", "of them wholly"]
+    rows = [
+        [name, s.num_holes, *(f"{100 * value:.1f} %" for value in (s.pixels, s.least, s.most, s.cells, s.whole))]
+        for name, s in shapes.items()
+    ]
+    return headers, rows
+
+
+def _hole_sentences(shapes: dict[str, HoleShape]) -> list[str]:
+    """Say whether another style of holes would be more like the test's."""
+    if not shapes:
+        return ["Holes are not compared: the images do not divide into cells of tokens"]
+    _, trained, *_ = shapes
+    if trained == OWN_MASKS:
+        return [f"Training takes its holes from {OWN_MASKS}"]
+    told = better_style(shapes)
+    return [told or f"Training draws its holes with data.hole_style={trained}; no other style is much more like the test's"]
