@@ -39,12 +39,14 @@ def _orthogonal(matrix: Tensor) -> Tensor:
     wide = wide / (wide.norm() + torch.finfo(wide.dtype).tiny)
     a, b, c = QUINTIC
     gram = wide @ wide.mT
-    product = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    for _ in range(ROUNDS):
+    product = None
+    for remaining in reversed(range(ROUNDS)):
         polynomial = torch.addmm(gram, gram, gram, beta=b, alpha=c)
         polynomial.diagonal().add_(a)
-        product = polynomial @ product
-        gram = polynomial @ gram @ polynomial
+        product = polynomial if product is None else polynomial @ product
+        if remaining:  # the last one's is not asked for
+            gram = polynomial @ gram @ polynomial
+    assert product is not None
     made = product @ wide
     return made if matrix.shape[0] <= matrix.shape[1] else made.mT
 
