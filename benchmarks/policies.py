@@ -7,7 +7,8 @@
 
 Policies are the files of conf/decode/policy. `moment` and `vectors` set the tokens' temperature themselves. The distance is of
 composited images, in features of the run's tokenizer or of ImageNet's Inception; `decoded` is that of decoded ones. `seconds` is
-the time per image of decoding the tokens of a batch of 16, median of five after a warm-up. Prints a Markdown table.
+the time per image of decoding the tokens of a batch of 16, median of five after a warm-up. The last row is of the true tokens,
+which no policy knows: what its fills lack beside it is the tokens' doing, the rest the decoder's. Prints a Markdown table.
 """
 
 import argparse
@@ -24,7 +25,11 @@ from omegaconf import OmegaConf
 from benchmarks.study import Study, add_arguments, record, schedule, study
 from maskgit_lab.assembly.config import build, config_dir
 from maskgit_lab.core.decoding import DecodeSettings
+from maskgit_lab.core.masking import token_mask
+from maskgit_lab.core.pixels import composite
 from maskgit_lab.core.randomness import image_generators
+from maskgit_lab.data.image_set import slices
+from maskgit_lab.evaluation.output_scores import OutputScores
 from maskgit_lab.evaluation.spread import Spread
 from maskgit_lab.models.filling import decode_masked, read_masked
 from maskgit_lab.reporting.markdown import escaped
@@ -68,6 +73,9 @@ def main() -> None:
                 about = {"policy": name, "num_steps": steps, "token_temperature": own, "seconds": took}
                 found.append(about | {key: value.as_dict() for key, value in scores.items()})
                 print(*rows[-1], flush=True)
+    truth = true_tokens(made)
+    rows.append(["true tokens", "-", "-", *(str(truth.get(name, "-")) for name in ("composited", "decoded", *scored)), "-"])
+    found.append({"policy": "true tokens"} | {key: value.as_dict() for key, value in truth.items()})
     print("\n" + render_markdown(headers, rows))
     print(escaped(f"{len(made.images)} {args.on} images, {args.seeds} seeds, {where_measured(made)}"))
     if args.out:
@@ -81,6 +89,25 @@ def measured(made: Study, settings: DecodeSettings, seeds: int, scored: list[str
     composited = by_output["composited"]
     values = {"composited": composited[made.distance], "decoded": by_output["decoded"][made.distance]}
     return {name: Spread.of(value) for name, value in (values | {name: composited[name] for name in scored}).items()}
+
+
+def true_tokens(made: Study) -> dict[str, Spread]:
+    """Return the same scores of images whose hidden tokens are the true ones, by the run's decoder."""
+    filler, tokenizer = made.filler, made.filler.tokenizer
+    device = tokenizer.device
+    scores = {name: OutputScores(made.truth, device=str(device)) for name in ("composited", "decoded")}
+    for part in slices(len(made.images), made.batch_size):
+        truth, grey, holes = (
+            torch.from_numpy(np.array(array[part])).to(device)
+            for array in (made.truth.images, made.images.images, made.images.holes)
+        )  # fmt: skip
+        hidden = token_mask(holes, grid=tokenizer.grid)
+        decoded = filler.pixels(torch.where(hidden, tokenizer.encode(truth), tokenizer.encode(grey)), grey, holes)
+        scores["decoded"].add(decoded, part)
+        scores["composited"].add(composite(decoded, grey, holes), part)
+    found = {name: score.compute() for name, score in scores.items()}
+    values = {name: found[name][made.distance] for name in found} | {"mae_hole": found["composited"]["mae_hole"]}
+    return {name: Spread.of([value]) for name, value in values.items()}
 
 
 def seconds(made: Study, settings: DecodeSettings, *, repeats: int = 5) -> float:
