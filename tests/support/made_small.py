@@ -187,9 +187,9 @@ BENCHMARKS = {
         "three images, features of the tokenizer"
     ),
     "python -m benchmarks.policies RUN --on test --images 747 --seeds 1 --inception inception_v3.pth --policies confidence "
-    "--steps 7": Benchmark(
+    "--steps 1 7": Benchmark(
         ("benchmarks.policies", "RUN", "--on", "test", "--images", "3", "--seeds", "1", "--inception", "inception_v3.pth",
-         "--policies", "confidence", "--steps", "7", "--cache", "cache"), "confidence", "three images"
+         "--policies", "confidence", "--steps", "1", "7", "--cache", "cache"), "true tokens", "three images"
     ),
     "python -m benchmarks.policies RUN --policies confidence --steps 7 --on val --images 500 --seeds 2 "
     "--inception inception_v3.pth": Benchmark(
