@@ -62,7 +62,6 @@ ROWS = (
         "experiment=cats_cpu",
         "a decoder of a few steps, batches for a dozen cats",
         add=("decoder.training.max_steps=4", "decoder.training.fill_steps=2", "decoder.training.num_fills=8", "data.batch_size=4"),
-        instead={"max_steps=600": "max_steps=4", "fill_steps=600": "fill_steps=2"},
     ),
     Row(
         r"\.train_decoder ",
