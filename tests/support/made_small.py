@@ -168,6 +168,11 @@ BENCHMARKS = {
     ),
     "python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --small --stages tokenizers "
     "--images 500 --jobs 2": Benchmark(("benchmarks.variants", "--help"), USAGE, "trains two dozen tokenizers"),
+    "python -m benchmarks.reconstruction TOKENIZER.pt ... --data DIR --inception inception_v3.pth --images 747 "
+    "--on test": Benchmark(
+        ("benchmarks.reconstruction", "RUN/tokenizer.pt", "--data", "DIR", "--inception", "inception_v3.pth", "--images", "3",
+         "--on", "test", "--cache", "cache"), "codes in use", "one tokenizer, three images"
+    ),
     "python -m benchmarks.shown RUN": Benchmark(("benchmarks.shown", "RUN", "--images", "4"), "true tokens", "four images"),
     "python -m benchmarks.policies RUN --steps 4 8 16 --token-temperature 1.0": Benchmark(
         ("benchmarks.policies", "RUN", "--steps", "4", "--token-temperature", "1.0", "--policies", "confidence", "halton",
