@@ -43,4 +43,10 @@ def test_own_masks_are_not_spoken_against():
 
 def test_holes_whose_sides_cells_do_not_divide_are_not_compared():
     assert compared_shapes(np.ones((2, 30, 30), dtype=bool), None, style="brush", share=(0.1, 0.3), cell=4) == {}
+    assert compared_shapes(np.ones((0, 32, 32), dtype=bool), None, style="brush", share=(0.1, 0.3), cell=4) == {}
     assert better_style({}) is None
+
+
+def test_nothing_is_said_of_images_without_holes_or_of_a_few():
+    for holes in (np.zeros((20, 64, 64), dtype=bool), draw_holes(style="walk", seed=0, indices=range(9), resolution=64)):
+        assert better_style(compared_shapes(holes, None, style="brush", share=(0.1, 0.3), cell=4)) is None

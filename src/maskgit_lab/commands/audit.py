@@ -111,7 +111,7 @@ def _hole_table(shapes: dict[str, HoleShape]) -> tuple[list[str], list[list[Any]
 def _hole_sentences(shapes: dict[str, HoleShape]) -> list[str]:
     """Say whether another style of holes would be more like the test's."""
     if not shapes:
-        return ["Holes are not compared: the images do not divide into cells of tokens"]
+        return ["Holes are not compared: there are no test images, or they do not divide into cells of tokens"]
     _, trained, *_ = shapes
     if trained == OWN_MASKS:
         return [f"Training takes its holes from {OWN_MASKS}"]

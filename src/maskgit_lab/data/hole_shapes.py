@@ -9,7 +9,7 @@ from maskgit_lab.data.holes import STYLES, draw_holes
 
 NUM_DRAWN = 200  # holes of a style that are looked at
 TEST, OWN_MASKS = "test", "data.train_masks"
-FEW = 10  # holes of the test say nothing of their kind
+FEW = 10  # fewer test holes than this say nothing of their kind
 NOTICED = 0.1  # of the touched cells: the share of whole ones by which styles may differ without a word
 FREE_STYLES = ("brush", "walk", "box")  # those that keep to a share
 
@@ -52,10 +52,11 @@ def compared_shapes(
         cell: pixels per side of a token's cell.
 
     Returns:
-        By name: "test", "data.train_masks" where there are own masks, then styles. Empty where cells do not divide the images.
+        By name: "test", "data.train_masks" where there are own masks, then styles. Empty without test images, and where cells do
+        not divide them.
     """
     resolution = test_holes.shape[-1]
-    if resolution % cell:
+    if resolution % cell or not len(test_holes):
         return {}
     shapes = {TEST: HoleShape.of(test_holes, cell=cell)}
     if train_holes is not None:
@@ -76,6 +77,8 @@ def better_style(shapes: Mapping[str, HoleShape]) -> str | None:
     trained = next((name for name in shapes if name != TEST), None)
     if trained is None or trained == OWN_MASKS or shapes[TEST].num_holes < FEW:
         return None
+    if not shapes[TEST].cells:
+        return None  # there is nothing to fill
     nearest, test = nearest_style(shapes), shapes[TEST].whole
     if abs(shapes[trained].whole - test) - abs(shapes[nearest].whole - test) < NOTICED:
         return None
