@@ -41,9 +41,9 @@ HEADS = "{_target_: maskgit_lab.models.projected_discriminator.ProjectedDiscrimi
 FIXED = {"gan_adaptive": False, "gan_lr": 2e-3, "gan_augment": True, "lecam_weight": 0.01}
 
 
-def gan(discriminator: str, weight: float, **changes: Any) -> Overrides:
+def gan(discriminator: str, weight: float) -> Overrides:
     """Return how a stage is trained with a discriminator."""
-    return FIXED | {"discriminator": discriminator, "gan_weight": weight} | changes
+    return {f"training.{key}": value for key, value in (FIXED | {"discriminator": discriminator, "gan_weight": weight}).items()}
 
 
 TOKENIZERS: dict[str, Overrides] = {
@@ -52,13 +52,15 @@ TOKENIZERS: dict[str, Overrides] = {
     "3 and 3 blocks": {"model.num_blocks": 3, "model.num_decoder_blocks": "null"},
     "2,048 codes": {"model.num_codebook_vectors": 2048},
     "Muon": {"training.matrix_lr": 8e-3},
+    "perceptual loss, 0.3": {"training.perceptual_weight": 0.3},
     "perceptual loss, 1": {"training.perceptual_weight": 1},
     "perceptual loss, 1, images not moved": {"training.perceptual_weight": 1, "training.perceptual_shift": 0},
-    "PatchGAN, 0.1": {f"training.{key}": value for key, value in gan(PATCHES, 0.1).items()},
-    "heads on SqueezeNet, 0.3": {f"training.{key}": value for key, value in gan(HEADS, 0.3).items()},
+    "PatchGAN, 0.1": gan(PATCHES, 0.1),
+    "heads on SqueezeNet, 0.3": gan(HEADS, 0.3),
 }
 TRANSFORMERS: dict[str, Overrides] = {
     FIRST: {},
+    "Adam": {"optimizer.matrix_lr": "null"},
     "label smoothing 0.1": {"training.label_smoothing": 0.1},
     "holes of 5 to 50 %": {"data.hole_share": "[0.05,0.5]"},
     "at least 30 % of the hole hidden": {"training.mask_share": "[0.3,1.0]"},
@@ -70,12 +72,14 @@ TRANSFORMERS: dict[str, Overrides] = {
 }
 DECODERS: dict[str, Overrides] = {
     FIRST: {},
-    "true tokens to the end": {"fill_steps": 0},
-    "perceptual loss, 0.1": {"perceptual_weight": 0.1},
-    "perceptual loss, 1": {"perceptual_weight": 1},
+    "true tokens to the end": {"training.fill_steps": 0},
+    "4 blocks on the known pixels": {"model.num_blocks": 4},
+    "3 blocks at full resolution": {"model.num_pixel_blocks": 3},
+    "perceptual loss, 0.1": {"training.perceptual_weight": 0.1},
+    "perceptual loss, 1": {"training.perceptual_weight": 1},
     "PatchGAN, 0.1": gan(PATCHES, 0.1),
     "heads on SqueezeNet, 0.3": gan(HEADS, 0.3),
-    "3,000 steps": {"max_steps": 3000, "fill_steps": 3000},
+    "3,000 steps": {"training.max_steps": 3000, "training.fill_steps": 3000},
 }
 LONG = ("3,000 steps", "10 epochs", "10 epochs, averaged")  # begin before the others
 MEASURED = {"tokenizers": ("fd", "psnr", "mae"), "transformers": ("decoded", "composited", "mae_hole")}
@@ -204,7 +208,7 @@ class Variants:
             recipe = [f"decoder.training.{step}" for step in ("max_steps=1000", "fill_steps=1000", "num_fills=4096")]
             self.command(
                 "maskgit_lab.train_decoder", f"run={own}", f"seed={seed}", f"perceptual_weights={self.args.squeezenet}",
-                *self.places, *recipe, *self.args.quick[2], *self.overrides(changes, "decoder.training."), name=slug,
+                *self.places, *recipe, *self.args.quick[2], *self.overrides(changes, "decoder."), name=slug,
                 urgency=1 if name in (FIRST, *LONG) else 2,
             )  # fmt: skip
         self.fills(own, slug)

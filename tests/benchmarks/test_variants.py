@@ -113,7 +113,7 @@ def test_variants_are_what_their_names_say_when_they_are_short_too(quick: list[l
     study = made(tmp_path, quick=quick, short=True)
     study.everything()
     for stage, variants_of_it, prefix in (
-        ("tokenizer", TOKENIZERS, "tokenizer."), ("transformer", TRANSFORMERS, ""), ("decoder", DECODERS, "decoder.training."),
+        ("tokenizer", TOKENIZERS, "tokenizer."), ("transformer", TRANSFORMERS, ""), ("decoder", DECODERS, "decoder."),
     ):  # fmt: skip
         for name in set(variants_of_it) - set(LONG):
             _, arguments = study.ran[slugged(stage, name, 0)]
