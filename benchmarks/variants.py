@@ -37,7 +37,7 @@ Train = Callable[[str, Overrides, int, Path], Path]
 FIRST = "cats_cpu"  # the recipe as it is: what all others are compared with
 PATCHES = "{_target_: maskgit_lab.models.discriminator.PatchDiscriminator, num_filters: 32, num_layers: 2, normalisation: group}"
 HEADS = "{_target_: maskgit_lab.models.projected_discriminator.ProjectedDiscriminator, weights: SQUEEZENET}"
-# with DiffAugment, or a rate of 1e-3, a PatchGAN does not learn in so few steps; the heads do, and ask for more (docs/findings.md)
+# with DiffAugment, or a rate of 2e-3, a PatchGAN does not learn in so few steps; the heads do, and ask for more (docs/findings.md)
 FIXED = {"gan_adaptive": False, "lecam_weight": 0.01}
 RATES = {PATCHES: 2e-4, HEADS: 2e-3}
 

@@ -173,6 +173,9 @@ BENCHMARKS = {
         ("benchmarks.reconstruction", "RUN/tokenizer.pt", "--data", "DIR", "--inception", "inception_v3.pth", "--images", "3",
          "--on", "test", "--cache", "cache"), "codes in use", "one tokenizer, three images"
     ),
+    "python -m benchmarks.discriminator RUN --squeezenet squeezenet1_0.pth": Benchmark(
+        ("benchmarks.discriminator", "RUN", "--images", "20", "--steps", "5", "--rates", "2e-4"), "PatchGAN", "one rate, five steps"
+    ),
     "python -m benchmarks.shown RUN": Benchmark(("benchmarks.shown", "RUN", "--images", "4"), "true tokens", "four images"),
     "python -m benchmarks.policies RUN --steps 4 8 16 --token-temperature 1.0": Benchmark(
         ("benchmarks.policies", "RUN", "--steps", "4", "--token-temperature", "1.0", "--policies", "confidence", "halton",
