@@ -285,7 +285,8 @@ def tables(found: dict[str, dict[str, list[Any]]]) -> str:
         for name, per_seed in found[stage].items():
             for number in range(len(per_seed[0])):
                 of_row = [seed[number] for seed in per_seed]
-                tempered = [f"{of_row[0]['token_temperature']}"] if "token_temperature" in of_row[0] else []
+                # the last row of benchmarks.policies has no temperature: its tokens are the true ones
+                tempered = [] if stage == "tokenizers" else [of_row[0].get("token_temperature", of_row[0]["policy"])]
                 values = [[row[key]["mean"] if isinstance(row[key], dict) else row[key] for row in of_row] for key in scores]
                 rows.append([name, *tempered, *(str(Spread.of(value)) for value in values), str(len(of_row))])
         tempered = [] if stage == "tokenizers" else ["temperature"]

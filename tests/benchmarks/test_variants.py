@@ -32,7 +32,9 @@ from tests.support.configs import composed, configuration
 pytestmark = pytest.mark.thorough
 
 SCORES = {"fd": 0.5, "psnr": 20.0, "mae": 9.0}
-FILLS = {"token_temperature": "0", **{name: {"mean": 0.25} for name in ("decoded", "composited", "mae_hole")}}
+MEANS = {name: {"mean": 0.25} for name in ("decoded", "composited", "mae_hole")}
+FILLS = {"policy": "confidence", "token_temperature": "0", **MEANS}
+TRUE_TOKENS = {"policy": "true tokens", **MEANS}  # the last row of benchmarks.policies
 
 WHOLE = {"quick": [[], [], []], "temperatures": ["0", "1"], "stages": list(MEASURED), "short": False}
 
@@ -47,7 +49,7 @@ class Recorded(Variants):
         self.ran[name] = module, list(arguments)
         given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
         if module.startswith("benchmarks."):
-            rows = [SCORES if module.endswith("reconstruction") else FILLS]
+            rows = [SCORES] if module.endswith("reconstruction") else [FILLS, TRUE_TOKENS]
             Path(arguments[arguments.index("--out") + 1]).write_text(json.dumps({"rows": rows}))
         elif module.endswith("train_tokenizer"):
             kept = self.out / "cache" / "tokenizers" / "0123456789abcdef"
@@ -125,9 +127,10 @@ def test_variants_are_what_their_names_say_when_they_are_short_too(quick: list[l
 
 def test_variants_tables_have_a_row_per_variant_with_the_spread_over_seeds():
     rows = [[SCORES], [SCORES | {"fd": 0.7}]]
-    text = tables({"tokenizers": {FIRST: rows}, "transformers": {FIRST: [[FILLS]]}, "decoders": {}})
+    text = tables({"tokenizers": {FIRST: rows}, "transformers": {FIRST: [[FILLS, TRUE_TOKENS]]}, "decoders": {}})
     assert "| cats_cpu | 0.60 ± 0.14 | 20.00 ± 0.00 | 9.000 ± 0.000 | 2 |" in text
     assert "| cats_cpu | 0 | 0.25 | 0.25 | 0.25 | 1 |" in text
+    assert "| cats_cpu | true tokens | 0.25 | 0.25 | 0.25 | 1 |" in text
 
 
 def test_slots_are_taken_by_the_most_urgent_first_and_never_by_more_than_there_are():
