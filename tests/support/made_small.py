@@ -168,6 +168,8 @@ BENCHMARKS = {
     ),
     "python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --small --stages tokenizers "
     "--images 500 --jobs 2": Benchmark(("benchmarks.variants", "--help"), USAGE, "trains two dozen tokenizers"),
+    "python -m benchmarks.variants DIR --inception inception_v3.pth --squeezenet squeezenet1_0.pth --small --stages transformers "
+    "--images 300 --jobs 2": Benchmark(("benchmarks.variants", "--help"), USAGE, "trains sixteen networks"),
     "python -m benchmarks.reconstruction TOKENIZER.pt ... --data DIR --inception inception_v3.pth --images 747 "
     "--on test": Benchmark(
         ("benchmarks.reconstruction", "RUN/tokenizer.pt", "--data", "DIR", "--inception", "inception_v3.pth", "--images", "3",
