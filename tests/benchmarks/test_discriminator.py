@@ -17,9 +17,12 @@ def test_a_discriminator_learns_what_differs_and_guesses_what_does_not():
         network = PatchDiscriminator(num_filters=8, num_layers=2, normalisation="group")
         found[name] = learned(network, AdversarySettings(gan_lr=2e-3), real, other, steps=40, batch_size=8)
     losses, right = found["blurred"]
-    assert losses.shape == (40,) and losses[-5:].mean() < 0.3 and right == 1.0
+    assert losses.shape == (40,)
+    assert losses[-5:].mean() < 0.3
+    assert right == 1.0
     losses, right = found["the same"]
-    assert losses[-5:].mean() > 0.9 and right == 0.5
+    assert losses[-5:].mean() > 0.9
+    assert right == 0.5
 
 
 def test_pairs_are_images_and_what_the_tokenizer_makes_of_them():
