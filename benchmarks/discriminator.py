@@ -10,6 +10,7 @@ and how many of images that it has not seen get the right sign: 50 % where it gu
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ from maskgit_lab.training.adversary import Adversary, AdversarySettings
 from maskgit_lab.training.optim import AdamSettings
 
 MODELS = "maskgit_lab.models"
-PATCHES = {"_target_": f"{MODELS}.discriminator.PatchDiscriminator", "num_filters": 32, "num_layers": 2, "normalisation": "group"}
+SIZES = {"num_filters": 32, "num_layers": 2, "normalisation": "group"}
+PATCHES: dict[str, Any] = {"_target_": f"{MODELS}.discriminator.PatchDiscriminator", **SIZES}
 PARTS = 5  # columns of losses
 UNSEEN = 0.1  # share of the images
 
@@ -85,7 +87,7 @@ def learned(
         first, second = torch.randint(seen, (2, batch_size), generator=noise)
         loss, _ = adversary.discriminator_loss(real[first], made[second], step)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         scheduler.step()
         losses.append(float(loss.detach()))
