@@ -96,6 +96,16 @@ def test_experiment_wins_over_the_recipe_and_the_command_line_over_both():
     assert cfg.model == composed("model=tiny").model
 
 
+def test_the_best_recipe_is_the_shorter_one_for_longer():
+    shorter, longer = composed("experiment=cats_cpu"), composed("experiment=cats_best", "model=tiny")
+    assert longer.model == composed("model=tiny").model
+    assert longer.data == shorter.data
+    assert longer.tokenizer.model == shorter.tokenizer.model
+    assert longer.tokenizer.training.max_steps > shorter.tokenizer.training.max_steps
+    assert longer.decoder.training.max_steps == longer.decoder.training.fill_steps > shorter.decoder.training.max_steps
+    assert longer.trainer.max_epochs > shorter.trainer.max_epochs
+
+
 def test_mask_schedule_of_training_follows_that_of_decoding_unless_told():
     cfg = composed("mask_schedule=square")
     assert cfg.training.mask_schedule == cfg.mask_schedule

@@ -40,7 +40,7 @@ def test_shell_answers_questions_without_torch(flag: str, tmp_path: Path):
         if flag == "--help":  # with an example and the groups
             assert f"python -m maskgit_lab.{module}" in text
         if flag == "--help" and module.startswith("train"):
-            assert "cats_cpu, cosine, linear, square, sweep_batch_size" in text
+            assert "cats_best, cats_cpu, cosine, linear, square, sweep_batch_size" in text
 
 
 def test_console_scripts_are_installed(tmp_path: Path):

@@ -48,7 +48,7 @@ ROWS = (
         add=("model.transformer.dim=32", "model.transformer.num_layers=1", "model.transformer.hidden_dim=48"),
     ),
     Row(
-        TRAINS + r"(?!.*(data=|cats_cpu|discs))",
+        TRAINS + r"(?!.*(data=|cats_|discs))",
         "few painted cats",
         add=("data.source.num_train=24", "data.source.num_val=8", "data.source.num_test=8"),
     ),
@@ -59,7 +59,7 @@ ROWS = (
         add=("data.source.val_share=0.6", "data.batch_size=4"),
     ),
     Row(
-        "experiment=cats_cpu",
+        "experiment=cats_(cpu|best)",
         "a decoder of a few steps, batches for a dozen cats",
         add=("decoder.training.max_steps=4", "decoder.training.fill_steps=2", "decoder.training.num_fills=8", "data.batch_size=4"),
     ),
