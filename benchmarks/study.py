@@ -1,10 +1,11 @@
 """A run ready to be measured at many settings: on validation images, where settings are chosen, or on test images, once.
 
-What `benchmarks.policies`, `benchmarks.sweet_spot` and `benchmarks.self_critic` share.
+What `benchmarks.policies` and `benchmarks.sweet_spot` share.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Study:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what is measured, by command line."""
     parser.add_argument("--on", choices=["val", "test"], default="test", help="val: drawn holes; choose there, report on test")
+    parser.add_argument("--hole-share", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of val's holes; default: the run's own")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=3, help="candidates for each hole")
     parser.add_argument("--decoder", choices=["plain", "conditional"], help="default: conditional where the run has one")
@@ -72,7 +74,9 @@ def study(run: Path, args: argparse.Namespace) -> Study:
     if args.inception:
         extractor = InceptionImagenet(weights=args.inception, cut=args.cut)
     splits = load_splits(run)
-    images = part(splits.test, args.images) if args.on == "test" else val_set(run, splits, args.images)
+    if args.on == "test" and args.hole_share:
+        raise SystemExit("--hole-share is of drawn holes, which --on val has")
+    images = part(splits.test, args.images) if args.on == "test" else val_set(run, splits, args.images, args.hole_share)
     assert images.truth is not None
     device = str(filler.tokenizer.device)
     truth = read_truth(images.truth, images.holes, extractor.to(device), cache=args.cache, batch_size=64, device=device)
@@ -87,15 +91,18 @@ def part(whole: InpaintSet, count: int) -> InpaintSet:
     )
 
 
-def val_set(run: Path, splits: DataSplits, count: int) -> InpaintSet:
-    """Return validation images with holes of the run's style, which neither training nor the choice of an epoch has seen."""
+def val_set(run: Path, splits: DataSplits, count: int, share: Sequence[float] | None = None) -> InpaintSet:
+    """Return validation images with holes of the run's style, which neither training nor the choice of an epoch has seen.
+
+    Without a share of pixels, holes have the run's own: runs that were trained with different ones are compared with one given.
+    """
     data, val = load_config(run).data, splits.val
-    count = min(count, len(val.images))
+    count, share = min(count, len(val.images)), tuple(share or data["hole_share"])
     holes = draw_holes(
-        style=data["hole_style"], share=tuple(data["hole_share"]), seed=VAL_HOLES_SEED, indices=range(count),
-        resolution=val.images.shape[1],
-    )  # fmt: skip
-    return InpaintSet.of(np.ascontiguousarray(val.images[:count]), holes, val.names[:count], f"{val.fingerprint}-study-{count}")
+        style=data["hole_style"], share=share, seed=VAL_HOLES_SEED, indices=range(count), resolution=val.images.shape[1]
+    )
+    kind = f"{val.fingerprint}-study-{count}-{share}"
+    return InpaintSet.of(np.ascontiguousarray(val.images[:count]), holes, val.names[:count], kind)
 
 
 def record(rows: list[dict[str, Any]], **about: Any) -> dict[str, Any]:

@@ -40,6 +40,7 @@ HEADS = "{_target_: maskgit_lab.models.projected_discriminator.ProjectedDiscrimi
 # with DiffAugment, or a rate of 2e-3, a PatchGAN does not learn in so few steps; the heads do, and ask for more (docs/findings.md)
 FIXED = {"gan_adaptive": False, "lecam_weight": 0.01}
 RATES = {PATCHES: 2e-4, HEADS: 2e-3}
+HOLES = ("0.1", "0.3")  # that all are measured on, whatever they were trained on: data=cat_faces'
 
 
 def gan(discriminator: str, weight: float) -> Overrides:
@@ -221,7 +222,7 @@ class Variants:
         self.measured(
             "benchmarks.policies", str(run), "--policies", "confidence", "--steps", "7",
             "--seeds", "1" if self.args.temperatures == ["0"] else "2",  # fills of the likeliest tokens hardly differ
-            "--cache", str(self.out / "cache"), "--token-temperature", *self.args.temperatures, name=slug,
+            "--hole-share", *HOLES, "--cache", str(self.out / "cache"), "--token-temperature", *self.args.temperatures, name=slug,
         )  # fmt: skip
 
     def measured(self, module: str, *arguments: str, name: str) -> None:

@@ -92,6 +92,9 @@ def test_variants_commands_are_taken_by_the_package_and_run_once(tmp_path: Path)
             check_constructors(config)
             check_numbers(config)
     assert TrainDecoderConfig.__dataclass_fields__.keys() >= {"run", "seed", "perceptual_weights"}
+    share = [str(number) for number in composed("experiment=cats_cpu").data.hole_share]
+    measured = [arguments for module, arguments in study.ran.values() if module == "benchmarks.policies"]
+    assert all(arguments[arguments.index("--hole-share") + 1 :][:2] == share for arguments in measured)
     again = made(tmp_path)
     assert again.everything() == found
     assert not again.ran
