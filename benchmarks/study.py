@@ -69,13 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def study(run: Path, args: argparse.Namespace) -> Study:
     """Load a run, and the images it is measured on."""
+    if args.on == "test" and args.hole_share:
+        raise SystemExit("--hole-share is of drawn holes, which --on val has")
     filler = Inpainter.from_run(run, checkpoint=args.checkpoint, decoder=args.decoder).filler
     extractor: Extractor = TokenizerFeatures(tokenizer=filler.tokenizer)
     if args.inception:
         extractor = InceptionImagenet(weights=args.inception, cut=args.cut)
     splits = load_splits(run)
-    if args.on == "test" and args.hole_share:
-        raise SystemExit("--hole-share is of drawn holes, which --on val has")
     images = part(splits.test, args.images) if args.on == "test" else val_set(run, splits, args.images, args.hole_share)
     assert images.truth is not None
     device = str(filler.tokenizer.device)

@@ -19,10 +19,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the p
 from tests.support.commands import CACHE, SMALL_RUN, run_cold
 from tests.support.warm import ADDRESS, WarmProcess
 
+ROOT = Path(__file__).resolve().parents[1]
+THERE = pytest.StashKey[set[str]]()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the process that runs commands, once for all test processes; one that a test starts finds it there."""
     if ADDRESS not in os.environ and not config.option.collectonly:
+        config.stash[THERE] = untracked()
         folder = tempfile.TemporaryDirectory(prefix="warm")
         os.environ[CACHE] = str(Path(folder.name) / "cache")
         warm = WarmProcess(Path(folder.name))
@@ -30,6 +34,24 @@ def pytest_configure(config: pytest.Config) -> None:
             config.option.tx = [f"popen//python={folder.name}/test_process" for _ in config.getoption("tx", None) or []]
         config.add_cleanup(folder.cleanup)
         config.add_cleanup(warm.end)
+
+
+def untracked() -> set[str]:
+    """Return what lies at the top of the checkout and is neither tracked nor ignored; nothing where this is not one."""
+    command = ["git", "status", "--porcelain", "--untracked-files=normal"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    names = {line.removeprefix("?? ") for line in answer.stdout.splitlines() if line.startswith("?? ")}
+    return {name for name in names if "/" not in name.removesuffix("/")}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where tests left something in the checkout, which the next commit would take along."""
+    left = untracked() - session.config.stash[THERE] if THERE in session.config.stash else set()
+    if left:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        reporter.write_line(f"\nleft in the checkout, by a test or beside it: {', '.join(sorted(left))}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,7 +68,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()  # or every full collection would look through torch, Lightning and all tests again
 
 
-REAL_CATS = Path(__file__).resolve().parents[2] / "shared" / "data" / "make_cat_faces.py"
+REAL_CATS = ROOT.parent / "shared" / "data" / "make_cat_faces.py"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The images that a study measures runs on."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from maskgit_lab.assembly.load import load_splits
 from tests.support.workplace import FIXTURE_RUN
 
 
-def test_validation_holes_have_the_share_that_is_asked_for_else_the_runs_own():
+def test_validation_holes_have_the_share_that_is_asked_for_else_the_runs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)  # where the run's cache is
     splits = load_splits(FIXTURE_RUN)
     own, same, large = (val_set(FIXTURE_RUN, splits, 6, share) for share in (None, (0.1, 0.3), (0.5, 0.6)))
     np.testing.assert_array_equal(own.holes, same.holes)
