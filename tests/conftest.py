@@ -46,7 +46,8 @@ def untracked() -> set[str]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail where tests left something in the checkout, which the next commit would take along."""
-    left = untracked() - session.config.stash[THERE] if THERE in session.config.stash else set()
+    there = session.config.stash.get(THERE, None)
+    left = set() if there is None else untracked() - there
     if left:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         assert reporter is not None
