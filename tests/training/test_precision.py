@@ -73,6 +73,39 @@ def test_resolve_precision_does_not_let_small_products_decide_with_bf16(monkeypa
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("gap", [torch.float32, torch.bfloat16])
+def test_bf16_speed_is_not_decided_by_a_core_that_was_taken_for_a_moment(gap: torch.dtype, monkeypatch: pytest.MonkeyPatch):
+    """One slow product stopped the measurement, the answer was kept, and a run took twice as long from then on."""
+    calls = {torch.float32: 0, torch.bfloat16: 0}
+
+    def product_seconds(dtype: torch.dtype, size: int) -> float:
+        calls[dtype] += 1
+        taken = 5e-3 if dtype == gap and calls[dtype] < 3 else 0.0
+        return taken + {torch.float32: 6e-5, torch.bfloat16: 3e-5}[dtype]
+
+    monkeypatch.setattr(precision, "_product_seconds", product_seconds)
+    assert precision.bf16_speed() == pytest.approx(2)
+
+
+def test_bf16_speed_looks_twice_before_it_calls_bf16_slow(monkeypatch: pytest.MonkeyPatch):
+    speeds = {128: [0.008, 0.9], 256: [1.5], 512: [0.4, 2.1]}
+    monkeypatch.setattr(precision, "_speed_of", lambda size: speeds[size].pop(0))
+    assert precision.bf16_speed() == 2.1
+    assert not any(speeds.values())
+
+
+def test_bf16_speed_asks_a_processor_without_bf16_for_the_smallest_product_only(monkeypatch: pytest.MonkeyPatch):
+    asked = []
+
+    def speed_of(size: int) -> float:
+        asked.append(size)
+        return 0.01
+
+    monkeypatch.setattr(precision, "_speed_of", speed_of)
+    assert precision.bf16_speed() == 0.01
+    assert asked == [128, 128]
+
+
 def test_bf16_speed_takes_less_than_a_tenth_of_a_second():
     precision.bf16_speed()  # oneDNN makes its kernels
     times = []
@@ -105,12 +138,12 @@ def test_resolve_precision_measures_again_when_its_memory_cannot_be_read(monkeyp
         assert file.read_text() == kept
 
 
-def test_resolve_precision_takes_the_memory_of_earlier_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_resolve_precision_does_not_trust_what_earlier_versions_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(precision, "bf16_speed", lambda: 2.5)
     resolve_precision("auto", "cpu", memory=tmp_path)
     (file,) = tmp_path.iterdir()
-    file.write_text("0.500\n")
-    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "32-true"
+    file.rename(file.with_suffix(".txt")).write_text("0.008\n")
+    assert resolve_precision("auto", "cpu", memory=tmp_path)[0] == "bf16-mixed"
 
 
 def test_resolve_precision_of_an_accelerator_without_measurement_stays_exact():

@@ -71,7 +71,7 @@ def find_or_train_decoder(
             found = _cached(path, filler, tell=True)
             if found is None:
                 start = time.perf_counter()
-                log.info(f"Decoder: training {key} on {splits.description}")
+                log.info(f"Decoder: training {key} in {precision} on {splits.description}")
                 found, scores = _train(
                     decoder, config, splits, filler, seed=seed, cache=cache, folder=folder, checkpoints=path.parent,
                     accelerator=accelerator, precision=precision, painter=painter,

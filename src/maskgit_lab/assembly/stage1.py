@@ -56,7 +56,8 @@ def _cached(path: Path, *, tell: bool = False) -> FrozenTokenizer | None:
 def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path: Path) -> FrozenTokenizer:
     from maskgit_lab.training.tokenizer_training import train_tokenizer
 
-    log.info(f"Stage 1: training tokenizer {path.parent.name} on {splits.description}")
+    precision = stage1_precision(config)
+    log.info(f"Stage 1: training tokenizer {path.parent.name} in {precision} on {splits.description}")
     start = time.perf_counter()
     own = config.tokenizer
     torch.manual_seed(config.stage1_seed)  # the key names this seed, not what was drawn before, with any other
@@ -67,7 +68,7 @@ def _train_and_keep(config: TrainConfig, splits: DataSplits, folder: Path, path:
     }
     tokenizer, scores = train_tokenizer(
         model=build(own.model), splits=splits, mean=own.mean, std=own.std, flip=config.data["flip"], seed=config.stage1_seed,
-        accelerator=config.trainer["accelerator"], precision=stage1_precision(config), folder=folder, checkpoints=path.parent,
+        accelerator=config.trainer["accelerator"], precision=precision, folder=folder, checkpoints=path.parent,
         **{**own.training, **built},
     )  # fmt: skip
     scores = {"seconds": round(time.perf_counter() - start, 1), **scores}

@@ -23,10 +23,12 @@ BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a
 # processor without bf16 takes a hundred times as long, seconds for a product that a fast one does in a millisecond. They are
 # lenient, because the cost of the call weighs more in them.
 STAGES = ((128, 10.0), (256, 1.5), (512, 1.0))
-REPEATS = 5
+# Other programs take a core for some milliseconds at a time, and one such gap made bf16 look a hundred times slower: products
+# are timed in turns for longer than that, and the best of each counts.
+TIMED_SECONDS = 0.025
+LEAST_PAIRS = 3  # where one product takes longer than all that
 LEAST_KEPT = 0.001  # three decimals are kept, and 0 is no speed
 MOST_TOLD = 100  # times slower; beyond, the number says no more
-SLOW = 2e-3  # seconds of a product after which it is not repeated
 
 
 def resolve_precision(precision: str, accelerator: str, *, single: bool = True, memory: Path | None = None) -> tuple[str, str]:
@@ -50,7 +52,7 @@ def resolve_precision(precision: str, accelerator: str, *, single: bool = True, 
         return "32-true", f"precision 32-true on {accelerator}"
     if not single:
         return ("32-true", "precision 32-true on several processes; trainer.precision=bf16-mixed where the CPU is fast in it")
-    speed = bf16_speed() if memory is None else _remembered(memory / f"{_machine()}.txt")
+    speed = bf16_speed() if memory is None else _remembered(memory / f"{_machine()}.json")
     chosen = "bf16-mixed" if speed > BF16_ADVANTAGE else "32-true"
     return chosen, f"precision {chosen}: bf16 products run {_in_words(speed)} float32 on this processor"
 
@@ -61,27 +63,33 @@ def autocast_dtype(precision: str) -> torch.dtype | None:
 
 
 def bf16_speed() -> float:
-    """Return how many times as fast as in float32 this CPU multiplies in bf16; takes less than a tenth of a second."""
+    """Return how many times as fast as in float32 this CPU multiplies in bf16; takes about a tenth of a second."""
     speed = 1.0
     for size, lenience in STAGES:
-        speed = _product_seconds(torch.float32, size) / _product_seconds(torch.bfloat16, size)
+        speed = _speed_of(size)
+        if speed < 1 / lenience:  # nothing larger is asked, so this is looked at twice
+            speed = max(speed, _speed_of(size))
         if speed < 1 / lenience:
             break
     return speed
 
 
+def _speed_of(size: int) -> float:
+    """Return the ratio for one size of product: the best of each type, timed in turns."""
+    times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+    end = time.perf_counter() + TIMED_SECONDS
+    while len(times[torch.bfloat16]) < LEAST_PAIRS or time.perf_counter() < end:
+        for dtype, taken in times.items():
+            taken.append(_product_seconds(dtype, size))
+    return min(times[torch.float32]) / min(times[torch.bfloat16])
+
+
 def _product_seconds(dtype: torch.dtype, size: int) -> float:
-    """Return the time of a product, the best of several, or of the second one where that takes long."""
+    """Return the time of one product."""
     a = torch.ones(size, size, dtype=dtype)
+    start = time.perf_counter()
     a @ a
-    best = float("inf")
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        a @ a
-        best = min(best, time.perf_counter() - start)
-        if best > SLOW:
-            break
-    return best
+    return time.perf_counter() - start
 
 
 def _in_words(speed: float) -> str:
@@ -94,10 +102,12 @@ def _in_words(speed: float) -> str:
 
 
 def _remembered(path: Path) -> float:
-    """Return the speed that was measured here before, or measure and keep it."""
+    """Return the speed that was measured here before, or measure and keep it.
+
+    What earlier versions kept, in a .txt, is not read: a busy core decided it now and then.
+    """
     try:
-        text = path.read_text(encoding="utf-8")  # of earlier versions: only the number
-        speed = float(read_json(path, remedy="It is measured again")["bf16_speed"] if "{" in text else text)
+        speed = float(read_json(path, remedy="It is measured again")["bf16_speed"])
     except DamagedFileError as error:
         log.warning(f"Cache: {error}")
         speed = math.nan
