@@ -8,6 +8,7 @@ import torch
 
 from maskgit_lab.core.decoding import DecodeSettings
 from maskgit_lab.core.schedules import Cosine
+from maskgit_lab.evaluation import batches, fill_set
 from maskgit_lab.evaluation.candidates import CandidateScores
 from maskgit_lab.evaluation.fill_set import Filler
 from tests.support.builders import boxes, model, pictures, tokenizer
@@ -51,3 +52,17 @@ def test_filler_candidates_begin_with_the_fill_differ_and_do_not_depend_on_batch
     assert not torch.equal(three[2].tokens, three[1].tokens)
     single = filler.candidates(images[2:3], holes[2:3], [2], num_samples=2)
     assert torch.equal(single[1].tokens[0], three[1].tokens[2])
+
+
+def test_filler_tokens_are_those_of_its_fills_whatever_the_batch_and_nothing_is_painted(monkeypatch: pytest.MonkeyPatch):
+    settings = DecodeSettings(schedule=Cosine(), num_steps=4, token_temperature=1.5, mask_dilation=1)
+    filler = Filler(model().train(), tokenizer(), settings, seed=3)
+    images, holes = pictures(4), boxes(4)
+    expected = filler.fill(images, holes, range(4)).tokens
+    monkeypatch.setattr(fill_set, "fill_masked", None)
+    monkeypatch.setattr(batches, "CPU_BATCH", 3)
+    found = torch.empty_like(expected)
+    for part, tokens in filler.token_batches(images, holes):
+        found[part] = tokens
+    assert torch.equal(found, expected)
+    assert filler.model.training

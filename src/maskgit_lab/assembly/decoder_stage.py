@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from maskgit_lab.assembly.config import build
 from maskgit_lab.assembly.discriminator import build_discriminator
@@ -27,6 +28,7 @@ from maskgit_lab.models.frozen_decoder import FrozenDecoder
 from maskgit_lab.models.tokenizer import weights_hash
 from maskgit_lab.training.decoder_module import FillBank
 from maskgit_lab.training.decoder_training import train_decoder
+from maskgit_lab.training.precision import autocast_dtype
 
 log = logging.getLogger("maskgit_lab")
 
@@ -61,7 +63,8 @@ def find_or_train_decoder(
     Returns:
         The decoder.
     """
-    filler = dataclasses.replace(filler, seed=seed, autocast=None, decoder=None)  # fills that a key can name
+    # made in the stage's precision, which its key does not name, like that of stage 1
+    filler = dataclasses.replace(filler, seed=seed, autocast=autocast_dtype(precision), decoder=None)
     painter = _painter(filler, int(decoder.training["num_fills"])) if decoder.training["fill_steps"] else None
     key = decoder_key(decoder, config, splits, filler.tokenizer, seed=seed, fills=painter)
     path = cache / "decoders" / key / "decoder.pt"
@@ -152,12 +155,14 @@ def _fills(
     chosen = rng.integers(0, len(images) * (2 if flip else 1), count)
     shown = mirrored_images(images, chosen)
     hidden = holes[torch.from_numpy(rng.integers(0, len(holes), count))].numpy()
-    digest = hashlib.sha256(painter.encode() + shown.tobytes() + hidden.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{painter} {filler.autocast}".encode() + shown.tobytes() + hidden.tobytes()).hexdigest()
 
     def fill(out: np.ndarray) -> None:
         log.info(f"Decoder: filling {count} training images for its last steps")
-        for part, made in filler.batches(shown, hidden, batch_size=None):
-            out[part] = made.tokens.cpu().numpy()
+        with tqdm(total=count, desc="Filling training images", unit="img") as bar:
+            for part, tokens in filler.token_batches(shown, hidden):
+                out[part] = tokens.cpu().numpy()
+                bar.update(len(tokens))
 
     shape = (count, filler.tokenizer.num_image_tokens)
     tokens = cached_array(cache / "fills" / f"{digest}.npy", shape=shape, dtype=np.dtype(np.int32), fill=fill)

@@ -1,6 +1,7 @@
 """Fill a whole set of images, batch by batch, each image with its own noise, so that the batch size changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from maskgit_lab.core.decoding import DecodedPass, DecodeSettings
 from maskgit_lab.core.randomness import image_generators
 from maskgit_lab.evaluation.batches import in_batches
-from maskgit_lab.models.filling import Fill, fill_masked, predict_at_once, read_masked
+from maskgit_lab.models.filling import Fill, Masked, decode_masked, fill_masked, predict_at_once, read_masked
 from maskgit_lab.models.frozen_decoder import FrozenDecoder, decoded_pixels
 from maskgit_lab.models.masked_token_model import MaskedTokenModel
 from maskgit_lab.models.tokenizer import FrozenTokenizer
@@ -41,14 +42,9 @@ class Filler:
         watch: CandidateWatch | None = None,
     ) -> list[Fill]:  # fmt: skip
         """Fill one batch several times with other noise; sample 0 is what `fill` returns. Images are read once."""
-        training = self.model.training
-        self.model.eval()
-        try:
-            given, hidden = (torch.from_numpy(np.array(array)) for array in (images, holes))
-            numbers = list(indices)
-            masked = read_masked(
-                self.model, self.tokenizer, given, hidden, mask_dilation=self.settings.mask_dilation, autocast=self.autocast
-            )
+        numbers = list(indices)
+        with self._evaluating():
+            masked = self._read(images, holes)
             if num_samples > 1:
                 predict_at_once(self.model, masked, autocast=self.autocast)  # the first step of them all
             return [
@@ -59,8 +55,29 @@ class Filler:
                 )
                 for sample in range(first_sample, first_sample + num_samples)
             ]  # fmt: skip
+
+    def tokens(self, images: np.ndarray, holes: np.ndarray, indices: Iterable[int]) -> Tensor:
+        """Return the tokens (B, N) that `fill` gives, without painting them."""
+        with self._evaluating():
+            generators = image_generators(self.seed, NOISE_STREAM, list(indices), sample=0)
+            trace = decode_masked(
+                self.model, self._read(images, holes), settings=self.settings, autocast=self.autocast, generators=generators
+            )
+        return trace.tokens
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.model.training
+        self.model.eval()
+        try:
+            yield
         finally:
             self.model.train(training)
+
+    def _read(self, images: np.ndarray, holes: np.ndarray) -> Masked:
+        given, hidden = (torch.from_numpy(np.array(array)) for array in (images, holes))
+        dilation = self.settings.mask_dilation
+        return read_masked(self.model, self.tokenizer, given, hidden, mask_dilation=dilation, autocast=self.autocast)
 
     def pixels(self, tokens: Tensor, images: Tensor, holes: Tensor) -> Tensor:
         """Return the images uint8 (B, H, W, 3) of tokens (B, N), of images (B, H, W, 3) uint8 with holes (B, H, W) bool."""
@@ -73,3 +90,11 @@ class Filler:
             return self.fill(images[part], holes[part], range(part.start, part.stop))
 
         return in_batches(len(images), fill, batch_size=batch_size, device=self.tokenizer.device)
+
+    def token_batches(self, images: np.ndarray, holes: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+        """Yield (which images, their tokens) over a whole set, as many at once as fit."""
+
+        def guess(part: slice) -> Tensor:
+            return self.tokens(images[part], holes[part], range(part.start, part.stop))
+
+        return in_batches(len(images), guess, batch_size=None, device=self.tokenizer.device)
