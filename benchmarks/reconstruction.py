@@ -60,7 +60,7 @@ def measured(
     device = str(tokenizer.device)
     made, used = np.empty_like(images), set[int]()
     for part in slices(len(images), BATCH_SIZE):
-        tokens = tokenizer.encode(torch.from_numpy(images[part]))
+        tokens = tokenizer.encode(torch.from_numpy(np.array(images[part])))
         used |= set(tokens.unique().tolist())
         made[part] = to_uint8(tokenizer.decode(tokens)).cpu().numpy()
     error = (made.astype(np.float64) - images).reshape(len(images), -1)
