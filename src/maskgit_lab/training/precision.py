@@ -25,7 +25,7 @@ BF16_ADVANTAGE = 1.3  # bf16 must win clearly: autocast's casts cost time that a
 STAGES = ((128, 10.0), (256, 1.5), (512, 1.0))
 # Other programs take a core for some milliseconds at a time, and one such gap made bf16 look a hundred times slower: products
 # are timed in turns for longer than that, and the best of each counts.
-TIMED_SECONDS = 0.025
+TIMED_SECONDS = 0.02
 LEAST_PAIRS = 3  # where one product takes longer than all that
 LEAST_KEPT = 0.001  # three decimals are kept, and 0 is no speed
 MOST_TOLD = 100  # times slower; beyond, the number says no more
@@ -63,7 +63,7 @@ def autocast_dtype(precision: str) -> torch.dtype | None:
 
 
 def bf16_speed() -> float:
-    """Return how many times as fast as in float32 this CPU multiplies in bf16; takes about a tenth of a second."""
+    """Return how many times as fast as in float32 this CPU multiplies in bf16; takes less than a tenth of a second."""
     speed = 1.0
     for size, lenience in STAGES:
         speed = _speed_of(size)
