@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from maskgit_lab.models.perceptual import PerceptualLoss
+from maskgit_lab.models.perceptual import CPU_IMAGES, PerceptualLoss
 from maskgit_lab.models.squeezenet import SqueezeNet
 
 SHARED_WEIGHTS = Path(__file__).parents[2] / "../shared/weights/squeezenet1_0_imagenet.pth"
@@ -38,6 +38,14 @@ def test_perceptual_loss_sends_gradients_to_the_images_and_not_to_the_weights(we
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
     assert all(p.grad is None and not p.requires_grad for p in loss.parameters())
+
+
+def test_perceptual_loss_of_a_batch_that_no_part_divides_is_the_mean_over_its_images(weights: Path) -> None:
+    images, targets = pictures().repeat(10, 1, 1, 1)[: CPU_IMAGES + 3], torch.zeros(CPU_IMAGES + 3, 3, 64, 64)
+    images = images * torch.linspace(0.2, 1, len(images)).view(-1, 1, 1, 1)
+    loss = PerceptualLoss(weights=weights)
+    each = torch.stack([loss(a[None], b[None]) for a, b in zip(images, targets, strict=True)])
+    torch.testing.assert_close(loss(images, targets), each.mean())
 
 
 def test_squeezenet_features_are_the_last_of_each_resolution_and_width() -> None:

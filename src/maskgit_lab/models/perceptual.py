@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from maskgit_lab.models.squeezenet import SqueezeNet
 
 EPS = 1e-8  # keeps the gradient of the norm finite at positions where no channel fires
+CPU_IMAGES = 8  # at a time on a CPU: what one operation has written is still in its cache when the next one reads it
 
 
 class PerceptualLoss(nn.Module):
@@ -30,9 +31,16 @@ class PerceptualLoss(nn.Module):
         Gradients reach `images`; `targets` are taken as constants.
         """
         with torch.no_grad():
-            wanted = [_unit(x) for x in self.net.features(targets)]
-        found = [_unit(x) for x in self.net.features(images)]
-        return torch.stack([(a - b).square().sum(1).mean() for a, b in zip(found, wanted, strict=True)]).sum()
+            wanted = self.net.features(targets)
+        found = self.net.features(images)
+        return torch.stack([_distance(a, b) for a, b in zip(found, wanted, strict=True)]).sum()
+
+
+def _distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean squared distance of the normalised channel vectors of a layer, activations (B, C, h, w)."""
+    images = CPU_IMAGES if found.device.type == "cpu" else len(found)
+    parts = zip(found.split(images), wanted.split(images), strict=True)
+    return torch.cat([(_unit(a) - _unit(b)).square().sum(1).flatten() for a, b in parts]).mean()
 
 
 def _unit(x: Tensor) -> Tensor:
