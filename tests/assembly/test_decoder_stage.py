@@ -40,12 +40,12 @@ def test_fills_of_another_precision_are_others(filler: Filler, tmp_path: Path):
     assert len(list((tmp_path / "fills").glob("*.npy"))) == 2
 
 
-@pytest.mark.parametrize(("precision", "autocast"), [("32-true", None), ("bf16-mixed", torch.bfloat16)])
-def test_find_or_train_decoder_fills_in_the_precision_of_the_stage(
-    precision: str, autocast: torch.dtype | None, filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    class SeenError(Exception):
-        pass
+class SeenError(Exception):
+    """Ends a stage where its training would begin, with the filler and the hash that it was given."""
+
+
+def seen(filler: Filler, folder: Path, monkeypatch: pytest.MonkeyPatch, *, precision: str = "32-true", **training: Any) -> Any:
+    """Return the filler with which a stage would train, and the hash of what its fills depend on."""
 
     def train(*given: Any, painter: str, **options: Any) -> None:
         raise SeenError(given[3], painter)
@@ -54,13 +54,32 @@ def test_find_or_train_decoder_fills_in_the_precision_of_the_stage(
     monkeypatch.setattr(decoder_stage, "_train", train)
     splits: Any = dataclasses.make_dataclass("Splits", ["description"])("some images")
     none: Any = None
-    painters = []
-    for settings in (precision, "32-true"):
-        with pytest.raises(SeenError) as seen:
-            decoder_stage.find_or_train_decoder(
-                DecoderConfig(model={}, training={"num_fills": 4, "fill_steps": 2}), none, splits, filler, seed=1, cache=tmp_path,
-                folder=tmp_path, accelerator="cpu", precision=settings,
-            )  # fmt: skip
-        painters.append(seen.value.args[1])
-        assert seen.value.args[0].autocast == (autocast if settings == precision else None)
-    assert painters[0] == painters[1]
+    decoder = DecoderConfig(model={}, training={"num_fills": 4, "fill_steps": 2, **training})
+    with pytest.raises(SeenError) as error:
+        decoder_stage.find_or_train_decoder(
+            decoder, none, splits, filler, seed=1, cache=folder, folder=folder, accelerator="cpu", precision=precision
+        )
+    return error.value.args
+
+
+@pytest.mark.parametrize(("precision", "autocast"), [("32-true", None), ("bf16-mixed", torch.bfloat16)])
+def test_find_or_train_decoder_fills_in_the_precision_of_the_stage(
+    precision: str, autocast: torch.dtype | None, filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    there, painter = seen(filler, tmp_path, monkeypatch, precision=precision)
+    assert there.autocast == autocast
+    assert painter == seen(filler, tmp_path, monkeypatch)[1]
+
+
+def test_find_or_train_decoder_fills_in_the_steps_and_with_the_sweet_spot_of_the_run(
+    filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stopped = dataclasses.replace(filler, settings=dataclasses.replace(filler.settings, sweet_spot=2))
+    assert seen(stopped, tmp_path, monkeypatch)[0].settings == stopped.settings
+
+
+def test_find_or_train_decoder_fills_in_the_steps_that_are_asked_for(filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    stopped = dataclasses.replace(filler, settings=dataclasses.replace(filler.settings, sweet_spot=2))
+    there, painter = seen(stopped, tmp_path, monkeypatch, fill_decode_steps=1)
+    assert (there.settings.num_steps, there.settings.stop) == (1, 1)
+    assert painter != seen(stopped, tmp_path, monkeypatch)[1]

@@ -65,6 +65,8 @@ def find_or_train_decoder(
     """
     # made in the stage's precision, which its key does not name, like that of stage 1
     filler = dataclasses.replace(filler, seed=seed, autocast=autocast_dtype(precision), decoder=None)
+    if (steps := decoder.training.get("fill_decode_steps")) is not None:
+        filler = dataclasses.replace(filler, settings=dataclasses.replace(filler.settings, num_steps=steps, sweet_spot=None))
     painter = _painter(filler, int(decoder.training["num_fills"])) if decoder.training["fill_steps"] else None
     key = decoder_key(decoder, config, splits, filler.tokenizer, seed=seed, fills=painter)
     path = cache / "decoders" / key / "decoder.pt"
@@ -123,7 +125,7 @@ def _train(
         "perceptual": build(own["perceptual"]) if own["perceptual"] is not None else None,
         "discriminator": build_discriminator(own["discriminator"], mean=filler.tokenizer.mean, std=filler.tokenizer.std),
     }
-    batch_size, num_fills = own.pop("batch_size"), own.pop("num_fills")
+    batch_size, num_fills, _ = own.pop("batch_size"), own.pop("num_fills"), own.pop("fill_decode_steps", None)
     items = len(splits.train) * (2 if config.data["flip"] else 1)
     if batch_size > items:
         log.warning(f"decoder.training.batch_size ({batch_size}) exceeds the training set: the decoder takes all {items} at once")

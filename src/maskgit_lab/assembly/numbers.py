@@ -110,6 +110,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "decoder.training.discriminator.num_filters": SIZE,
     "decoder.training.discriminator.num_layers": {**LAYERS, "least": 1},
     "decoder.training.num_fills": COUNT,
+    "decoder.training.fill_decode_steps": {**STEPS, "or_null": True},
     "decoder.training.val_every_n_steps": COUNT,
     "model.transformer.dim": SIZE,
     "model.transformer.num_layers": {**LAYERS, "least": 1},
