@@ -78,7 +78,9 @@ def test_find_or_train_decoder_fills_in_the_steps_and_with_the_sweet_spot_of_the
     assert seen(stopped, tmp_path, monkeypatch)[0].settings == stopped.settings
 
 
-def test_find_or_train_decoder_fills_in_the_steps_that_are_asked_for(filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_find_or_train_decoder_fills_in_the_steps_that_are_asked_for(
+    filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     stopped = dataclasses.replace(filler, settings=dataclasses.replace(filler.settings, sweet_spot=2))
     there, painter = seen(stopped, tmp_path, monkeypatch, fill_decode_steps=1)
     assert (there.settings.num_steps, there.settings.stop) == (1, 1)

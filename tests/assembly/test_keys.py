@@ -150,6 +150,18 @@ def test_keys_of_before_images_were_moved_are_found_where_there_is_no_perceptual
     assert all(mine != its for mine, its in zip(of_both(given), of_both(given, *before), strict=True))
 
 
+def test_decoder_key_of_before_fills_had_steps_of_their_own_is_found_where_they_have_none():
+    def decoder(*overrides: str, without: bool = False) -> str:
+        config = configuration("decoder=conditional", *overrides)
+        assert config.decoder is not None
+        if without:
+            del config.decoder.training["fill_decode_steps"]
+        return decoder_key(config.decoder, config, builders.splits(), builders.tokenizer(), seed=0, fills="a")
+
+    assert decoder() == decoder(without=True)
+    assert decoder("decoder.training.fill_decode_steps=1") != decoder()
+
+
 def test_tokenizer_key_of_muon_is_not_that_of_before_its_mending(monkeypatch: pytest.MonkeyPatch):
     def stage1(matrix_lr: str) -> str:
         return tokenizer_key(configuration(f"tokenizer.training.matrix_lr={matrix_lr}"), builders.splits())

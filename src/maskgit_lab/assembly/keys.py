@@ -30,11 +30,11 @@ BY_CONTENT = (
 # keys that earlier versions did not have, with the values that leave everything as it was
 NEW_DEFAULTS: dict[str, Any] = {
     "matrix_lr": None, "mask_dilation": 0, "mask_share": [0.0, 1.0], "num_decoder_blocks": None, "ema_decay": 0,
-    "gan_adaptive": True, "gan_lr": None, "gan_augment": False, "lecam_weight": 0, "r1_weight": 0, "perceptual_shift": 0, "fill_decode_steps": None,
+    "gan_adaptive": True, "gan_lr": None, "gan_augment": False, "lecam_weight": 0, "r1_weight": 0, "perceptual_shift": 0,
 }  # fmt: skip
 NEW_IN_DECODER: dict[str, Any] = {
     "discriminator": None, "gan_start_step": 0, "gan_weight": 0.1, "gan_adaptive": False, "gan_lr": None, "gan_augment": False,
-    "lecam_weight": 0, "r1_weight": 0, "perceptual_shift": 0,
+    "lecam_weight": 0, "r1_weight": 0, "perceptual_shift": 0, "fill_decode_steps": None,
 }  # fmt: skip
 MISSING = object()
 # keys of decode that earlier versions did not have, at values that decode as they did
