@@ -195,6 +195,12 @@ BENCHMARKS = {
          "entropy", "eb", "--steps", "8", "--token-temperature", "1", "--cache", "cache", "--out", "policies.json"), "margin",
         "three images, features of the tokenizer"
     ),
+    "python -m benchmarks.policies RUN --on val --images 150 --seeds 2 --inception inception_v3.pth --policies confidence p2 "
+    "margin entropy halton remdm --steps 4 8 16 --token-temperature 0.5": Benchmark(
+        ("benchmarks.policies", "RUN", "--on", "val", "--images", "3", "--seeds", "2", "--policies", "p2", "remdm", "--steps", "2",
+         "4", "--token-temperature", "0.5", "--cache", "cache"), "remdm",
+        "three images, features of the tokenizer, two policies"
+    ),
     "python -m benchmarks.policies RUN --on test --images 747 --seeds 1 --inception inception_v3.pth --policies confidence "
     "--steps 1 7": Benchmark(
         ("benchmarks.policies", "RUN", "--on", "test", "--images", "3", "--seeds", "1", "--inception", "inception_v3.pth",
